@@ -1,0 +1,69 @@
+"""Numbers as people read them: the one place that rounds.
+
+Every computing room keeps full precision; whatever a person reads (a sentence, a table, a figure's label)
+passes through here.
+"""
+
+from __future__ import annotations
+
+import math
+
+
+def number(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
+    """`value` to `digits` significant digits beyond its leading one, with a real minus and thousands separated.
+
+    "-0.0312" reads "−0.031", "12345.6" reads "12,346"; nothing reads "−0".
+    """
+    if value is None or not math.isfinite(value):
+        return "not known"
+    places = decimals(value, digits)
+    text = f"{abs(value):,.{places}f}"
+    zero = not text.strip("0.,")
+    lead = "" if zero else ("−" if value < 0 else ("+" if sign else ""))
+    return lead + text
+
+
+def decimals(value: float, digits: int = 2) -> int:
+    """How many decimals show `digits` significant digits of `value`."""
+    if value == 0 or not math.isfinite(value):
+        return digits - 1
+    return max(0, digits - 1 - math.floor(math.log10(abs(value))))
+
+
+def interval(low: float, high: float, digits: int = 2) -> str:
+    """Both limits to the same number of decimals, those that the narrower needs: "2.3 to 3.9"."""
+    places = max(decimals(high - low, digits), 0) if high != low else decimals(high, digits)
+    return f"{fixed(low, places)} to {fixed(high, places)}"
+
+
+def fixed(value: float, places: int, *, sign: bool = False) -> str:
+    """`value` to a fixed number of decimals, with a real minus and no negative zero."""
+    if not math.isfinite(value):
+        return "not known"
+    text = f"{abs(value):,.{places}f}"
+    zero = not text.strip("0.,")
+    return ("" if zero else ("−" if value < 0 else ("+" if sign else ""))) + text
+
+
+def estimate(value: float, low: float, high: float, *, sign: bool = False) -> tuple[str, str]:
+    """An estimate and its interval, to the decimals that the interval's width carries."""
+    width = high - low
+    places = decimals(width, 2) if math.isfinite(width) and width > 0 else decimals(value, 2)
+    return fixed(value, places, sign=sign), f"{fixed(low, places)} to {fixed(high, places)}"
+
+
+def probability(p: float | None) -> str:
+    """A p-value as a paper prints it: "p = .034", "p < .001"."""
+    if p is None or not math.isfinite(p):
+        return "p not known"
+    return "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".", 1)
+
+
+def count(n: int) -> str:
+    """A whole number with thousands separated."""
+    return f"{n:,}"
+
+
+def percent(share: float, places: int = 1) -> str:
+    """A share (0 to 1) in per cent."""
+    return f"{fixed(100 * share, places)} %"
