@@ -1,0 +1,79 @@
+"""What many tests share: where the published data lie, and the values computed in R.
+
+Neither is part of the project, so a test that needs one is skipped, with the reason, where it is absent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import pandas as pd
+import pytest
+
+matplotlib.use("agg")
+
+ROOT = Path(__file__).resolve().parents[1]
+BESIDE = ROOT.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout: the folder that holds pyproject.toml."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def mirror() -> Path:
+    """The folder of published data (RESEARCHKIT_MIRROR, or `shared/data` beside the checkout)."""
+    named = os.environ.get("RESEARCHKIT_MIRROR")
+    folder = Path(named) if named else BESIDE / "data"
+    if not folder.is_dir():
+        pytest.skip(f"the published data are not at hand: {folder} is no folder (RESEARCHKIT_MIRROR names another)")
+    return folder
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Values computed in R: `reference["lm_birthwt"]` is one entry, `reference.frame("birthwt")` its data."""
+
+    folder: Path
+    entries: dict[str, dict[str, Any]]
+
+    def __getitem__(self, name: str) -> dict[str, Any]:
+        return self.entries[name]
+
+    def frame(self, name: str) -> pd.DataFrame:
+        """The data set `name`, with or without `.csv`."""
+        return pd.read_csv(self.folder / "data" / f"{name.removesuffix('.csv')}.csv")
+
+    def value(self, name: str, quantity: str) -> Any:
+        """R's value as `pytest.approx`, to the tolerance that the entry states for this quantity."""
+        entry = self.entries[name]
+        tolerance = dict(entry["tolerance"])
+        for pattern, override in (tolerance.get("overrides") or {}).items():
+            if re.search(pattern, quantity):
+                tolerance |= override
+        return pytest.approx(entry["quantities"][quantity], rel=tolerance["rtol"], abs=tolerance["atol"])
+
+
+@cache
+def _reference(folder: Path) -> Reference:
+    entries = json.loads((folder / "reference.json").read_text(encoding="utf-8"))
+    return Reference(folder, {entry["id"]: entry for entry in entries})
+
+
+@pytest.fixture(scope="session")
+def reference() -> Reference:
+    """Values computed in R (RESEARCHKIT_REFERENCE, or `shared/reference` beside the checkout)."""
+    named = os.environ.get("RESEARCHKIT_REFERENCE")
+    folder = Path(named) if named else BESIDE / "reference"
+    if not (folder / "reference.json").is_file():
+        pytest.skip(f"the values from R are not at hand: no reference.json in {folder}")
+    return _reference(folder)
