@@ -1,0 +1,90 @@
+"""Does compassionate handling go with loyalty, recovery and burnout?
+
+A study file says what was asked before anyone looked; researchkit reads the data, estimates the effect, attacks its
+own answer and gives a verdict in plain words:
+
+    import researchkit as rk
+
+    answer = rk.answer_question("data/contact_centre", "retention")
+    print(answer.verdict.sentence)
+
+The names below load on first use: `import researchkit` by itself loads no heavy library.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import claims, evidence, figures, scales, simulate, tables
+    from .answer import Answer, answer_question
+    from .dataset import Dataset, load_dataset
+    from .estimators import Effect, estimate
+    from .report import write_report
+    from .study import Question, Study, load_study
+    from .verdict import Verdict, judge
+
+__all__ = [
+    "Answer",
+    "Dataset",
+    "Effect",
+    "Question",
+    "Study",
+    "Verdict",
+    "__version__",
+    "answer_question",
+    "claims",
+    "estimate",
+    "evidence",
+    "figures",
+    "judge",
+    "load_dataset",
+    "load_study",
+    "scales",
+    "simulate",
+    "tables",
+    "write_report",
+]
+
+_ROOM_OF = {
+    "Answer": "answer",
+    "answer_question": "answer",
+    "Dataset": "dataset",
+    "load_dataset": "dataset",
+    "Effect": "estimators",
+    "estimate": "estimators",
+    "Question": "study",
+    "Study": "study",
+    "load_study": "study",
+    "Verdict": "verdict",
+    "judge": "verdict",
+    "write_report": "report",
+}
+_ROOMS = {"claims", "evidence", "figures", "scales", "simulate", "tables"}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on its first use (PEP 562)."""
+    if name == "__version__":
+        return _version()
+    if name in _ROOMS:
+        return import_module(f".{name}", __name__)
+    if name in _ROOM_OF:
+        found = getattr(import_module(f".{_ROOM_OF[name]}", __name__), name)
+        globals()[name] = found
+        return found
+    raise AttributeError(f"researchkit has no name {name!r}; it has {', '.join(__all__)}.")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("researchkit")
+    except PackageNotFoundError:  # run from a checkout that was never installed
+        return "unknown"
