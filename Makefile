@@ -1,0 +1,60 @@
+# `make` lists what can be done. Everything runs inside .venv, made from requirements.lock; nothing else is touched.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INDEX := reports/index.html
+
+.DEFAULT_GOAL := help
+.PHONY: help setup reports test data lab check lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+
+setup: .venv/.installed ## once: the exact versions of requirements.lock into .venv (needs Python 3.11 or newer)
+
+reports: .venv/.installed ## answer every question of every study under data/, and say where the pages are
+	@status=0; $(BIN)/researchkit run || status=$$?; \
+	if [ -f $(INDEX) ]; then echo "Open $(INDEX)"; fi; exit $$status
+
+test: .venv/.installed ## every test
+	@$(BIN)/python -m pytest
+
+data: .venv/.installed ## download the published data sets that the studies name
+	@$(BIN)/researchkit data get --all
+
+lab: .venv/.installed ## JupyterLab, opened at the first notebook
+	@$(BIN)/researchkit lab
+
+check: .venv/.installed ## style, types, and the order of the house
+	@$(BIN)/python -m ruff check
+	@$(BIN)/python -m ruff format --check
+	@$(BIN)/python -m mypy
+	@$(BIN)/python -m pytest tests/test_layers.py tests/test_project.py
+
+lock: ## renew requirements.lock and environment.yml from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet -o requirements.lock
+	@{ sed '/^  - pip:$$/q' environment.yml; \
+	   sed -n -E 's/^([A-Za-z0-9][^ ]*==.*[^ \\]) *\\?$$/      - "\1"/p' requirements.lock; \
+	   echo '      - "-e ."'; } > .environment.tmp && mv .environment.tmp environment.yml
+
+clean: ## remove the reports and every cache (.venv and downloaded data stay)
+	@find reports -mindepth 1 ! -name .gitkeep -delete
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build
+	@find src tests notebooks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Two steps, so that a change of pyproject.toml alone does not fetch anything anew.
+.venv/.locked: requirements.lock
+	@command -v "$(PYTHON)" >/dev/null || { echo "There is no '$(PYTHON)'. Name one: make setup PYTHON=python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "researchkit needs Python 3.11 or newer; '$(PYTHON)' is $$("$(PYTHON)" -V 2>&1)." >&2; \
+	  echo "Name another: make setup PYTHON=python3.12" >&2; exit 1; }
+	@echo "Setting up .venv (about a minute, once)"
+	@"$(PYTHON)" -m venv .venv
+	@$(PIP) install --require-hashes -r requirements.lock
+	@touch $@
+
+.venv/.installed: .venv/.locked pyproject.toml
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
