@@ -1,0 +1,159 @@
+"""What is wrong with a study file, in words, with lines and the nearest right name."""
+
+from __future__ import annotations
+
+import difflib
+import typing
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+
+from researchkit.claims import claim
+from researchkit.errors import StudyError
+from researchkit.markup import Place
+
+if TYPE_CHECKING:
+    from researchkit.study import Question, Study
+
+FAMILIES = ("loyalty", "recovery", "burnout")  # the three doors: each has its notebook
+
+
+def told(error: ValidationError, model: type[BaseModel], lines: Mapping[Place, int]) -> list[str]:
+    """One sentence a problem, in the order of the file."""
+    faults = []
+    for fault in error.errors():
+        if fault["type"] == "too_short" and fault["input"]:
+            continue  # pydantic counts only the sound items; the others are told by themselves
+        place = tuple(part for part in fault["loc"] if part != "[key]")
+        line = line_of(place, lines)
+        faults.append((line, (f"line {line}: " if line else "") + sentence(fault, place, model)))
+    return [text for _, text in sorted(faults, key=lambda fault: fault[0])]
+
+
+def line_of(place: Place, lines: Mapping[Place, int]) -> int:
+    """The line of a place, or of the nearest part of the file that holds it."""
+    if place[:2] == ("tables", "data") and ("tables",) not in lines:
+        place = place[2:]  # the short form: one table, written at the top
+    while place and place not in lines:
+        place = place[:-1]
+    return lines.get(place, 0)
+
+
+def sentence(fault: Any, place: Place, model: type[BaseModel]) -> str:
+    """One problem in words: what is there, what may be there."""
+    where = (
+        " of ".join(f"`{part}`" for part in reversed([str(p) for p in place if not isinstance(p, int)])) or "the file"
+    )
+    kind, given, context = fault["type"], fault.get("input"), fault.get("ctx", {})
+    if kind == "extra_forbidden":
+        known = names_at(model, place[:-1])
+        return f"{where} is not known here{nearest(str(place[-1]), known)}."
+    if kind == "missing":
+        return f"{where} is missing."
+    if kind in ("literal_error", "enum"):
+        return f"{where} is {given!r}; it may be {context['expected']}."
+    if kind in ("float_type", "int_type"):
+        return f"{where} is {given!r}, which is not a number here{number_hint(given)}."
+    if kind == "string_type":
+        return f"{where} is {given!r}; text is wanted, so put it in quotes."
+    if kind == "string_pattern_mismatch":
+        return f"{where} is {given!r}; {pattern_hint(context['pattern'])}."
+    if kind == "value_error":
+        return f"{where}: {context['error']}."
+    return f"{where} is {shorten(given)}: {fault['msg'][0].lower()}{fault['msg'][1:]}."
+
+
+def number_hint(given: object) -> str:
+    """Why something that looks like a number is not one."""
+    text = str(given)
+    if text.lower() in {"yes", "no", "on", "off", "true", "false"}:
+        return f" ({text!r} is a word, never 0 or 1, in a study file)"
+    if text.startswith("0") and text.isdigit():
+        return f" (a leading zero makes it an id; write {int(text)} if the number is meant)"
+    if text.count("-") == 2 and text.replace("-", "").isdigit():
+        return " (it reads as a date)"
+    return "; a decimal point, no comma and no unit" if any(c.isdigit() for c in text) else ""
+
+
+def pattern_hint(pattern: str) -> str:
+    if "64" in pattern:
+        return "a sha256 has 64 digits 0-9 and a-f"
+    return "use small letters, digits, _ and -, at most 60, for it names a folder"
+
+
+def shorten(value: object, most: int = 60) -> str:
+    text = repr(value)
+    return text if len(text) <= most else text[:most] + "..."
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """' (did you mean ...?)' when one of the known names is close, else the names there are."""
+    names = [str(item) for item in known]
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if close:
+        return f" (did you mean {close[0]!r}?)"
+    return f" (there are: {', '.join(sorted(names)[:20])})" if names else ""
+
+
+def names_at(model: type[BaseModel], place: Place) -> list[str]:
+    """The keys that may stand at a place."""
+    inner: Any = model
+    for part in place:
+        fields = getattr(inner, "model_fields", {})
+        by_alias = {field.alias or name: field for name, field in fields.items()}
+        if isinstance(part, str) and part in by_alias:
+            inner = first_model(by_alias[part].annotation)
+    fields = getattr(inner, "model_fields", {})
+    return [field.alias or name for name, field in fields.items()]
+
+
+def first_model(annotation: Any) -> Any:
+    """The model inside `tuple[Model, ...]`, `dict[str, Model]`, `Model | None` and their like."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in typing.get_args(annotation):
+        found = first_model(argument)
+        if found is not None:
+            return found
+    return None
+
+
+def disagreements(study: Study, lines: dict[Place, int]) -> list[str]:
+    """What each part says rightly by itself, but two parts say against each other."""
+    problems: list[tuple[int, str]] = []
+    seen: dict[str, int] = {}
+    for number, question in enumerate(study.questions):
+        line = lines.get(("questions", number), 0)
+        if question.id in seen:
+            problems.append((line, f"the id {question.id!r} is that of the question in line {seen[question.id]} too"))
+        seen.setdefault(question.id, line)
+        problems += [(line, f"question {question.id}: {text}") for text in question_problems(study, question)]
+    for name in study.scales.keys() & study.columns.keys():
+        problems.append((lines.get(("scales", name), 0), f"{name!r} is both a column and a scale"))
+    for number, arrow in enumerate(study.causes):
+        if len([step for step in arrow.split("->") if step.strip()]) < 2:
+            problems.append((lines.get(("causes", number), 0), f"{arrow!r} is no arrow; write `cause -> effect`"))
+    return [f"line {line}: {text}." for line, text in sorted(problems)]
+
+
+def question_problems(study: Study, question: Question) -> list[str]:
+    """What is wrong with one question, given the rest of the study."""
+    problems = []
+    try:
+        if not question.family and claim(question.claim).group not in FAMILIES:
+            problems.append(f"{question.claim} has no family of its own; add `family:` loyalty, recovery or burnout")
+    except StudyError as error:
+        problems.append(str(error).rstrip("."))
+    for kind, wanted, known in (
+        ("table", [question.table] if question.table else [], study.tables),
+        ("alternative", question.alternatives, study.alternatives),
+    ):
+        problems += [f"there is no {kind} {name!r}{nearest(name, known)}" for name in wanted if name not in known]
+    exposure, outcome = question.exposure.column, question.outcome.column
+    if exposure == outcome:
+        problems.append(f"{exposure!r} is both exposure and outcome")
+    problems += [f"{name!r} is adjusted for twice" for name in question.adjust if question.adjust.count(name) > 1][:1]
+    asked = [name for name in question.adjust if name in (exposure, outcome)]
+    problems += [f"{name!r} is asked about and cannot be adjusted for" for name in asked]
+    return problems

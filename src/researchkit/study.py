@@ -1,0 +1,338 @@
+"""The study file: what was asked, of which data, before anyone looked.
+
+`load_study` reads a `study.yml` into a frozen `Study`, or says everything that is wrong with it at once, with lines.
+The models below are the reference of the format; `study.schema.json`, written from them, lets editors complete it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    Strict,
+    ValidationError,
+    model_validator,
+)
+
+from researchkit.claims import claim
+from researchkit.errors import StudyError, listing
+from researchkit.faults import disagreements, nearest, told
+from researchkit.markup import as_list, as_written, code_keys, column_only, path_only, read_yaml
+
+Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+Whole = Annotated[int, Strict()]
+Code = Annotated[str, BeforeValidator(as_written)]
+Codes = Annotated[tuple[Code, ...], BeforeValidator(as_list)]
+Names = Annotated[tuple[str, ...], BeforeValidator(as_list)]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,59}$")]
+
+
+class Part(BaseModel):
+    """A piece of a study file: nothing may be added to it, nothing changed in it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Keep(Part):
+    """Which rows belong to the sample, and why the others do not."""
+
+    column: str
+    values: Codes = ()
+    not_values: Codes = ()
+    minimum: Number | None = None
+    maximum: Number | None = None
+    why: str
+
+
+class Summary(Part):
+    """Many rows into one: `by` names the new row, `columns` the new values, as {new: {mean: old}}."""
+
+    by: Names
+    columns: dict[str, dict[Literal["mean", "sum", "count", "first"], str]]
+
+
+class Pivot(Part):
+    """Long to wide: for each `by`, `columns` at each value of `over` ("bdi" at time 1 becomes "bdi_1")."""
+
+    by: Names
+    over: str
+    columns: Names
+
+
+class File(Part):
+    """One file, several by a glob, or an address with its sha256."""
+
+    path: str | None = None
+    url: str | None = None
+    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
+    mirror: str | None = None
+    mirror_sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
+    reader: str = "plain"
+    sheet: str | None = None
+    encoding: str | None = None
+    separator: str | None = None
+    missing: Codes = ()
+    rename: dict[str, str] = Field(default_factory=dict)
+    drop: Names = ()
+    key: Names = ()
+    summarise: Summary | None = None
+    pivot: Pivot | None = None
+
+    @model_validator(mode="after")
+    def one_place(self) -> File:
+        if (self.path is None) == (self.url is None):
+            raise ValueError("a file has either a `path` or a `url`")
+        if self.url and not self.sha256 and not self.mirror_sha256:
+            raise ValueError("a `url` needs the `sha256` of what is there, so that a changed file is noticed")
+        return self
+
+
+class Table(Part):
+    """One table of data: its files, who is counted when counts are protected, and who shares an error term."""
+
+    files: Annotated[tuple[File, ...], BeforeValidator(path_only)] = Field(min_length=1)
+    people: str = "row"
+    clusters: Names = ()
+    keep: tuple[Keep, ...] = ()
+
+
+class Column(Part):
+    """What a column means and which values it may hold."""
+
+    label: str | None = None
+    unit: str | None = None
+    range: tuple[Number, Number] | None = None
+    codes: Annotated[dict[str, str], BeforeValidator(code_keys)] = Field(default_factory=dict)
+    missing: Codes = ()
+    type: Literal["number", "category", "text", "id", "date"] | None = None
+    from_: str | None = Field(None, alias="from")
+    recode: Annotated[dict[str, str], BeforeValidator(code_keys)] = Field(default_factory=dict)
+    source: str | None = None
+    note: str | None = None
+
+    @model_validator(mode="after")
+    def a_range_has_room(self) -> Column:
+        if self.range and self.range[0] >= self.range[1]:
+            raise ValueError(f"the range {self.range[0]:g} to {self.range[1]:g} is empty")
+        return self
+
+
+class Scale(Part):
+    """A score made from several items, by an instrument's key or by the rule given here."""
+
+    items: Names = Field(min_length=2)
+    instrument: str | None = None
+    rule: Literal["mean", "sum"] = "mean"
+    reverse: Names = ()
+    range: tuple[Number, Number] | None = None
+    min_answered: Whole | None = None
+    label: str | None = None
+    unit: str | None = None
+
+
+class Exposure(Part):
+    """What may make the difference. Coded exposures name the `level` that is compared with the `reference`."""
+
+    column: str
+    reference: Code | None = None
+    level: Code | None = None
+    per: Number = Field(1.0, gt=0)
+    label: str | None = None
+
+
+class Outcome(Part):
+    """What it may make a difference to, and how that is measured."""
+
+    column: str
+    kind: Literal["score", "yes_no", "ordered", "counts", "duration", "change"]
+    good: Literal["high", "low"] = "high"
+    unit: str | None = None
+    label: str | None = None
+    yes: Code = "1"
+    event: str | None = None
+    event_value: Code = "1"
+    competing: Codes = ()
+    horizon: Number | None = Field(None, gt=0)
+    entry: str | None = None
+    time: str | None = None
+    baseline: str | None = None
+    top: Codes = ()
+    nps: bool = False
+
+    @model_validator(mode="after")
+    def needs_of_the_kind(self) -> Outcome:
+        needs = {"duration": ("event", "horizon"), "change": ("baseline",)}.get(self.kind, ())
+        lacking = [need for need in needs if getattr(self, need) is None]
+        if lacking:
+            raise ValueError(f"an outcome of kind {self.kind} needs {' and '.join(lacking)}")
+        if self.kind == "ordered" and not (self.nps or self.top):
+            raise ValueError("an ordered outcome needs `top`, the values of its top group, or `nps: true`")
+        return self
+
+
+class Alternative(Part):
+    """A planned variant of a question: another sample, another column, another adjustment."""
+
+    label: str
+    exposure: Annotated[Exposure | None, BeforeValidator(column_only)] = None
+    outcome: Outcome | None = None
+    adjust: Names | None = None
+    keep: tuple[Keep, ...] = ()
+
+
+class Question(Part):
+    """The unit of work: one exposure, one outcome, one design, one claim."""
+
+    id: Slug
+    title: str
+    claim: str
+    exposure: Annotated[Exposure, BeforeValidator(column_only)]
+    outcome: Outcome
+    smallest_effect: Number = Field(gt=0)
+    adjust: Names = ()
+    family: Literal["loyalty", "recovery", "burnout"] | None = None
+    table: str | None = None
+    expect: Literal["better", "worse", "equal"] = "better"
+    planned: bool = True
+    negative_control: str | None = None
+    weights: str | None = None
+    alternatives: Names = ()
+    design: Literal["randomised", "rollout", "observational"] | None = None
+    clusters: Names | None = None
+    keep: tuple[Keep, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that the answer reads, each once."""
+        outcome = self.outcome
+        extras = (outcome.event, outcome.entry, outcome.time, outcome.baseline, self.weights)
+        rules = tuple(rule.column for rule in self.keep)
+        wanted = (outcome.column, self.exposure.column, *self.adjust, *extras, *rules)
+        return tuple(dict.fromkeys(name for name in wanted if name))
+
+
+class Source(Part):
+    """Where a published dataset comes from, and on what terms."""
+
+    page: str
+    licence: str
+    citation: str
+    bytes: Whole | None = None
+    note: str | None = None
+
+
+class Study(Part):
+    """A checked study file."""
+
+    title: str
+    seed: Whole = Field(ge=0)
+    design: Literal["randomised", "rollout", "observational"]
+    tables: dict[str, Table]
+    questions: Annotated[tuple[Question, ...], BeforeValidator(as_list)] = Field(min_length=1)
+    description: str | None = None
+    columns: dict[str, Annotated[Column, BeforeValidator(lambda value: {} if value is None else value)]] = Field(
+        default_factory=dict
+    )
+    scales: dict[str, Scale] = Field(default_factory=dict)
+    causes: Names = ()
+    alternatives: dict[str, Alternative] = Field(default_factory=dict)
+    disclosure: Literal["none", "cms", "nhs", "ukllc", "five"] = "none"
+    simulated: bool = False
+    source: Source | None = None
+    _path: Path = PrivateAttr(default=Path("study.yml"))
+    _sha256: str = PrivateAttr(default="")
+
+    @model_validator(mode="before")
+    @classmethod
+    def one_table_in_short(cls, value: Any) -> Any:
+        """`files:`, `people:`, `clusters:` and `keep:` at the top mean one table called "data"."""
+        if not isinstance(value, dict) or "files" not in value or "tables" in value:
+            return value
+        short = ("files", "people", "clusters", "keep")
+        table = {key: item for key, item in value.items() if key in short}
+        return {**{k: v for k, v in value.items() if k not in short}, "tables": {"data": table}}
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    @property
+    def folder(self) -> Path:
+        return self._path.parent
+
+    @property
+    def name(self) -> str:
+        """The folder's name, or the file's where it is not called study.yml."""
+        return self.folder.name if self._path.stem == "study" else self._path.stem
+
+    @property
+    def sha256(self) -> str:
+        return self._sha256
+
+    def question(self, id: str) -> Question:
+        """The question of that id; StudyError names the nearest when there is none."""
+        found = {question.id: question for question in self.questions}
+        if id not in found:
+            raise StudyError(f"{self.path} has no question {id!r}{nearest(id, found)}.")
+        return found[id]
+
+    def table_of(self, question: Question) -> str:
+        return question.table or next(iter(self.tables))
+
+    def design_of(self, question: Question) -> str:
+        return question.design or self.design
+
+    def clusters_of(self, question: Question) -> tuple[str, ...]:
+        table = self.tables[self.table_of(question)]
+        return table.clusters if question.clusters is None else question.clusters
+
+    def family_of(self, question: Question) -> str:
+        return question.family or claim(question.claim).group
+
+    def label(self, name: str) -> str:
+        """What a column or scale is called on a page."""
+        part = self.columns.get(name) or self.scales.get(name)
+        return (part.label if part else None) or name.replace("_", " ")
+
+
+def load_study(path: str | Path) -> Study:
+    """Read and check a study file, or the `study.yml` of a folder.
+
+    Raises
+    ------
+    StudyError
+        With every problem of the file at once, each with its line and, where a name is nearly right, the nearest.
+    """
+    path = Path(path)
+    path = path / "study.yml" if path.is_dir() else path
+    content = read_bytes(path)
+    try:
+        value, lines = read_yaml(content.decode("utf-8-sig"), str(path))
+    except UnicodeDecodeError as error:
+        raise StudyError(f"{path}: byte {error.start} is not UTF-8; save the study file as UTF-8.") from None
+    if not isinstance(value, dict):
+        raise StudyError(f"{path}: a study file is a mapping that starts with `title:`; this one holds none.")
+    try:
+        study = Study.model_validate(value)
+    except ValidationError as error:
+        raise StudyError(listing(str(path), told(error, Study, lines))) from None
+    if problems := disagreements(study, lines):
+        raise StudyError(listing(str(path), problems))
+    study._path, study._sha256 = path, hashlib.sha256(content).hexdigest()
+    return study
+
+
+def read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise StudyError(f"There is no study file {path}. `researchkit new FILE` drafts one.") from None
+    except OSError as error:
+        raise StudyError(f"{path} cannot be read: {error.strerror}.") from None
