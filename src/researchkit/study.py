@@ -67,11 +67,17 @@ class Pivot(Part):
 
 
 class File(Part):
-    """One file, several by a glob, or an address with its sha256."""
+    """One file, several by a glob, or an address with the checksum of what is there.
+
+    `md5` serves where a publisher lists no other. `content` is the sha256 of the cells that are left after `drop`
+    (see `readers.content`), for an address whose bytes are not known but whose cells are.
+    """
 
     path: str | None = None
     url: str | None = None
     sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
+    md5: str | None = Field(None, pattern=r"^[0-9a-f]{32}$")
+    content: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
     mirror: str | None = None
     mirror_sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
     reader: str = "plain"
@@ -89,17 +95,25 @@ class File(Part):
     def one_place(self) -> File:
         if (self.path is None) == (self.url is None):
             raise ValueError("a file has either a `path` or a `url`")
-        if self.url and not self.sha256 and not self.mirror_sha256:
-            raise ValueError("a `url` needs the `sha256` of what is there, so that a changed file is noticed")
+        if self.url and not (self.sha256 or self.md5 or self.content):
+            raise ValueError(
+                "a `url` needs the `sha256` of what is there, so that a changed file is noticed"
+            )
+        if self.mirror and not (self.mirror_sha256 or self.sha256):
+            raise ValueError(
+                "a `mirror` needs the `mirror_sha256` of its copy where there is no `sha256`"
+            )
         return self
 
 
 class Table(Part):
-    """One table of data: its files, who is counted when counts are protected, and who shares an error term."""
+    """One table of data: its files, what its rows are (`rows: contacts`), which column counts `people` where counts are
+    protected, and which `clusters` share an error term (the outermost first)."""
 
     files: Annotated[tuple[File, ...], BeforeValidator(path_only)] = Field(min_length=1)
     people: str = "row"
     clusters: Names = ()
+    rows: str = "rows"
     keep: tuple[Keep, ...] = ()
 
 
@@ -255,7 +269,7 @@ class Study(Part):
         """`files:`, `people:`, `clusters:` and `keep:` at the top mean one table called "data"."""
         if not isinstance(value, dict) or "files" not in value or "tables" in value:
             return value
-        short = ("files", "people", "clusters", "keep")
+        short = ("files", "people", "clusters", "rows", "keep")
         table = {key: item for key, item in value.items() if key in short}
         return {**{k: v for k, v in value.items() if k not in short}, "tables": {"data": table}}
 
