@@ -67,3 +67,8 @@ def count(n: int) -> str:
 def percent(share: float, places: int = 1) -> str:
     """A share (0 to 1) in per cent."""
     return f"{fixed(100 * share, places)} %"
+
+
+def scale(unit: str) -> tuple[float, str]:
+    """What a number in `unit` is multiplied by on a page, and what the unit is called there."""
+    return (100.0, "percentage points") if unit == "probability" else (1.0, unit)
