@@ -3,7 +3,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-INDEX := reports/index.html
 
 .DEFAULT_GOAL := help
 .PHONY: help setup reports test data lab check lock clean
@@ -13,9 +12,8 @@ help: ## this list
 
 setup: .venv/.installed ## once: the exact versions of requirements.lock into .venv (needs Python 3.11 or newer)
 
-reports: .venv/.installed ## answer every question of every study under data/, and say where the pages are
-	@status=0; $(BIN)/researchkit run || status=$$?; \
-	if [ -f $(INDEX) ]; then echo "Open $(INDEX)"; fi; exit $$status
+reports: .venv/.installed ## answer every question of every study under data/; ends with where the index is
+	@$(BIN)/researchkit run
 
 test: .venv/.installed ## every test
 	@$(BIN)/python -m pytest
