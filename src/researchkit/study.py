@@ -324,7 +324,7 @@ def load_study(path: str | Path) -> Study:
     StudyError
         With every problem of the file at once, each with its line and, where a name is nearly right, the nearest.
     """
-    path = Path(path)
+    path = located(Path(path))
     path = path / "study.yml" if path.is_dir() else path
     content = read_bytes(path)
     try:
@@ -341,6 +341,14 @@ def load_study(path: str | Path) -> Study:
         raise StudyError(listing(str(path), problems))
     study._path, study._sha256 = path, hashlib.sha256(content).hexdigest()
     return study
+
+
+def located(path: Path) -> Path:
+    """The path as given or, where there is nothing, from the nearest folder above: notebooks run from any folder."""
+    if path.exists() or path.is_absolute():
+        return path
+    above = [folder / path for folder in Path.cwd().parents if (folder / path).exists()]
+    return above[0] if above else path
 
 
 def read_bytes(path: Path) -> bytes:

@@ -1,0 +1,259 @@
+"""The `researchkit` command: words to calls.
+
+An expected error is one message and a non-zero exit; an unknown one keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from researchkit.errors import ResearchkitError
+
+GOOD, NOT_ALL_GOOD, NOTHING_STARTED = 0, 1, 2
+
+
+class Command(click.Group):
+    """Turns our own errors into one message, whichever command they come from."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ResearchkitError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="researchkit", message="researchkit %(version)s")
+def main() -> None:
+    """Does compassionate handling go with loyalty, recovery and burnout?
+
+    A study file in, judged reports out.
+
+    Example: researchkit run data/contact_centre
+    """
+
+
+@main.command()
+@click.argument("study", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--question", metavar="ID", help="Only this question.")
+@click.option("--by", metavar="COLUMN", help="One report for each value of a column, such as site.")
+@click.option("--set", "settings", nargs=2, multiple=True, metavar="NAME VALUE", help="A parameter of the notebook.")
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Workers; as many as there are cores by default.")
+@click.option("--disclosure", metavar="PROFILE", help="none, cms, nhs, ukllc or five, in place of the study's own.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
+def run(
+    study: tuple[Path, ...],
+    question: str | None,
+    by: str | None,
+    settings: tuple[tuple[str, str], ...],
+    jobs: int | None,
+    disclosure: str | None,
+    out: Path,
+) -> None:
+    """Write the reports of every STUDY (all under data/ whose data are at hand, if none is named).
+
+    Example: researchkit run data/contact_centre --question retention --by site
+    """
+    from researchkit import batch
+
+    try:
+        chosen = batch.studies(study, Path("data"))
+        parameters = {name: literal(value) for name, value in settings}
+        plan = batch.plan(chosen, question=question, by=by, disclosure=disclosure, parameters=parameters)
+    except ResearchkitError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(NOTHING_STARTED)
+    if not plan:
+        click.echo(
+            "No study under data/ has its data at hand. `researchkit data list` shows where to get them.", err=True
+        )
+        sys.exit(NOTHING_STARTED)
+    sys.exit(make_all(plan, out, jobs))
+
+
+def make_all(plan: list[Any], out: Path, jobs: int | None) -> int:
+    """Run the plan, a line a report, then the index and the table of what became of each."""
+    from tqdm import tqdm
+
+    from researchkit import batch, site
+
+    out.mkdir(parents=True, exist_ok=True)
+    reports = []
+    with tqdm(total=len(plan), unit="report", disable=not sys.stderr.isatty(), leave=False) as bar:
+        for report in batch.run(plan, out, jobs):
+            reports.append(report)
+            bar.update()
+            bar.write(line(report), file=sys.stdout)
+    batch.record(reports, out)
+    index = site.write_index(out)
+    tally = {status: sum(report.status == status for report in reports) for status in ("ok", "stopped", "too few")}
+    click.echo(", ".join(f"{n} {status}" for status, n in tally.items() if n or status == "ok"))
+    click.echo(f"Index: {index}")
+    return GOOD if tally["ok"] == len(reports) else NOT_ALL_GOOD
+
+
+def line(report: Any) -> str:
+    """One report in one line."""
+    name = "/".join(part for part in (report.study, report.question, report.by) if part)
+    return f"{report.status:8} {name}: {report.word or report.reason}"
+
+
+def literal(value: str) -> Any:
+    """A parameter as Python reads it; what is no literal is text."""
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return value
+
+
+@main.command()
+@click.argument("study", type=click.Path(path_type=Path))
+@click.argument("question")
+@click.option("--by", metavar="COLUMN=VALUE", help="Only the rows with this value.")
+@click.option("--disclosure", metavar="PROFILE", help="In place of the study's own profile.")
+@click.option("--json", "as_json", is_flag=True, help="The whole result, full precision.")
+def effect(study: Path, question: str, by: str | None, disclosure: str | None, as_json: bool) -> None:
+    """Answer one QUESTION of a STUDY, without a notebook.
+
+    Example: researchkit effect data/contact_centre retention
+    """
+    from researchkit.answer import answer_question
+
+    answer = answer_question(study, question, by=by, disclosure=disclosure)
+    click.echo(answer.to_json() if as_json else str(answer.verdict))
+
+
+@main.command()
+@click.argument("study", type=click.Path(path_type=Path))
+def check(study: Path) -> None:
+    """Check a STUDY file and its data: every problem, or OK.
+
+    Example: researchkit check data/contact_centre
+    """
+    from researchkit.dataset import load_dataset
+    from researchkit.errors import listing
+    from researchkit.study import load_study
+
+    loaded = load_study(study)
+    problems = []
+    for table in loaded.tables:
+        try:
+            dataset = load_dataset(loaded, table)
+        except ResearchkitError as error:
+            problems.append(str(error))
+            continue
+        click.echo(f"{table}: {dataset.rows:,} rows arrived, {len(dataset.frame):,} kept; {dataset.fingerprint}")
+        for step in dataset.flow:
+            click.echo(f"  {step.rows:,} dropped: {step.why}")
+        for note in dataset.notes:
+            click.echo(f"  {note}")
+    if problems:
+        raise click.ClickException(problems[0] if len(problems) == 1 else listing(str(study), problems))
+    click.echo(f"OK: {loaded.title}, {len(loaded.questions)} questions")
+
+
+@main.group()
+def data() -> None:
+    """The real studies: where their data come from, on what terms, and how to get them.
+
+    Example: researchkit data list
+    """
+
+
+@data.command("list")
+def data_list() -> None:
+    """The published datasets that the studies under data/ use.
+
+    Example: researchkit data list
+    """
+    from researchkit import sources
+
+    for source in sources.sources(Path("data")):
+        state = "at hand" if source.at_hand else "not at hand"
+        click.echo(f"{source.name}: {source.title} ({state})\n  {source.licence}\n  {source.citation}\n  {source.page}")
+        for file in source.files:
+            click.echo(f"  {file}")
+
+
+@data.command("get")
+@click.argument("name", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every dataset in the list.")
+def data_get(name: tuple[str, ...], everything: bool) -> None:
+    """Download the data of the studies NAMEd, from the mirror if there is one, and check their sha256.
+
+    Example: researchkit data get carrard_2022
+    """
+    from researchkit import sources
+    from researchkit.study import load_study
+
+    wanted = [source.name for source in sources.sources(Path("data"))] if everything else list(name)
+    if not wanted:
+        raise click.UsageError("Name a dataset, or say --all; `researchkit data list` names them.")
+    failed = 0
+    for one in wanted:
+        try:
+            for path in sources.get(load_study(Path("data") / one)):
+                click.echo(f"{one}: {path}")
+        except ResearchkitError as error:  # one dataset that is gone does not keep the others away
+            failed += 1
+            click.echo(f"Error: {one}: {error}", err=True)
+    sys.exit(NOT_ALL_GOOD if failed else GOOD)
+
+
+@main.command()
+@click.argument("world")
+@click.option("--rows", type=click.IntRange(1), metavar="N", help="How many rows; the committed size by default.")
+@click.option("--seed", type=int, metavar="N", help="Another seed gives another draw of the same world.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write to.")
+def simulate(world: str, rows: int | None, seed: int | None, out: Path) -> None:
+    """Make a WORLD whose truth is known: contact_centre or hospital.
+
+    Example: researchkit simulate contact_centre --rows 1000 --out /tmp/world
+    """
+    from researchkit.simulate import write_world
+
+    for path in write_world(world, out, rows=rows, seed=seed):
+        click.echo(path)
+
+
+@main.command()
+@click.argument("study", required=False, type=click.Path(path_type=Path))
+def claims(study: Path | None) -> None:
+    """The 48 claims under test, their articles, and which are answered by which study here.
+
+    Example: researchkit claims data/contact_centre
+    """
+    from researchkit import claims as shelf
+    from researchkit.study import load_study
+
+    found = [study] if study else sorted(Path("data").glob("*/study.yml"))
+    asked: dict[str, list[str]] = {}
+    for loaded in map(load_study, found):
+        for question in loaded.questions:
+            asked.setdefault(question.claim, []).append(f"{loaded.name}/{question.id}")
+    titles = {article.key: article for article in shelf.articles()}
+    for claim in shelf.claims():
+        if study and claim.id not in asked:
+            continue
+        said = "; ".join(f"{titles[key].title} ({titles[key].publisher})" for key in claim.articles)
+        answered = ", ".join(asked.get(claim.id, [])) or "by no study here"
+        click.echo(f"{claim.id}  {claim.statement}\n  said in: {said}\n  answered: {answered}")
+
+
+@main.command()
+def lab() -> None:
+    """JupyterLab, opened at the first notebook.
+
+    Example: researchkit lab
+    """
+    import os
+
+    from researchkit.report import notebooks_folder
+
+    first = notebooks_folder() / "00_start_here.ipynb"
+    os.execv(sys.executable, [sys.executable, "-m", "jupyter", "lab", str(first)])  # noqa: S606 - our own interpreter

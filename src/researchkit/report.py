@@ -1,0 +1,286 @@
+"""One notebook, one question: run it, take the result out of it, write the page.
+
+A report is good only if our own marks are there: the answer as the last cell's output, for the question that was
+asked, and a figure from every cell that draws one. Papermill's own word is not enough: after a killed kernel it calls
+every cell "completed". Everything is written aside and moved into place, so a reader never sees half a page, and a
+failed run leaves a page that says what failed instead of an old one that looks current.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from researchkit.answer import MEDIA
+from researchkit.errors import ParameterError, ReportError, listing
+from researchkit.figures import MEDIA as FIGURE
+from researchkit.study import Question, Study, load_study
+from researchkit.tables import MEDIA as TABLE
+
+NOTEBOOKS = {"loyalty": "10_loyalty.ipynb", "recovery": "11_recovery.ipynb", "burnout": "12_burnout.ipynb"}
+CELL_SECONDS = 600
+ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of one report: `status` is "ok", "stopped" or "too few"."""
+
+    study: str
+    question: str
+    by: str | None
+    status: str
+    reason: str
+    folder: Path
+    word: str = ""
+    seconds: float = 0.0
+
+    @property
+    def page(self) -> Path:
+        return self.folder / "report.html"
+
+
+def write_report(
+    study: Study | str | Path,
+    question: Question | str,
+    *,
+    by: str | None = None,
+    disclosure: str | None = None,
+    out: str | Path = "reports",
+    notebook: str | Path | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> Report:
+    """Run the notebook of one question and write its page, its result and its tables.
+
+    Parameters
+    ----------
+    by
+        "column=value" for one report a site, a ward, a month.
+    out
+        The reports folder; this report goes to `<out>/<study>/<question>[/<by>]/`.
+    notebook
+        Another notebook than that of the question's family.
+    parameters
+        Further parameters of the notebook.
+
+    Raises
+    ------
+    ParameterError
+        Before any kernel starts, if the notebook does not have, does not read, or types otherwise a parameter.
+    StudyError
+        If there is no such study or question.
+    """
+    study = study if isinstance(study, Study) else load_study(study)
+    asked = question if isinstance(question, Question) else study.question(question)
+    source = Path(notebook) if notebook else notebooks_folder() / NOTEBOOKS[study.family_of(asked)]
+    given = {
+        "study": str(study.path),
+        "question": asked.id,
+        "by": by or "",
+        "disclosure": disclosure or study.disclosure,
+    }
+    given |= dict(parameters or {})
+    check_parameters(source, given)
+    folder = Path(out) / study.name / asked.id / (folder_name(by) if by else "")
+    staging = Path(out) / f".making-{uuid.uuid4().hex}"
+    staging.mkdir(parents=True)
+    try:
+        made = make(source, given, staging, study, asked)
+        move_into_place(staging, folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return Report(study.name, asked.id, by or None, folder=folder, **made)
+
+
+def make(source: Path, given: dict[str, Any], staging: Path, study: Study, asked: Question) -> dict[str, Any]:
+    """Fill the staging folder with a good report, or with a page that says what failed."""
+    import nbformat
+
+    from researchkit.export import export
+    from researchkit.site import failed_page
+
+    trouble = execute(source, staging / "notebook.ipynb", given)
+    try:
+        if trouble:
+            raise ReportError(trouble["reason"])
+        notebook = nbformat.read(staging / "notebook.ipynb", as_version=4)
+        result = result_of(notebook, study, asked, given["by"])
+        result["provenance"]["notebook"] = source.name
+        result["provenance"]["parameters"] = given
+        (staging / "report.html").write_text(export(notebook, result), encoding="utf-8")
+        (staging / "result.json").write_text(json.dumps(result, indent=1, ensure_ascii=False), encoding="utf-8")
+        write_tables(notebook, staging / "tables")
+    except ReportError as error:
+        status = (trouble or {}).get("status", "stopped")
+        page = failed_page(asked.title, str(error), [f"{study.title}: {asked.id} {given['by']}".strip(), source.name])
+        (staging / "report.html").write_text(page, encoding="utf-8")
+        return {"status": status, "reason": str(error)}
+    return {"status": "ok", "reason": "", "word": result["verdict"]["word"], "seconds": result["provenance"]["seconds"]}
+
+
+def execute(source: Path, target: Path, given: dict[str, Any]) -> dict[str, str] | None:
+    """Run a notebook by Papermill; what went wrong, or None."""
+    import papermill
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    for name in ONE_THREAD:  # a report is small; threads of the linear algebra only fight over the cores
+        os.environ.setdefault(name, "1")
+    try:
+        papermill.execute_notebook(
+            str(source),
+            str(target),
+            parameters=given,
+            kernel_name="python3",
+            progress_bar=False,
+            request_save_on_cell_execute=False,
+            execution_timeout=CELL_SECONDS,
+            shutdown_kernel="immediate",
+        )
+    except PapermillExecutionError as error:
+        status = "too few" if error.ename == "DisclosureError" else "stopped"
+        return {"status": status, "reason": told(error)}
+    except DeadKernelError:
+        return {"status": "stopped", "reason": "The kernel died: it was killed, crashed, or ran out of memory."}
+    except CellTimeoutError:
+        return {"status": "stopped", "reason": f"A cell ran longer than {CELL_SECONDS} seconds."}
+    return None
+
+
+def told(error: Any) -> str:
+    """The failure of a cell in words; our own errors speak for themselves."""
+    from researchkit import errors
+
+    if issubclass(getattr(errors, error.ename, Exception), errors.ResearchkitError):
+        return str(error.evalue)
+    return f"Cell {error.exec_count} failed with {error.ename}; notebook.ipynb beside this page has the traceback."
+
+
+def result_of(notebook: Any, study: Study, asked: Question, by: str) -> dict[str, Any]:
+    """The answer that the last cell showed, or ReportError if the run is not the good run that was asked for."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    outputs = code[-1].outputs if code else []
+    results = [output.data[MEDIA] for output in outputs if MEDIA in output.get("data", {})]
+    if len(results) != 1:
+        raise ReportError("The notebook's last cell showed no answer, so the run is not known to be complete.")
+    result = json.loads(json.dumps(results[0]))
+    named = (result["study"], result["question"], result["by"] or "")
+    if named != (study.name, asked.id, by):
+        raise ReportError(
+            f"The notebook answered {named}, not {(study.name, asked.id, by)}: it does not read its parameters."
+        )
+    empty = [
+        number
+        for number, cell in enumerate(code, 1)
+        if "rk.figures." in cell.source and not any(FIGURE in output.get("data", {}) for output in cell.outputs)
+    ]
+    if empty:
+        raise ReportError(f"Code cell {empty[0]} was to draw a figure, and none came.")
+    return result
+
+
+def write_tables(notebook: Any, folder: Path) -> None:
+    """Every table and the data behind every figure, as CSV."""
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    for output in outputs:
+        for media in (TABLE, FIGURE):
+            if carried := output.get("data", {}).get(media):
+                folder.mkdir(exist_ok=True)
+                (folder / f"{carried['name']}.csv").write_text(carried["csv"], encoding="utf-8")
+
+
+def move_into_place(staging: Path, folder: Path) -> None:
+    """The new folder in the place of the old, without a moment in which half of it is there."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    old = staging.with_name(staging.name + "-old")
+    inner = [child for child in folder.glob("*=*") if child.is_dir()] if folder.exists() else []
+    for child in inner:  # the reports by site live inside the folder of the question and stay
+        shutil.move(child, staging / child.name)
+    if folder.exists():
+        folder.rename(old)
+    staging.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def folder_name(by: str) -> str:
+    """A folder for "column=value" that stays inside its parent, whatever the value holds."""
+    column, _, value = by.partition("=")
+    return f"{quote(column, safe=' ')}={quote(value, safe=' ')}"[:120]
+
+
+def notebooks_folder() -> Path:
+    """Where the notebooks are: in the installed package, or in the checkout."""
+    inside = Path(__file__).parent / "notebooks"
+    return inside if inside.is_dir() else Path(__file__).parents[2] / "notebooks"
+
+
+def check_parameters(notebook: Path, given: Mapping[str, Any]) -> None:
+    """Compare parameters with the notebook's own cell, before a kernel starts.
+
+    Papermill by itself accepts a misspelt parameter and runs on the default.
+
+    Raises
+    ------
+    ParameterError
+        For each that is unknown (not in the parameters cell), unused (no later cell reads it), or mistyped.
+    """
+    declared, read = parameters_of(notebook)
+    problems = []
+    for name, value in given.items():
+        if name not in declared:
+            close = difflib.get_close_matches(name, declared, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else f"; it has {', '.join(declared)}."
+            problems.append(f"unknown parameter {name!r}{hint}")
+        elif name not in read:
+            problems.append(
+                f"unused parameter {name!r}: no cell after the parameters cell reads it, so it changes nothing."
+            )
+        elif not fits(value, declared[name]):
+            wanted, got = type(declared[name]).__name__, type(value).__name__
+            problems.append(f"mistyped parameter {name!r}: {value!r} is {got}, and the notebook wants {wanted}.")
+    if problems:
+        raise ParameterError(listing(str(notebook), problems))
+
+
+def parameters_of(notebook: Path) -> tuple[dict[str, Any], set[str]]:
+    """The parameters cell's names with their default values, and every name that a later cell reads."""
+    import nbformat
+
+    try:
+        cells = nbformat.read(notebook, as_version=4).cells
+    except FileNotFoundError:
+        raise ReportError(f"There is no notebook {notebook}.") from None
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    marked = [number for number, cell in enumerate(code) if "parameters" in cell.metadata.get("tags", [])]
+    if not marked:
+        raise ParameterError(f"{notebook} has no cell tagged `parameters`.")
+    declared: dict[str, Any] = {}
+    for line in ast.parse(code[marked[0]].source).body:
+        if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
+            declared[line.targets[0].id] = ast.literal_eval(line.value)
+    later = [ast.parse(cell.source) for cell in code[marked[0] + 1 :]]
+    read = {
+        node.id
+        for tree in later
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
+    return declared, read
+
+
+def fits(value: Any, default: Any) -> bool:
+    """Whether a value is of the default's type; a whole number serves where a decimal one is wanted."""
+    if default is None:
+        return True
+    if isinstance(default, float) and not isinstance(value, bool):
+        return isinstance(value, int | float)
+    return type(value) is type(default)

@@ -1,0 +1,227 @@
+"""What a notebook tells about one answer: what was planned, how it runs, what it cannot tell, how it was made.
+
+Each function takes an `Answer` and gives something to show: a table, a figure or a paragraph. Every word about the
+data comes from the answer; the prose of the notebook around it fits any study.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from researchkit import figures, wording
+from researchkit.claims import articles, claim
+from researchkit.disclosure import PROFILES
+from researchkit.errors import some
+from researchkit.evidence import published as published_results
+from researchkit.tables import Table, frame
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from researchkit.answer import Answer
+
+
+@dataclass(frozen=True)
+class Prose:
+    """Paragraphs written from what ran."""
+
+    paragraphs: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n\n".join(self.paragraphs)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        html = "".join(f"<p>{escape(text)}</p>" for text in self.paragraphs)
+        return {"text/html": f'<div class="rk-prose">{html}</div>', "text/plain": str(self)}
+
+
+def asked(answer: Answer) -> Table:
+    """What the study file said before anyone looked."""
+    study, question = answer.study, answer.question
+    tested, titles = claim(question.claim), {article.key: article for article in articles()}
+    scale, unit = wording.scale(answer.effect.unit)
+    expected = {
+        "better": "better outcomes",
+        "worse": "worse outcomes (a claim against)",
+        "equal": "no difference that matters",
+    }
+    rows = {
+        f"Claim {tested.id}": tested.statement,
+        "Said in": "; ".join(titles[key].title for key in tested.articles),
+        "Exposure": study.label(question.exposure.column),
+        "Outcome": question.outcome.label or study.label(question.outcome.column),
+        "Adjusted for": ", ".join(study.label(name) for name in question.adjust) or "nothing",
+        "Smallest effect that matters": f"{wording.number(scale * question.smallest_effect)} {unit}",
+        "Expected": expected[question.expect],
+        "Design": study.design_of(question),
+        "Planned": "before the data were seen" if question.planned else "no: exploratory",
+    }
+    data = pd.DataFrame({"": list(rows), "What the study file says": list(rows.values())})
+    return frame(data, "What was asked")
+
+
+def picture(answer: Answer) -> figures.Figure:
+    """How the outcome runs over the exposure: curves for durations, means or shares for the rest."""
+    fewest = max(PROFILES[answer.study.disclosure].threshold, 1)
+    if answer.question.outcome.kind != "duration":
+        return figures.dose(answer.dataset, answer.question, fewest=fewest)
+    horizon, unit = answer.question.outcome.horizon or 0.0, answer.question.outcome.unit or "time"
+    curves = [figures.Curve(name, *course(answer, rows)) for name, rows in thirds(answer).items()]
+    title = f"{answer.question.outcome.label or answer.study.label(answer.question.outcome.event or '')} over time"
+    return figures.curves(
+        curves, horizon=horizon, unit=f"{unit}s", title=title, name=f"{answer.question.id}-curves", fewest=fewest
+    )
+
+
+def course(answer: Answer, rows: NDArray[np.bool_]) -> tuple[Any, ...]:
+    """Times, share still without the event, its limits and who is at risk, for some rows of the sample."""
+    from researchkit.estimators.duration import survival_curve
+
+    sample = answer.sample
+    entry = None if sample.entry is None else sample.entry[rows]
+    assert sample.event is not None  # noqa: S101 - a duration always has its events
+    curve = survival_curve(sample.outcome[rows], (sample.event[rows] == 1).astype(float), entry)
+    return curve.times, curve.survival, curve.low, curve.high, curve.at_risk
+
+
+def thirds(answer: Answer) -> dict[str, NDArray[np.bool_]]:
+    """The rows of each level of a coded exposure, or of each third of a measured one."""
+    exposure, question = answer.sample.exposure, answer.question
+    if answer.sample.binary_exposure:
+        column = answer.study.columns.get(question.exposure.column)
+        codes = column.codes if column else {}
+        names = [codes.get(str(code), str(code)) for code in (question.exposure.reference, question.exposure.level)]
+        return {names[0]: exposure == 0, names[1]: exposure == 1}
+    low, high = np.quantile(exposure, [1 / 3, 2 / 3])
+    label = answer.study.label(question.exposure.column)
+    parts = {
+        "lowest third": exposure <= low,
+        "middle third": (exposure > low) & (exposure <= high),
+        "highest third": exposure > high,
+    }
+    return {f"{label}: {name}": rows for name, rows in parts.items() if rows.any()}
+
+
+def groups(answer: Answer) -> Table:
+    """The outcome in each third of the exposure: NPS, time to the event, change from baseline, or the mean."""
+    tell = {"ordered": promoters, "duration": restricted, "change": from_baseline}.get(
+        answer.question.outcome.kind, means
+    )
+    fewest = PROFILES[answer.study.disclosure].threshold
+    rows = [
+        {"Group": name, "n": int(rows.sum()), **tell(answer, rows)}
+        for name, rows in thirds(answer).items()
+        if rows.sum() >= fewest
+    ]
+    return frame(
+        pd.DataFrame(rows), "By exposure, not adjusted", "Read these beside the adjusted effect, never instead of it."
+    )
+
+
+def means(answer: Answer, rows: NDArray[np.bool_]) -> dict[str, Any]:
+    values = answer.sample.outcome[rows]
+    half = 1.96 * values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+    share = answer.question.outcome.kind == "yes_no"
+    return {
+        "Per cent" if share else "Mean": (100 if share else 1) * values.mean(),
+        "95 % interval": limits(values.mean() - half, values.mean() + half, 100 if share else 1),
+    }
+
+
+def promoters(answer: Answer, rows: NDArray[np.bool_]) -> dict[str, Any]:
+    """Net promoter score with its multinomial interval, or the share of the top group."""
+    from researchkit.estimators.ordered import nps
+
+    values = np.asarray(answer.sample.level_values, dtype=float)[answer.sample.outcome[rows].astype(int)]
+    if answer.question.outcome.nps:
+        score, _, low, high = nps(values)
+        return {"NPS": score, "95 % interval": limits(low, high)}
+    top = np.isin(values, [float(value) for value in answer.question.outcome.top]).astype(float)
+    half = 1.96 * top.std() / np.sqrt(len(top))
+    return {
+        "Per cent in the top group": 100 * top.mean(),
+        "95 % interval": limits(top.mean() - half, top.mean() + half, 100),
+    }
+
+
+def restricted(answer: Answer, rows: NDArray[np.bool_]) -> dict[str, Any]:
+    from researchkit.estimators.duration import restricted_mean
+
+    assert answer.sample.event is not None  # noqa: S101 - a duration always has its events
+    horizon = answer.question.outcome.horizon or 0.0
+    mean, se = restricted_mean(answer.sample.outcome[rows], (answer.sample.event[rows] == 1).astype(float), horizon)
+    return {f"Mean time within {horizon:g}": mean, "95 % interval": limits(mean - 1.96 * se, mean + 1.96 * se)}
+
+
+def from_baseline(answer: Answer, rows: NDArray[np.bool_]) -> dict[str, Any]:
+    assert answer.sample.baseline is not None  # noqa: S101 - a change always has its baseline
+    before, after = answer.sample.baseline[rows], answer.sample.outcome[rows]
+    return {"Before": before.mean(), "After": after.mean(), "Change": (after - before).mean()}
+
+
+def limits(low: float, high: float, scale: float = 1.0) -> str:
+    return wording.interval(scale * low, scale * high)
+
+
+def published(answer: Answer) -> Table | Prose:
+    """What others found about the same claim, verified rows only."""
+    found = published_results(answer.question.claim)
+    if found.empty:
+        return Prose(
+            (
+                f"No published result on claim {answer.question.claim} is in the evidence table: this answer has no prior.",
+            )
+        )
+    wanted = {
+        "citation_short": "Study",
+        "design": "Design",
+        "n": "n",
+        "exposure": "Exposure",
+        "outcome": "Outcome",
+        "effect_measure": "Measure",
+        "effect": "Printed effect",
+    }
+    table = found[list(wanted)].rename(columns=wanted)
+    return frame(
+        table,
+        "What others found",
+        "As printed in the sources; scales differ, so read directions and designs, not a mean.",
+    )
+
+
+def doubts(answer: Answer) -> Prose:
+    """What this answer cannot tell: the rival explanation, the design, and who is missing."""
+    tested = claim(answer.question.claim)
+    told = [f"The strongest other explanation: {tested.rival}"]
+    if answer.study.design_of(answer.question) == "observational":
+        told.append(
+            "Nobody drew lots here. What was not measured, or was left out of the adjustment, may explain all of it."
+        )
+    used, rows = answer.data["used"], answer.data["rows"]
+    if used is not None and rows and used < rows:
+        told.append(
+            f"{wording.percent(1 - used / rows)} of the rows that arrived are not in the answer; it speaks for the others only if they differ by chance."
+        )
+    told += list(answer.effect.notes)
+    return Prose(tuple(told))
+
+
+def methods(answer: Answer) -> Prose:
+    """The methods paragraph, written from what ran."""
+    effect, study, question = answer.effect, answer.study, answer.question
+    packages = some([f"{name} {number}" for name, number in answer.provenance["packages"].items()])
+    adjusted = some([study.label(name) for name in question.adjust]) if question.adjust else "nothing"
+    what = f"{effect.method}; {effect.contrast}; adjusted for {adjusted}. Intervals are at {wording.percent(effect.level, 0)}."
+    errors = f"Model: {effect.model.name}; standard errors: {effect.model.errors}." + (
+        f" Degrees of freedom: {wording.number(effect.df)}." if effect.df else ""
+    )
+    rule = "The word of the verdict follows from the interval and the smallest effect that matters, which the study file named."
+    made = (
+        f"Made with researchkit {answer.provenance['researchkit']}, Python {answer.provenance['python']}, {packages}."
+    )
+    return Prose((what[0].upper() + what[1:], errors, rule, made))

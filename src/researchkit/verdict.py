@@ -1,0 +1,222 @@
+"""What may be said: one of four words, a sentence that fits the design, and the reasons.
+
+The rule, with m the smallest effect that matters and the interval turned to the claimed side:
+
+    too small to matter   the whole interval lies inside -m to m
+    supported             the interval lies on the claimed side of zero, and not inside the band
+    contradicted          it lies on the other side of zero, and not inside the band
+    cannot tell           everything else
+
+An equivalence claim (`expect: equal`) is supported where the first line holds and contradicted where the whole
+interval lies beyond the band on one side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any, Literal
+
+from researchkit import wording
+from researchkit.errors import EstimationError
+
+if TYPE_CHECKING:
+    from researchkit.estimators import Effect
+    from researchkit.robustness import Check
+    from researchkit.study import Question, Study
+
+Word = Literal["supported", "contradicted", "too small to matter", "cannot tell"]
+
+FEW_CLUSTERS = (
+    20  # below this, clustered intervals of every method are known to run narrow (Cameron & Miller 2015, p. 341)
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The word, its sentence, why, and the marks of weakness that a reader must see beside it."""
+
+    word: Word
+    sentence: str
+    reasons: tuple[str, ...]
+    marks: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "word": self.word,
+            "marks": list(self.marks),
+            "sentence": self.sentence,
+            "reasons": list(self.reasons),
+        }
+
+    def __str__(self) -> str:
+        return f"{self.word.capitalize()}. {self.sentence}"
+
+    def _repr_html_(self) -> str:
+        marks = "".join(f"<li>{escape(mark)}</li>" for mark in self.marks)
+        return (
+            f'<div class="rk-verdict"><strong>{escape(self.word.capitalize())}</strong>'
+            f"<p>{escape(self.sentence)}</p><ul>{marks}</ul></div>"
+        )
+
+
+def judge(
+    effect: Effect,
+    question: Question,
+    study: Study,
+    *,
+    crude: Effect | None = None,
+    checks: Sequence[Check] = (),
+    fingerprint: str = "",
+) -> Verdict:
+    """The verdict on one effect.
+
+    Parameters
+    ----------
+    effect
+        The adjusted effect, in the outcome's own unit.
+    crude
+        The same without adjustment; a change of verdict between the two is a reason that is told.
+    checks
+        What attacked the answer, each made from the data with `fingerprint`.
+
+    Raises
+    ------
+    EstimationError
+        If a check was made from other data than the effect.
+    """
+    strange = [check.name for check in checks if check.fingerprint != fingerprint]
+    if strange:
+        raise EstimationError(f"The check {strange[0]!r} was made from other data; run it again on these.")
+    word = ruling(effect.low, effect.high, question)
+    return Verdict(
+        word,
+        sentence(effect, word, question, study),
+        reasons(effect, crude, question),
+        marks(effect, question, study, checks),
+    )
+
+
+def ruling(low: float, high: float, question: Question) -> Word:
+    """The word for an interval, by the rule at the top of this module."""
+    margin = question.smallest_effect
+    inside = -margin < low and high < margin
+    if question.expect == "equal":
+        beyond = low > margin or high < -margin
+        return "supported" if inside else "contradicted" if beyond else "cannot tell"
+    if inside:
+        return "too small to matter"
+    if claimed_side(question) < 0:
+        low, high = -high, -low
+    return "supported" if low > 0 else "contradicted" if high < 0 else "cannot tell"
+
+
+def claimed_side(question: Question) -> int:
+    """+1 where the claim is that the outcome's number rises with the exposure, -1 where it falls."""
+    rises = (question.outcome.good == "high") == (question.expect != "worse")
+    return 1 if rises else -1
+
+
+def reasons(effect: Effect, crude: Effect | None, question: Question) -> tuple[str, ...]:
+    """Why this word: the interval against zero, against the band, and against the crude answer."""
+    scale, unit = wording.scale(effect.unit)
+    margin = f"{wording.number(scale * question.smallest_effect)} {unit}"
+    limits = f"The 95 % interval runs from {wording.interval(scale * effect.low, scale * effect.high)} {unit}"
+    zero = "and includes no difference" if effect.low <= 0 <= effect.high else "and excludes no difference"
+    told = [f"{limits} {zero}."]
+    if -question.smallest_effect < effect.low and effect.high < question.smallest_effect:
+        told.append(f"It lies wholly inside the band of what is too small to matter (±{margin}).")
+    elif effect.low > question.smallest_effect or effect.high < -question.smallest_effect:
+        told.append(f"It lies wholly beyond what is too small to matter (±{margin}).")
+    else:
+        told.append(f"It reaches into the band of what is too small to matter (±{margin}).")
+    if (
+        crude is not None
+        and question.adjust
+        and (other := ruling(crude.low, crude.high, question)) != ruling(effect.low, effect.high, question)
+    ):
+        told.append(f"Without adjustment the word would have been “{other}”.")
+    return tuple(told)
+
+
+def marks(effect: Effect, question: Question, study: Study, checks: Sequence[Check]) -> tuple[str, ...]:
+    """What weakens the answer, in words."""
+    observational = study.design_of(question) == "observational"
+    sources = [
+        part.source for name in (question.exposure.column, question.outcome.column) if (part := study.columns.get(name))
+    ]
+    found = [
+        (not question.planned, "exploratory: not planned before the data were seen"),
+        (observational, "observational: went with, not caused"),
+        (observational and not question.adjust, "not adjusted for anything"),
+        (
+            len(sources) == 2 and sources[0] is not None and sources[0] == sources[1],
+            f"one source: {sources[0] if sources else ''} rated both",
+        ),
+        (effect.clusters is not None and effect.clusters < FEW_CLUSTERS, f"few clusters: {effect.clusters}"),
+        (
+            effect.low < -question.smallest_effect and effect.high > question.smallest_effect,
+            "imprecise: the interval holds effects that matter in both directions",
+        ),
+    ]
+    return tuple([text for holds, text in found if holds] + [check.mark for check in checks if check.mark])
+
+
+def sentence(effect: Effect, word: Word, question: Question, study: Study) -> str:
+    """The result in one sentence whose verb the design allows."""
+    scale, unit = wording.scale(effect.unit)
+    value, limits = wording.estimate(scale * abs(effect.estimate), scale * effect.low, scale * effect.high)
+    where = f"({wording.percent(effect.level, 0)} interval {limits}), {among(effect, study, question)}."
+    outcome = question.outcome.label or study.label(question.outcome.column)
+    what = cause(question, study)
+    if word == "cannot tell":
+        doubt = f"These data cannot tell whether {lower_first(what)} goes with a different {outcome}"
+        return f"{doubt}: the estimate is {signed(effect, scale)} {unit} {where}"
+    change = f"{value} {unit} {direction(effect, question)} {outcome}"
+    if word == "too small to matter" or (word == "supported" and question.expect == "equal"):
+        return f"{what} went with a difference too small to matter: {change} {where}"
+    if study.design_of(question) == "randomised":
+        verb = "raised" if effect.estimate > 0 else "lowered"
+        return f"{what} {verb} {outcome} by {value} {unit} {where}"
+    return f"{what} went with {change} {where}"
+
+
+def signed(effect: Effect, scale: float) -> str:
+    return wording.estimate(scale * effect.estimate, scale * effect.low, scale * effect.high, sign=True)[0]
+
+
+def direction(effect: Effect, question: Question) -> str:
+    """More or less, in the word that fits the kind of outcome."""
+    up = effect.estimate > 0
+    if question.outcome.kind == "duration":
+        return "longer" if up else "shorter"
+    return "higher" if up else "lower"
+
+
+def cause(question: Question, study: Study) -> str:
+    """The exposure as the subject of the sentence."""
+    exposure = question.exposure
+    name = exposure.label or study.label(exposure.column)
+    column = study.columns.get(exposure.column)
+    if exposure.level is not None:
+        codes = column.codes if column else {}
+        level, reference = (codes.get(str(v), str(v)) for v in (exposure.level, exposure.reference))
+        return f"{level[:1].upper()}{level[1:]} instead of {lower_first(reference)}"
+    unit = (column.unit if column else None) or "unit"
+    much = "One more" if exposure.per == 1 else f"{wording.number(exposure.per)} more"
+    return f"{much} {unit if exposure.per == 1 else unit + 's'} of {lower_first(name)}"
+
+
+def among(effect: Effect, study: Study, question: Question) -> str:
+    """How many, and in how many clusters."""
+    clusters = study.clusters_of(question)
+    rows = f"among {wording.count(effect.n)} {study.tables[study.table_of(question)].rows}"
+    if effect.clusters is None or not clusters:
+        return rows
+    return f"{rows} in {wording.count(effect.clusters)} groups by {lower_first(study.label(clusters[0]))}"
+
+
+def lower_first(text: str) -> str:
+    """A label inside a sentence; abbreviations such as NPS keep their capitals."""
+    return text if text[:2].isupper() or not text else text[0].lower() + text[1:]

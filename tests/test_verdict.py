@@ -1,0 +1,157 @@
+"""The rule of the verdict, its marks, and a sentence whose verb the design allows."""
+
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from researchkit.errors import EstimationError
+from researchkit.robustness import Check
+from researchkit.study import Column, Exposure, Outcome, Question, Study
+from researchkit.verdict import judge, ruling
+
+
+def question(**changes) -> Question:
+    plan = {
+        "id": "calm",
+        "title": "Are patients calmer?",
+        "claim": "REC-2",
+        "exposure": Exposure(column="compassion"),
+        "outcome": Outcome(column="anxiety", kind="score", good="low", unit="points"),
+        "smallest_effect": 1.0,
+        "adjust": ("severity",),
+    }
+    return Question(**{**plan, **changes})
+
+
+def study(**changes) -> Study:
+    plan = {
+        "title": "A clinic",
+        "seed": 1,
+        "design": "observational",
+        "tables": {"data": {"files": ["a.csv"], "clusters": ["nurse"], "rows": "visits"}},
+        "questions": [question()],
+        "columns": {
+            "compassion": {"label": "Compassion", "unit": "point", "source": "observer"},
+            "anxiety": {"source": "patient"},
+        },
+    }
+    return Study.model_validate({**plan, **changes})
+
+
+def effect(low, high, **changes) -> SimpleNamespace:
+    plan = {
+        "estimate": (low + high) / 2,
+        "low": low,
+        "high": high,
+        "level": 0.95,
+        "unit": "points",
+        "n": 400,
+        "clusters": 40,
+        "contrast": "compassion +1 point",
+    }
+    return SimpleNamespace(**{**plan, **changes})
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "better", "worse", "equal"),
+    [
+        (-3.0, -2.0, "supported", "contradicted", "contradicted"),
+        (-3.0, -0.1, "supported", "contradicted", "cannot tell"),
+        (2.0, 3.0, "contradicted", "supported", "contradicted"),
+        (0.1, 3.0, "contradicted", "supported", "cannot tell"),
+        (-0.5, 0.5, "too small to matter", "too small to matter", "supported"),
+        (-0.9, -0.1, "too small to matter", "too small to matter", "supported"),
+        (-3.0, 3.0, "cannot tell", "cannot tell", "cannot tell"),
+        (-1.5, 0.1, "cannot tell", "cannot tell", "cannot tell"),
+        (0.0, 2.0, "cannot tell", "cannot tell", "cannot tell"),
+    ],
+)
+def test_the_rule(low, high, better, worse, equal):
+    words = [ruling(low, high, question(expect=expect)) for expect in ("better", "worse", "equal")]
+    assert words == [better, worse, equal]
+
+
+@given(st.floats(-5, 5), st.floats(0.01, 5), st.sampled_from(["better", "worse", "equal"]))
+def test_mirrored_data_and_a_mirrored_claim_give_the_same_word(low, width, expect):
+    up = question(expect=expect, outcome=Outcome(column="trust", kind="score", good="high"))
+    down = question(expect=expect)
+    assert ruling(low, low + width, up) == ruling(-low - width, -low, down)
+
+
+def test_an_observational_sentence_never_says_lowered():
+    said = judge(effect(-3.0, -2.0), question(), study()).sentence
+    assert said == (
+        "One more point of compassion went with 2.5 points lower anxiety (95 % interval −3.0 to −2.0), "
+        "among 400 visits in 40 groups by nurse."
+    )
+
+
+def test_a_randomised_one_may():
+    drawn = question(design="randomised", exposure=Exposure(column="arm", reference="usual", level="kind"))
+    said = judge(effect(-3.0, -2.0, clusters=None), drawn, study()).sentence
+    assert said.startswith("Kind instead of usual lowered anxiety by 2.5 points")
+
+
+@pytest.mark.parametrize(("low", "high"), [(-3.0, -2.0), (2.0, 3.0), (-0.5, 0.5), (-3.0, 3.0)])
+@pytest.mark.parametrize("expect", ["better", "worse", "equal"])
+def test_no_causal_verb_without_a_lot(low, high, expect):
+    verdict = judge(effect(low, high), question(expect=expect), study())
+    words = set(" ".join([verdict.sentence, *verdict.reasons]).lower().replace(".", " ").split())
+    assert not words & {"lowered", "raised", "caused", "causes", "improved", "led", "reduced", "increased", "proved"}
+
+
+def test_cannot_tell_says_so():
+    said = judge(effect(-3.0, 4.0), question(), study()).sentence
+    assert said.startswith("These data cannot tell whether one more point of compassion goes with a different anxiety")
+
+
+def test_probabilities_read_as_percentage_points():
+    asked = question(outcome=Outcome(column="stayed", kind="yes_no", label="share who stayed"), smallest_effect=0.02)
+    said = judge(effect(0.023, 0.039, unit="probability"), asked, study()).sentence
+    assert "3.1 percentage points higher share who stayed (95 % interval 2.3 to 3.9)" in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "studied", "shown", "mark"),
+    [
+        ({"planned": False}, {}, {}, "exploratory"),
+        ({}, {}, {}, "observational"),
+        ({"adjust": ()}, {}, {}, "not adjusted for anything"),
+        (
+            {},
+            {"columns": {"compassion": Column(source="patient"), "anxiety": Column(source="patient")}},
+            {},
+            "one source: patient",
+        ),
+        ({}, {}, {"clusters": 8}, "few clusters: 8"),
+        ({}, {}, {"low": -3.0, "high": 3.0}, "imprecise"),
+    ],
+)
+def test_each_mark(changes, studied, shown, mark):
+    sound = effect(-3.0, -2.0)
+    weak = SimpleNamespace(**{**vars(sound), **shown})
+    marks = judge(weak, question(**changes), study(**studied)).marks
+    assert any(one.startswith(mark) for one in marks)
+    if mark != "observational":
+        assert not any(one.startswith(mark) for one in judge(sound, question(), study()).marks)
+
+
+def test_a_word_that_the_adjustment_made_is_told():
+    verdict = judge(effect(-0.5, 0.4), question(), study(), crude=effect(-3.0, -2.0))
+    assert "Without adjustment the word would have been “supported”." in verdict.reasons
+
+
+def test_a_check_of_other_data_is_refused():
+    check = Check("design", "sha256:other", {})
+    with pytest.raises(EstimationError, match="'design' was made from other data"):
+        judge(effect(-3, -2), question(), study(), checks=[check], fingerprint="sha256:these")
+
+
+def test_a_mark_of_a_check_is_shown():
+    check = Check("negative control", "f", {}, mark="exposed: it goes with birth month too")
+    assert (
+        "exposed: it goes with birth month too"
+        in judge(effect(-3, -2), question(), study(), checks=[check], fingerprint="f").marks
+    )
