@@ -32,7 +32,7 @@ check: .venv/.installed ## style, types, and the order of the house
 
 lock: ## renew requirements.lock and environment.yml from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet -o requirements.lock
+	  --no-header --no-annotate --quiet -o requirements.lock
 	@{ sed '/^  - pip:$$/q' environment.yml; \
 	   sed -n -E 's/^([A-Za-z0-9][^ ]*==.*[^ \\]) *\\?$$/      - "\1"/p' requirements.lock; \
 	   echo '      - "-e ."'; } > .environment.tmp && mv .environment.tmp environment.yml

@@ -1,0 +1,198 @@
+"""The project's own files agree with each other and with what they promise."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import tomllib
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+FOLDERS = {"notebooks", "src", "data", "reports", "tests"}
+TEXT = {
+    ".py",
+    ".md",
+    ".toml",
+    ".txt",
+    ".yml",
+    ".yaml",
+    ".lock",
+    ".cfg",
+    ".cff",
+    ".ipynb",
+    ".json",
+    ".j2",
+    ".html",
+    ".css",
+    ".csv",
+    "",
+}
+# Spelled in pieces, so that this file does not name them either.
+INDEX = re.compile(r"index[-]url|find[-]links +\S*/|https?://\S+/simpl[e]\b|https?://\S+\.(?:wh[l]|tar\.g[z])\b")
+MACHINE = re.compile(r"/(?:roo[t]|hom[e]|User[s])/\w|/wor[k]/(?:main|shared|steering|\.)|[A-Z]:\\User[s]")
+
+
+@pytest.fixture(scope="module")
+def tracked(root):
+    """The files in the index, or every file of an unpacked source archive."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("this is no checkout: git lists no files")
+    return [root / name for name in listed.stdout.split("\0") if name and (root / name).is_file()]
+
+
+@pytest.fixture(scope="module")
+def project(root):
+    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+@pytest.fixture(scope="module")
+def locked(root):
+    """Name -> the pinned requirements of the lock, one for each set of conditions."""
+    pins: dict[str, list[Requirement]] = {}
+    for line in (root / "requirements.lock").read_text(encoding="utf-8").splitlines():
+        if re.match(r"[A-Za-z0-9]", line):
+            pin = Requirement(line.rstrip("\\ "))
+            pins.setdefault(canonicalize_name(pin.name), []).append(pin)
+    return pins
+
+
+@pytest.fixture(scope="module")
+def environment(root):
+    return yaml.safe_load((root / "environment.yml").read_text(encoding="utf-8"))
+
+
+def direct(project) -> list[tuple[str, Requirement]]:
+    groups = {"core": project["dependencies"], **project["optional-dependencies"]}
+    return [(group, Requirement(text)) for group, texts in groups.items() for text in texts]
+
+
+def version(pin: Requirement) -> Version:
+    (only,) = pin.specifier
+    assert only.operator == "=="
+    return Version(only.version)
+
+
+def test_every_dependency_has_a_lower_bound(project):
+    assert [
+        str(need) for _, need in direct(project) if not any(s.operator in (">=", "~=", "==") for s in need.specifier)
+    ] == []
+
+
+def test_every_dependency_is_locked_within_its_bounds(project, locked):
+    wrong = []
+    for group, need in direct(project):
+        pins = locked.get(canonicalize_name(need.name), [])
+        if not pins or not all(need.specifier.contains(version(pin)) for pin in pins):
+            wrong.append(f"{group}: {need}, locked as {[str(pin) for pin in pins]}")
+    assert wrong == []
+
+
+def test_every_pin_carries_hashes(root):
+    entries = re.split(r"\n(?=[A-Za-z0-9])", (root / "requirements.lock").read_text(encoding="utf-8").strip())
+    assert len(entries) > 100
+    assert [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry] == []
+
+
+def test_conda_gets_the_same_versions(environment, locked):
+    (pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
+    listed = [Requirement(line) for line in pip if not line.startswith("-")]
+    assert sorted(map(str, listed)) == sorted(str(pin) for pins in locked.values() for pin in pins)
+    assert [line for line in pip if line.startswith("-")] == ["-e ."]
+
+
+def test_conda_gets_a_python_that_the_project_allows(environment, project):
+    (python,) = [
+        Requirement(entry)
+        for entry in environment["dependencies"]
+        if isinstance(entry, str) and entry.startswith("python")
+    ]
+    oldest = next(Version(s.version) for s in python.specifier if s.operator == ">=")
+    assert project["requires-python"] == f">={oldest}"
+
+
+def test_no_file_names_an_index_or_a_machine(tracked, root):
+    wrong = []
+    for path in tracked:
+        if path.suffix in TEXT and path.stat().st_size < 2_000_000:
+            text = path.read_text(encoding="utf-8", errors="replace")
+            wrong += [
+                f"{path.relative_to(root)}: {hit[0]}" for hit in (INDEX.search(text), MACHINE.search(text)) if hit
+            ]
+    assert wrong == []
+
+
+def test_only_the_five_folders(tracked, root):
+    tops = {path.relative_to(root).parts[0] for path in tracked if len(path.relative_to(root).parts) > 1}
+    assert {top for top in tops if not top.startswith(".")} <= FOLDERS
+
+
+def test_notebooks_carry_no_outputs(tracked, root):
+    notebooks = [path for path in tracked if path.suffix == ".ipynb"]
+    assert notebooks, "there are no notebooks"
+    wrong = []
+    for path in notebooks:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        if any(cell.get("outputs") or cell.get("execution_count") for cell in cells):
+            wrong.append(str(path.relative_to(root)))
+    assert wrong == []
+
+
+def test_documents_name_only_commands_that_exist(root):
+    from researchkit.cli import main
+
+    asked = set()
+    for name in ("README.md", "CONTRIBUTING.md"):
+        asked |= set(
+            re.findall(r"(?m)(?:^ {4}|`|bin/|Scripts\\)researchkit ([a-z]+)", (root / name).read_text(encoding="utf-8"))
+        )
+    assert {"run", "effect", "check", "data", "claims"} <= asked
+    assert asked - set(main.commands) == set()
+
+
+def test_documents_link_only_to_files_that_exist(root):
+    missing = []
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "GLOSSARY.md"):
+        text = (root / name).read_text(encoding="utf-8")
+        links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+        missing += [f"{name}: {link}" for link in links if not (root / link).exists()]
+    assert missing == []
+
+
+def test_documents_name_only_targets_that_make_knows(root):
+    targets = set(re.findall(r"(?m)^([a-z]+):", (root / "Makefile").read_text(encoding="utf-8")))
+    asked = set()
+    for name in ("README.md", "CONTRIBUTING.md"):
+        asked |= set(re.findall(r"(?m)(?:^ {4}|`)make ([a-z]+)", (root / name).read_text(encoding="utf-8")))
+    assert {"setup", "reports"} <= asked <= targets
+
+
+def test_the_readme_shows_a_study_file_that_loads(root, tmp_path):
+    from researchkit.study import load_study
+
+    (shown,) = re.findall(r"```yaml\n(.*?)```", (root / "README.md").read_text(encoding="utf-8"), re.S)
+    assert shown.count("\n") <= 25
+    (tmp_path / "study.yml").write_text(shown, encoding="utf-8")
+    assert load_study(tmp_path).question("retention").claim == "LOY-1"
+
+
+def test_the_citation_is_whole_and_of_this_version(root, project):
+    cited = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
+    assert {"cff-version", "message", "title", "authors"} <= cited.keys()
+    assert (cited["title"], cited["version"], cited["license"]) == (
+        project["name"],
+        project["version"],
+        project["license"],
+    )
+    assert f"## {project['version']} ({cited['date-released']})" in (root / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_glossary_is_in_order(root):
+    words = re.findall(r"(?m)^\*\*(.+?)\.\*\*", (root / "GLOSSARY.md").read_text(encoding="utf-8"))
+    plain = [re.sub(r"\W", "", word).lower() for word in words]
+    assert len(plain) >= 40 and plain == sorted(plain)
