@@ -316,12 +316,11 @@ def test_the_expected_score_is_the_mean_of_the_items_drawn():
 
 
 def in_claimed_direction(value: float, question: Question) -> float:
-    value = value - 1 if question.outcome.kind == "counts" else value
     return value * (1 if question.outcome.good == "high" else -1) * (1 if question.expect == "better" else -1)
 
 
 def simple_slope(world: str, question: Question, adjust: tuple[str, ...]) -> float:
-    """Least-squares slope of the outcome on the exposure; for counts, the ratio that a log-linear fit of rates gives."""
+    """Least-squares slope of the outcome on the exposure; for counts, the mean slope of a log-linear rate."""
     asked, outcome = study(world), question.outcome
     frame = usual(world)[asked.tables[asked.table_of(question)].files[0].path]
     for rule in question.keep:
@@ -346,7 +345,7 @@ def simple_slope(world: str, question: Question, adjust: tuple[str, ...]) -> flo
     y = as_number(frame, question)
     x = np.column_stack([np.ones(len(frame)), *columns])
     if outcome.kind == "counts":
-        return rate_ratio(x, y, frame[outcome.time].to_numpy(float))
+        return rate_difference(x, y, frame[outcome.time].to_numpy(float))
     whole = ~np.isnan(y) & ~np.isnan(x).any(axis=1)
     return float(np.linalg.lstsq(x[whole], y[whole], rcond=None)[0][1])
 
@@ -368,8 +367,8 @@ def as_number(frame: pd.DataFrame, question: Question) -> np.ndarray:
     return np.minimum(values, outcome.horizon) if outcome.kind == "duration" else values
 
 
-def rate_ratio(x: np.ndarray, count: np.ndarray, days: np.ndarray) -> float:
-    """Poisson regression by Newton's steps."""
+def rate_difference(x: np.ndarray, count: np.ndarray, days: np.ndarray) -> float:
+    """Mean slope of the rate, from a Poisson regression by Newton's steps."""
     whole = ~np.isnan(x).any(axis=1)
     x, count, days = x[whole], count[whole], days[whole]
     beta = np.zeros(x.shape[1])
@@ -377,4 +376,4 @@ def rate_ratio(x: np.ndarray, count: np.ndarray, days: np.ndarray) -> float:
     for _ in range(20):
         mean = days * np.exp(x @ beta)
         beta += np.linalg.solve((x * mean[:, None]).T @ x, x.T @ (count - mean))
-    return float(np.exp(beta[1]))
+    return float(beta[1] * mean.sum() / days.sum())

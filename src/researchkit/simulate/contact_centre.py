@@ -25,6 +25,7 @@ from researchkit.simulate.draws import (
     probability,
     rating,
     restricted_mean,
+    slope,
     still_waiting,
     yes,
 )
@@ -45,7 +46,7 @@ SLOPES: dict[str, dict[str, float]] = {
     "csat": {"compassion": 0.4, "severity": -0.25, "mood": 0.9, "email": -0.2},
     "nps": {"compassion": 0.01, "severity": -0.2, "mood": 0.6, "tenure": 0.03},
     "resolved": {"one": 1.0, "compassion": 0.0, "severity": -0.35, "chat": -0.1, "email": -0.3},
-    "calls": {"one": -4.6, "compassion": 0.1, "severity": 0.18, "email": 0.1, "tenure": -0.01},
+    "calls": {"one": -0.1, "compassion": 0.1, "severity": 0.18, "email": 0.1, "tenure": -0.01},
     "minutes": {"one": 8.0, "compassion": 0.8, "severity": 1.3, "chat": 2.0, "email": -3.0},
     "solving": {"compassion": 0.2, "severity": -0.15, "chat": 0.1, "email": -0.3},
     "answers_csat": {"one": 0.1, "severity": -0.25, "tenure": 0.04},
@@ -159,7 +160,8 @@ def first_time(columns: Columns) -> Array:
     return probability(predictor(SLOPES["resolved"], columns))
 
 
-def calls_a_day(columns: Columns) -> Array:
+def calls(columns: Columns) -> Array:
+    """Expected further contacts in 90 days, were all of them watched."""
     return np.asarray(np.exp(predictor(SLOPES["calls"], columns)))
 
 
@@ -173,10 +175,10 @@ def hard_new_email(columns: Columns) -> dict[str, Array]:
     return {name: values[chosen] for name, values in columns.items()}
 
 
-def call_ratio(columns: Columns) -> float:
-    """Mean rate with everybody's handling one point kinder, over the mean rate as it is."""
-    kinder = {**columns, "compassion": columns["compassion"] + 1}
-    return float(np.mean(calls_a_day(kinder)) / np.mean(calls_a_day(columns)))
+def calls_slope(columns: Columns) -> float:
+    """Mean slope of the rate of further contacts; those who are watched longer weigh more, as in the data."""
+    watched = restricted_mean(leaving(columns), horizon=90, **LEAVING)
+    return slope(lambda moved: watched * calls(moved), columns, "compassion") / float(np.mean(watched))
 
 
 def outcomes(rng: np.random.Generator, contacts: Contacts) -> dict[str, Any]:
@@ -188,7 +190,7 @@ def outcomes(rng: np.random.Generator, contacts: Contacts) -> dict[str, Any]:
     solved_on = days_until(rng, predictor(SLOPES["solving"], columns), **SOLVING)
     watched = rng.integers(20, 61, size=n)
     observed = np.minimum(active, 90)
-    rate = calls_a_day(columns) * rng.gamma(2.0, 0.5, n)
+    expected = calls(columns) * rng.gamma(2.0, 0.5, n) * observed / 90
     csat = grade(rng, predictor(SLOPES["csat"], columns), CSAT_CUTS) + 1
     nps = grade(rng, predictor(SLOPES["nps"], columns), NPS_CUTS)
     halo = 3 + 0.8 * columns["compassion"] + 0.45 * columns["mood"] + rng.normal(0, 0.5, n)
@@ -206,8 +208,9 @@ def outcomes(rng: np.random.Generator, contacts: Contacts) -> dict[str, Any]:
         "churned": (left <= known).astype(np.int64),
         "days_to_solution": np.minimum(solved_on, watched).astype(np.int64),
         "solved": (solved_on <= watched).astype(np.int64),
-        "contacts_next_90d": rng.poisson(rate * observed),
+        "contacts_next_90d": rng.poisson(expected),
         "days_observed": observed.astype(np.int64),
+        "share_observed": np.round(observed / 90, 4),
     }
 
 

@@ -28,7 +28,7 @@ from researchkit.simulate.draws import (
 )
 
 ROWS = 4_012
-SEED = 20251102
+SEED = 20251101
 FILES = ("stays.csv", "staff.csv")
 CHUNK = 100_000  # stays made at once; memory does not grow beyond it
 POPULATION = 200_000  # stays, and people on the staff, over which the truth is averaged

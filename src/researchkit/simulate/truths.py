@@ -115,10 +115,10 @@ CONTACT_CENTRE = (
         "contrary",
         CONTRADICTED,
         True,
-        "rate ratio",
-        centre.call_ratio,
-        "Mean rate of further contacts with everybody's handling one point kinder over the mean rate as it is: those"
-        " kindly handled call again more. The crude ratio says the opposite, for easy problems need no second call.",
+        "contacts in 90 days",
+        centre.calls_slope,
+        "Mean slope of the rate of further contacts, each weighed by the time watched: those kindly handled call again"
+        " more. The crude difference says the opposite, for easy problems need no second call.",
     ),
     Planted(
         "handling_time",
