@@ -7,6 +7,7 @@ passes through here.
 from __future__ import annotations
 
 import math
+import re
 
 
 def number(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
@@ -72,3 +73,21 @@ def percent(share: float, places: int = 1) -> str:
 def scale(unit: str) -> tuple[float, str]:
     """What a number in `unit` is multiplied by on a page, and what the unit is called there."""
     return (100.0, "percentage points") if unit == "probability" else (1.0, unit)
+
+
+def typed(value: float) -> str:
+    """A number of the study file as its author wrote it, every digit kept: "30", "0.05", "1234567"."""
+    return f"{value:.15g}".replace("-", "−")
+
+
+def units(unit: str, shown: str = "2") -> str:
+    """The unit in the number that fits what is shown before it: "1 day", "0.8 days", "3 contacts in 90 days"."""
+    head, joint, rest = re.split(r"( in | per | of |$)", unit, maxsplit=1)
+    if shown.lstrip("+−") == "1" or head.endswith("s") or unit in {"%", "per cent", ""}:
+        return unit
+    return f"{head}s{joint}{rest}"
+
+
+def lower_first(text: str) -> str:
+    """A label inside a sentence; abbreviations such as NPS keep their capitals."""
+    return text if text[:2].isupper() or not text else text[0].lower() + text[1:]

@@ -1,0 +1,47 @@
+"""Numbers as people read them."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from researchkit import wording
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (-0.0312, "−0.031"),
+        (12345.6, "12,346"),
+        (0.0, "0.0"),
+        (-0.0, "0.0"),
+        (math.nan, "not known"),
+        (None, "not known"),
+    ],
+)
+def test_a_number_to_two_digits(value, words):
+    assert wording.number(value) == words
+
+
+def test_an_interval_has_the_decimals_that_its_width_carries():
+    assert wording.interval(2.345, 3.9) == "2.3 to 3.9"
+    assert wording.estimate(0.03123, 0.02345, 0.03901) == ("0.031", "0.023 to 0.039")
+
+
+@pytest.mark.parametrize(
+    ("p", "words"), [(0.0344, "p = .034"), (0.00001, "p < .001"), (1.0, "p = 1.000"), (None, "p not known")]
+)
+def test_a_p_value_as_a_paper_prints_it(p, words):
+    assert wording.probability(p) == words
+
+
+@pytest.mark.parametrize(("value", "words"), [(30.0, "30"), (0.05, "0.05"), (1234567.0, "1234567"), (-0.5, "−0.5")])
+def test_a_typed_number_keeps_every_digit(value, words):
+    assert wording.typed(value) == words
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False, width=32), st.integers(0, 6))
+def test_nothing_reads_minus_zero(value, places):
+    words = wording.fixed(value, places)
+    assert words.strip("−0.,") or not words.startswith("−")
