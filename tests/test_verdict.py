@@ -83,7 +83,7 @@ def test_mirrored_data_and_a_mirrored_claim_give_the_same_word(low, width, expec
 def test_an_observational_sentence_never_says_lowered():
     said = judge(effect(-3.0, -2.0), question(), study()).sentence
     assert said == (
-        "One more point of compassion went with 2.5 points lower anxiety (95 % interval −3.0 to −2.0), "
+        "One more point of compassion went with anxiety that was 2.5 points lower (95 % interval −3.0 to −2.0), "
         "among 400 visits in 40 groups by nurse."
     )
 
@@ -108,9 +108,9 @@ def test_cannot_tell_says_so():
 
 
 def test_probabilities_read_as_percentage_points():
-    asked = question(outcome=Outcome(column="stayed", kind="yes_no", label="share who stayed"), smallest_effect=0.02)
+    asked = question(outcome=Outcome(column="stayed", kind="yes_no", label="Still here"), smallest_effect=0.02)
     said = judge(effect(0.023, 0.039, unit="probability"), asked, study()).sentence
-    assert "3.1 percentage points higher share who stayed (95 % interval 2.3 to 3.9)" in said
+    assert "went with a share of “still here” that was 3.1 percentage points higher (95 % interval 2.3 to 3.9)" in said
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import claims, evidence, figures, scales, simulate, tables
+    from . import account, claims, evidence, figures, scales, simulate, site, story, tables
     from .answer import Answer, answer_question
     from .dataset import Dataset, load_dataset
     from .estimators import Effect, estimate
@@ -33,6 +33,7 @@ __all__ = [
     "Study",
     "Verdict",
     "__version__",
+    "account",
     "answer_question",
     "claims",
     "estimate",
@@ -43,6 +44,8 @@ __all__ = [
     "load_study",
     "scales",
     "simulate",
+    "site",
+    "story",
     "tables",
     "write_report",
 ]
@@ -61,7 +64,7 @@ _ROOM_OF = {
     "judge": "verdict",
     "write_report": "report",
 }
-_ROOMS = {"claims", "evidence", "figures", "scales", "simulate", "tables"}
+_ROOMS = {"account", "claims", "evidence", "figures", "scales", "simulate", "site", "story", "tables"}
 
 
 def __getattr__(name: str) -> Any:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from researchkit.dataset import Dataset, Sample, load_dataset
-from researchkit.disclosure import PROFILES, enough, shown
+from researchkit.disclosure import PROFILES, enough, protect, shown
 from researchkit.errors import DisclosureError, ParameterError
 from researchkit.estimators import Effect, estimate, estimate_sample
 from researchkit.robustness import Check, attack
@@ -58,12 +58,15 @@ class Answer:
     def data(self) -> dict[str, Any]:
         """Who is in the data: arrived, dropped at which step, used; small counts as the profile allows."""
         profile = PROFILES[self.study.disclosure]
-        dropped = [{"why": step.why, "rows": shown(step.rows, profile)} for step in self.sample.flow if step.rows]
+        steps = {step.why: step.rows for step in self.sample.flow if step.rows}
+        kept = protect(steps, profile)
+        # With every step hidden, arrived less used would still tell what they add up to.
+        telling = bool(kept) and all(rows is None for rows in kept.values())
         return {
             "fingerprint": self.dataset.fingerprint,
-            "rows": shown(self.sample.rows, profile),
+            "rows": None if telling else shown(self.sample.rows, profile),
             "used": shown(self.effect.n, profile),
-            "dropped": dropped,
+            "dropped": [{"why": why, "rows": rows} for why, rows in kept.items()],
             "notes": list(self.dataset.notes),
             "disclosure": profile.name,
         }

@@ -16,6 +16,7 @@ import shutil
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -28,6 +29,7 @@ from researchkit.tables import MEDIA as TABLE
 
 NOTEBOOKS = {"loyalty": "10_loyalty.ipynb", "recovery": "11_recovery.ipynb", "burnout": "12_burnout.ipynb"}
 CELL_SECONDS = 600
+LONGEST_NAME = 120
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -212,9 +214,10 @@ def move_into_place(staging: Path, folder: Path) -> None:
 
 
 def folder_name(by: str) -> str:
-    """A folder for "column=value" that stays inside its parent, whatever the value holds."""
+    """A folder for "column=value" that stays inside its parent, whatever the value holds; long ones end in a digest."""
     column, _, value = by.partition("=")
-    return f"{quote(column, safe=' ')}={quote(value, safe=' ')}"[:120]
+    name = f"{quote(column, safe=' ')}={quote(value, safe=' ')}"
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}~{sha256(name.encode()).hexdigest()[:12]}"
 
 
 def notebooks_folder() -> Path:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from researchkit import figures, wording
+from researchkit import figures, tables, wording
 from researchkit.claims import articles, claim
 from researchkit.disclosure import PROFILES
 from researchkit.errors import some
 from researchkit.evidence import published as published_results
+from researchkit.markup import read_yaml
 from researchkit.tables import Table, frame
 
 if TYPE_CHECKING:
@@ -225,3 +226,39 @@ def methods(answer: Answer) -> Prose:
         f"Made with researchkit {answer.provenance['researchkit']}, Python {answer.provenance['python']}, {packages}."
     )
     return Prose((what[0].upper() + what[1:], errors, rule, made))
+
+
+def cutoffs(answer: Answer) -> Table | Prose:
+    """The share over each published cut-off of the instrument behind the outcome, each with source and warning."""
+    from researchkit.scales import burnout_cutoffs
+
+    scale = answer.study.scales.get(answer.question.outcome.column)
+    if scale is None or not scale.instrument:
+        return Prose(("The outcome is no scale with a published key, so no cut-off is shown.",))
+    instrument, _, part = scale.instrument.partition("/")
+    lines = [line for line in burnout_cutoffs(instrument) if line.scale in ("all", part.rpartition("/")[2])]
+    published = [
+        {
+            "name": f"{line.label} ({line.direction} {line.at:g})",
+            "minimum": line.at,
+            "source": line.source,
+            "warning": line.warning,
+        }
+        for line in lines
+    ]
+    return tables.cutoffs(answer.sample.outcome, published, answer.study.label(answer.question.outcome.column))
+
+
+def truth(answer: Answer) -> Table | Prose:
+    """In a simulated world: what was planted, beside the simple and the fair comparison."""
+    file = answer.study.folder / "truth.yml"
+    if not file.exists():
+        return Prose(("These data were measured, not made: nobody knows the truth.",))
+    found = read_yaml(file.read_text(encoding="utf-8"), str(file))[0][answer.question.id]
+    scale, unit = wording.scale(answer.effect.unit)
+    rows = [{"": "Truth", "Value": wording.number(scale * found["truth"]), "95 % interval": "", "Holds the truth": ""}]
+    for name, effect in (("Simple comparison", answer.crude), ("Fair comparison", answer.effect)):
+        value, limits_ = wording.estimate(scale * effect.estimate, scale * effect.low, scale * effect.high)
+        inside = effect.low <= found["truth"] <= effect.high
+        rows.append({"": name, "Value": value, "95 % interval": limits_, "Holds the truth": "yes" if inside else "no"})
+    return frame(pd.DataFrame(rows), "The truth, and who found it", f"In {unit}. {found['how']}")

@@ -168,22 +168,41 @@ def sentence(effect: Effect, word: Word, question: Question, study: Study) -> st
     scale, unit = wording.scale(effect.unit)
     value, limits = wording.estimate(scale * abs(effect.estimate), scale * effect.low, scale * effect.high)
     where = f"({wording.percent(effect.level, 0)} interval {limits}), {among(effect, study, question)}."
-    outcome = question.outcome.label or study.label(question.outcome.column)
-    what = cause(question, study)
+    what, outcome = cause(question, study), measured(question, study)
+    amount = f"{value} {wording.units(unit, value)}"
     if word == "cannot tell":
-        doubt = f"These data cannot tell whether {lower_first(what)} goes with a different {outcome}"
-        return f"{doubt}: the estimate is {signed(effect, scale)} {unit} {where}"
-    change = f"{value} {unit} {direction(effect, question)} {outcome}"
+        lean = "higher" if effect.estimate > 0 else "lower"
+        doubt = f"These data cannot tell whether {wording.lower_first(what)} goes with a different {outcome}"
+        return f"{doubt}: the estimate is {amount} {lean} {where}"
+    changed = f"{with_article(outcome)} that was {amount} {direction(effect, question)}"
     if word == "too small to matter" or (word == "supported" and question.expect == "equal"):
-        return f"{what} went with a difference too small to matter: {change} {where}"
+        return f"{what} went with a difference too small to matter: {changed} {where}"
     if study.design_of(question) == "randomised":
         verb = "raised" if effect.estimate > 0 else "lowered"
-        return f"{what} {verb} {outcome} by {value} {unit} {where}"
-    return f"{what} went with {change} {where}"
+        return f"{what} {verb} {with_article(outcome, 'the')} by {amount} {where}"
+    return f"{what} went with {changed} {where}"
 
 
-def signed(effect: Effect, scale: float) -> str:
-    return wording.estimate(scale * effect.estimate, scale * effect.low, scale * effect.high, sign=True)[0]
+def measured(question: Question, study: Study) -> str:
+    """The outcome as the sentence names it: a score, a share, a rate, a time."""
+    outcome = question.outcome
+    name = outcome.label or study.label(outcome.column)
+    if outcome.nps:
+        return "net promoter score"
+    if outcome.kind in ("yes_no", "ordered"):
+        codes = column.codes if (column := study.columns.get(outcome.column)) else {}
+        values = (outcome.yes,) if outcome.kind == "yes_no" else outcome.top
+        told = " or ".join(codes.get(value, value) for value in values)
+        answer = "" if told == "1" or told.lower() == name.lower() else f": {told}"
+        return f"share of “{wording.lower_first(name)}{answer}”"
+    prefix = {"counts": "rate of ", "duration": f"mean time (up to {outcome.horizon or 0:g}) of "}.get(outcome.kind)
+    return f"{prefix}“{wording.lower_first(name)}”" if prefix else wording.lower_first(name)
+
+
+def with_article(outcome: str, article: str = "a") -> str:
+    """Shares, rates, times and the net promoter score are counted; what a scale measures is not."""
+    counted = outcome.startswith(("share of ", "rate of ", "mean time ", "net promoter score"))
+    return f"{article} {outcome}" if counted else outcome
 
 
 def direction(effect: Effect, question: Question) -> str:
@@ -202,10 +221,10 @@ def cause(question: Question, study: Study) -> str:
     if exposure.level is not None:
         codes = column.codes if column else {}
         level, reference = (codes.get(str(v), str(v)) for v in (exposure.level, exposure.reference))
-        return f"{level[:1].upper()}{level[1:]} instead of {lower_first(reference)}"
+        return f"{level[:1].upper()}{level[1:]} instead of {wording.lower_first(reference)}"
     unit = (column.unit if column else None) or "unit"
-    much = "One more" if exposure.per == 1 else f"{wording.number(exposure.per)} more"
-    return f"{much} {unit if exposure.per == 1 else unit + 's'} of {lower_first(name)}"
+    much = "One" if exposure.per == 1 else wording.number(exposure.per)
+    return f"{much} more {wording.units(unit, '1' if exposure.per == 1 else much)} of {wording.lower_first(name)}"
 
 
 def among(effect: Effect, study: Study, question: Question) -> str:
@@ -214,9 +233,4 @@ def among(effect: Effect, study: Study, question: Question) -> str:
     rows = f"among {wording.count(effect.n)} {study.tables[study.table_of(question)].rows}"
     if effect.clusters is None or not clusters:
         return rows
-    return f"{rows} in {wording.count(effect.clusters)} groups by {lower_first(study.label(clusters[0]))}"
-
-
-def lower_first(text: str) -> str:
-    """A label inside a sentence; abbreviations such as NPS keep their capitals."""
-    return text if text[:2].isupper() or not text else text[0].lower() + text[1:]
+    return f"{rows} in {wording.count(effect.clusters)} groups by {wording.lower_first(study.label(clusters[0]))}"

@@ -1,0 +1,230 @@
+"""What arrived, who is left, and who is compared with whom: the data behind an answer, without a row of anybody.
+
+Counts follow the study's disclosure profile; a group too small for it is left out or said to be too small.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from researchkit import figures, wording
+from researchkit.disclosure import PROFILES, enough
+from researchkit.scales import cronbach_alpha, item_rest, rule_of, score_scale
+from researchkit.story import Prose, thirds
+from researchkit.tables import Table, frame
+
+if TYPE_CHECKING:
+    from researchkit.answer import Answer
+    from researchkit.dataset import Dataset
+    from researchkit.study import Study
+
+
+def columns(dataset: Dataset) -> Table:
+    """Each column: what it is called, how much of it is answered, and from where to where it runs."""
+    profile = PROFILES[dataset.study.disclosure]
+    rows = []
+    for name in dataset.frame:
+        column = dataset.frame[name]
+        gaps = int(column.isna().sum())
+        told = wording.percent(gaps / len(column)) if gaps == 0 or enough(gaps, profile) else "too few to show"
+        rows.append(
+            {
+                "Column": name,
+                "Label": dataset.study.label(str(name)),
+                "Empty": told,
+                "Holds": holds(column, dataset.study, str(name)),
+            }
+        )
+    return frame(pd.DataFrame(rows), "Column by column")
+
+
+def holds(column: pd.Series, study: Study, name: str) -> str:
+    """What a column holds: the declared range or codes, or how many different values; never a person's value."""
+    part = study.columns.get(name)
+    if part and part.codes:
+        return (
+            f"{len(part.codes)} codes: "
+            + ", ".join(list(part.codes.values())[:6])
+            + (" ..." if len(part.codes) > 6 else "")
+        )
+    if part and part.range:
+        mean = (
+            f"; mean {wording.number(float(column.mean()), 3)}"
+            if enough(int(column.notna().sum()), PROFILES[study.disclosure])
+            else ""
+        )
+        return f"{part.range[0]:g} to {part.range[1]:g}{mean}"
+    return f"{wording.count(column.nunique())} different values"
+
+
+def left_out(answer: Answer) -> Table | Prose:
+    """Those in the answer against those who are not, on every measured column that the answer reads."""
+    data, question = answer.dataset.frame, answer.question
+    read = [name for name in question.columns if name in data]
+    used = data[read].notna().all(axis=1).to_numpy()
+    profile = PROFILES[answer.study.disclosure]
+    if used.all() or not enough(int((~used).sum()), profile):
+        return Prose(("Nobody, or too few to compare, went for a gap in the columns that this answer reads.",))
+    rows = []
+    for name in read:
+        if not pd.api.types.is_numeric_dtype(data[name]):
+            continue
+        inside, outside = data.loc[used, name].dropna(), data.loc[~used, name].dropna()
+        if enough(len(outside), profile):
+            rows.append(
+                {"Column": answer.study.label(name), "In the answer": inside.mean(), "Not in it": outside.mean()}
+            )
+    return (
+        frame(pd.DataFrame(rows), "Those in the answer and those who are not", "Means of the values that are there.")
+        if rows
+        else Prose(("Those who are not in the answer have no measured value to compare.",))
+    )
+
+
+def balance(answer: Answer) -> Table | Prose:
+    """The groups of the exposure side by side on what the answer adjusts for.
+
+    The last column is the difference of the outer groups in standard deviations (Austin 2009, Statistics in Medicine
+    28, 3083-3107): beyond 0.1 the groups were not alike to begin with.
+    """
+    sample, parts = answer.sample, thirds(answer)
+    if not sample.names or len(parts) < 2:
+        return Prose(("The question adjusts for nothing, so there is nothing to lay side by side.",))
+    if not all(enough(int(rows.sum()), PROFILES[answer.study.disclosure]) for rows in parts.values()):
+        return Prose(("A group of the exposure is too small to be shown.",))
+    first, *_, last = parts.values()
+    rows = []
+    for place, name in enumerate(sample.names[:40]):
+        values = sample.covariates[:, place]
+        spread = np.sqrt((values[first].var() + values[last].var()) / 2)
+        apart = (values[last].mean() - values[first].mean()) / spread if spread > 0 else 0.0
+        rows.append(
+            {"": name, **{group: values[inside].mean() for group, inside in parts.items()}, "Apart, in SD": apart}
+        )
+    more = len(sample.names) - len(rows)
+    note = (
+        f"Shares for codes, means for numbers. {more} more columns are not shown."
+        if more > 0
+        else "Shares for codes, means for numbers."
+    )
+    return frame(pd.DataFrame(rows), "Who is compared with whom", note)
+
+
+def spread(answer: Answer) -> figures.Figure:
+    """How the exposure is spread."""
+    label = answer.study.label(answer.question.exposure.column)
+    return figures.distribution(
+        answer.sample.exposure, label, fewest=max(PROFILES[answer.study.disclosure].threshold, 1)
+    )
+
+
+def scores(dataset: Dataset) -> Table | Prose:
+    """How each score was made, and how many answers had gaps."""
+    made = scales_here(dataset)
+    if not made:
+        return Prose((f"{dataset.study.title} declares no scale in the table {dataset.table!r}.",))
+    rows = []
+    for name, scale in made.items():
+        rule = rule_of(scale)
+        account = score_scale(dataset.frame, scale)[1]
+        key = scale.instrument or "the study's own rule"
+        rows.append(
+            {
+                "Scale": dataset.study.label(name),
+                "Key": key,
+                "Items": len(scale.items),
+                "Reversed": len(rule.reverse),
+                "Rule": rule.rule,
+                **{word.capitalize(): n for word, n in account.items()},
+            }
+        )
+    return frame(
+        pd.DataFrame(rows),
+        "The scores, with an account",
+        "Imputed: scored in spite of gaps, as the key allows. Dropped: too few answers.",
+    )
+
+
+def reliability(dataset: Dataset) -> Table | Prose:
+    """Alpha with Feldt's interval for each scale."""
+    rows = []
+    for name in scales_here(dataset):
+        answers = turned(dataset, name)
+        alpha, low, high = cronbach_alpha(answers)
+        rows.append(
+            {
+                "Scale": dataset.study.label(name),
+                "People with all items": len(answers),
+                "Alpha": alpha,
+                "95 % interval": wording.interval(low, high),
+            }
+        )
+    return frame(pd.DataFrame(rows), "Do the items go together?") if rows else nothing()
+
+
+def items(dataset: Dataset) -> Table | Prose:
+    """Each item's correlation with the rest of its scale."""
+    rows: list[dict[str, Any]] = []
+    for name, scale in scales_here(dataset).items():
+        found = item_rest(turned(dataset, name))
+        rows += [
+            {"Scale": dataset.study.label(name), "Item": item, "With the rest": float(value)}
+            for item, value in zip(scale.items, found, strict=True)
+        ]
+    return frame(pd.DataFrame(rows), "Item by item") if rows else nothing()
+
+
+def ends(dataset: Dataset) -> Table | Prose:
+    """The share of scores at the lowest and highest possible score."""
+    rows = []
+    for name, scale in scales_here(dataset).items():
+        low, high = bounds(name, dataset)
+        known = dataset.frame[name].dropna()
+        rows.append(
+            {
+                "Scale": dataset.study.label(name),
+                "Lowest possible": low,
+                "Per cent there": 100 * (known <= low).mean(),
+                "Highest possible": high,
+                "Per cent at it": 100 * (known >= high).mean(),
+                "Items": len(scale.items),
+            }
+        )
+    return frame(pd.DataFrame(rows), "Floor and ceiling") if rows else nothing()
+
+
+def bounds(name: str, dataset: Dataset) -> tuple[float, float]:
+    """The lowest and highest score that a scale can give; those seen, where no range is declared."""
+    scale = dataset.study.scales[name]
+    rule = rule_of(scale)
+    if rule.points:
+        low, high = min(rule.points), max(rule.points)
+    elif rule.low is not None and rule.high is not None:
+        low, high = rule.low, rule.high
+    else:
+        return float(dataset.frame[name].min()), float(dataset.frame[name].max())
+    times = len(scale.items) if rule.rule == "sum" else 1
+    return times * low, times * high
+
+
+def turned(dataset: Dataset, name: str) -> np.ndarray:
+    """The items of a scale for those who answered all of them, reversed items turned round; shape (n, k)."""
+    scale = dataset.study.scales[name]
+    rule = rule_of(scale)
+    answers = dataset.frame[list(scale.items)].dropna().to_numpy(dtype=float)
+    places = [scale.items.index(item) for item in rule.reverse]
+    if places and rule.low is not None and rule.high is not None:
+        answers[:, places] = rule.low + rule.high - answers[:, places]
+    return answers
+
+
+def scales_here(dataset: Dataset) -> dict[str, Any]:
+    """The scales of the study whose items this table has."""
+    return {name: scale for name, scale in dataset.study.scales.items() if set(scale.items) <= set(dataset.frame)}
+
+
+def nothing() -> Prose:
+    return Prose(("No scale in this table.",))
