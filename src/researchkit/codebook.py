@@ -1,0 +1,267 @@
+"""The columns of a table against the study file: typed, coded, in range, or told apart as problems.
+
+A problem names rows and the offending entry, never another cell of the same row.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from researchkit.errors import DataError, StudyError, listing, some
+from researchkit.readers import Gathered
+from researchkit.readers.values import among, as_text, blank, canonical, distinct, each, numbers, written
+from researchkit.scales import rule_of, score_scale
+from researchkit.study import Column, Question, Study
+
+Bounds = tuple[float, float, str]  # lowest, highest, and where the study file says so
+NEARLY = 0.9  # from this share of numbers on, a column without a declared type is one of numbers with mistakes in it
+UNDECLARED = Column.model_validate({})
+SHORT = 40  # characters of an entry that a message shows
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a table must hold: columns of the file and scales, by what the study does with them."""
+
+    columns: tuple[str, ...]
+    scales: tuple[str, ...]
+    numbers: frozenset[str]  # an outcome, an item, a weight: nothing but a number will do
+    ids: frozenset[str]  # people and clusters: text, leading zeros and all
+
+
+def wanted(study: Study, table: str) -> Wanted:
+    """The columns and scales that questions, keep rules and protection of one table need, then those declared."""
+    spec = study.tables[table]
+    ids = [name for name in (spec.people, *spec.clusters) if name != "row"]
+    names, must = [*ids, *(rule.column for rule in spec.keep)], set()
+    for question in (one for one in study.questions if study.table_of(one) == table):
+        ids += study.clusters_of(question)
+        names += study.clusters_of(question)
+        for variant in variants(study, question):
+            names += [*variant.columns, *([variant.negative_control] if variant.negative_control else [])]
+            must |= number_columns(variant)
+    only_table = len(study.tables) == 1
+    names += [*study.columns, *study.scales] if only_table else []
+    scales = [name for name in dict.fromkeys(names) if name in study.scales]
+    items = [item for name in scales for item in study.scales[name].items]
+    columns = [name for name in dict.fromkeys([*names, *items]) if name not in study.scales]
+    return Wanted(tuple(columns), tuple(scales), frozenset((must | set(items)) - set(study.scales)), frozenset(ids))
+
+
+def variants(study: Study, question: Question) -> list[Question]:
+    """The question itself, then as each of its planned alternatives asks it."""
+    changed = [question]
+    for name in question.alternatives:
+        other = study.alternatives[name]
+        update = {part: getattr(other, part) for part in ("exposure", "outcome", "adjust")}
+        update = {part: value for part, value in update.items() if value is not None}
+        changed.append(question.model_copy(update={**update, "keep": (*question.keep, *other.keep)}))
+    return changed
+
+
+def number_columns(question: Question) -> set[str]:
+    """The columns of a question that only numbers can fill."""
+    outcome = question.outcome
+    names = [outcome.entry, outcome.time, outcome.baseline, question.weights]
+    names += [rule.column for rule in question.keep if rule.minimum is not None or rule.maximum is not None]
+    if outcome.kind in ("score", "counts", "duration", "change") or outcome.nps:
+        names.append(outcome.column)
+    return {name for name in names if name}
+
+
+@dataclass
+class Check:
+    """One table under inspection: what is wrong with it, and what is worth a note."""
+
+    gathered: Gathered
+    study: Study
+    need: Wanted
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def wrong(self, name: str, words: str, rows: NDArray[np.bool_], after: str) -> None:
+        where = self.gathered.origin.words(np.flatnonzero(rows))
+        self.problems.append(f"{name}: {words}, in {where} {after}")
+
+    def column(self, name: str) -> Column:
+        return self.study.columns.get(name, UNDECLARED)
+
+    def source(self, name: str) -> str:
+        """What the file calls a column."""
+        return self.column(name).from_ or name
+
+
+def coded(study: Study, table: str, gathered: Gathered) -> tuple[pd.DataFrame, list[str]]:
+    """The columns and scores of a table as the study names them, and notes.
+
+    Raises
+    ------
+    DataError
+        With every disagreement at once, each with its rows.
+    """
+    check = Check(gathered, study, wanted(study, table))
+    there = set(gathered.frame.columns)
+    ranges = item_ranges(check)
+    columns = {}
+    for name in dict.fromkeys([*check.need.columns, *study.columns]):
+        if check.source(name) in there:
+            columns[name] = prepared(check, name, ranges.get(name))
+        elif name in check.need.columns:
+            check.problems.append(not_there(name, check.source(name), gathered.frame.columns))
+    frame = pd.DataFrame(columns, index=gathered.frame.index)
+    scores = scored(check, frame)
+    if check.problems:
+        raise DataError(listing(gathered.origin.subject, check.problems))
+    unused = sorted(there - {check.source(name) for name in columns})
+    if unused:
+        check.notes.append(f"{len(unused)} columns of the file are not used by the study: {some(unused)}.")
+    return frame.assign(**scores), check.notes
+
+
+def not_there(name: str, source: str, columns: pd.Index) -> str:
+    close = difflib.get_close_matches(source, [str(column) for column in columns], n=1, cutoff=0.6)
+    called = f"{source!r} (`from` of {name})" if source != name else repr(name)
+    if close:
+        return f"there is no column {called}; the nearest is {close[0]!r} (renamed? then add `from: {close[0]}` to it)."
+    return f"there is no column {called}; the file has {some(columns, 12)}."
+
+
+def prepared(check: Check, name: str, bounds: Bounds | None) -> pd.Series:
+    """One column: codes of missing taken out, recoded, typed and checked."""
+    column = check.column(name)
+    series, gone = blank(check.gathered.frame[check.source(name)].rename(name), column.missing)
+    if gone:
+        check.notes.append(f"{name}: {gone} entries hold a code declared as missing.")
+    if column.recode:
+        new = {canonical(old): value for old, value in column.recode.items()}
+        series = each(series, lambda entry: new.get(canonical(entry), entry))
+    series = typed(check, series, name)
+    if pd.api.types.is_numeric_dtype(series.dtype):
+        check_numbers(check, series, name, (*column.range, f"columns: {name}:") if column.range else bounds)
+    if column.codes:
+        check_codes(check, series, name)
+        if not pd.api.types.is_numeric_dtype(series.dtype):
+            spelling = {canonical(code): code for code in column.codes}
+            series = each(series, lambda entry: spelling.get(canonical(entry), entry))
+    return series
+
+
+def item_ranges(check: Check) -> dict[str, Bounds]:
+    """The range of each item by its scale, and where the study file says so."""
+    ranges: dict[str, Bounds] = {}
+    frame = check.gathered.frame
+    for called in check.need.scales:
+        scale = check.study.scales[called]
+        there = [numbers(frame[check.source(item)])[0] for item in scale.items if check.source(item) in frame]
+        try:
+            rule = rule_of(scale, np.column_stack(there) if there else None)
+        except StudyError:  # said where the scale is scored
+            continue
+        if rule.low is not None and rule.high is not None:
+            ranges |= dict.fromkeys(scale.items, (rule.low, rule.high, f"scales: {called}:"))
+    return ranges
+
+
+def typed(check: Check, series: pd.Series, name: str) -> pd.Series:
+    """The column as numbers or as text, by its declared type, by its use, or by what it holds."""
+    column, need = check.column(name), check.need
+    kind = column.type or ("number" if name in need.numbers else "id" if name in need.ids else None)
+    if kind in ("id", "text"):
+        return as_text(series)
+    if kind == "date":
+        return as_dates(check, series, name)
+    if kind == "category" or (kind is None and column.codes):
+        return each(series, canonical)
+    values, bad = numbers(series)
+    known = int(series.notna().sum())
+    if bad.any() and kind is None and column.range is None and bad.sum() > (1 - NEARLY) * known:
+        return each(series, canonical)
+    if bad.any():
+        words = count(bad, "entry is no number", "entries are no numbers")
+        check.wrong(name, f"{words} among {known:,}", bad, remedy(series, bad, kind))
+    return pd.Series(values, index=series.index, name=series.name)
+
+
+def remedy(series: pd.Series, bad: NDArray[np.bool_], kind: str | None) -> str:
+    """The entries that are no numbers, and what to do about them."""
+    entries = [str(entry) for entry in pd.unique(series[bad])]
+    advice = "Correct them at the source, or declare them under `missing:`"
+    if all(entry.replace(",", "", 1).lstrip("-").isdigit() for entry in entries):
+        advice = "They are written with a decimal comma; write a decimal point"
+    elif kind is None:
+        advice += ", or say `type: text` if words are meant"
+    return f"({some(map(shorten, entries), 3)}). {advice}."
+
+
+def as_dates(check: Check, series: pd.Series, name: str) -> pd.Series:
+    dates = pd.to_datetime(as_text(series), format="ISO8601", errors="coerce")
+    bad = (dates.isna() & series.notna()).to_numpy()
+    if bad.any():
+        after = f"(the first is {shorten(series[bad].iloc[0])}). Write dates as 2025-11-01."
+        check.wrong(name, count(bad, "entry is no date", "entries are no dates"), bad, after)
+    return dates
+
+
+def check_numbers(check: Check, series: pd.Series, name: str, bounds: Bounds | None) -> None:
+    """Infinite values, and answers outside the range."""
+    values = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    infinite = np.isinf(values)
+    if infinite.any():
+        words = count(infinite, "value is infinite", "values are infinite")
+        check.wrong(name, words, infinite, "(a division by zero makes such values; leave them empty).")
+    if bounds is None:
+        return
+    low, high, where = bounds
+    outside = ((values < low) | (values > high)) & ~infinite
+    if outside.any():
+        words = f"{count(outside, 'answer', 'answers')} outside {written(low)}-{written(high)}"
+        after = (
+            f"(the first is {written(values[outside][0])}). Correct them at the source, or change the range under "
+            f"`{where}` in {check.study.path.name}."
+        )
+        check.wrong(name, words, outside, after)
+
+
+def check_codes(check: Check, series: pd.Series, name: str) -> None:
+    """Entries that the codebook does not know."""
+    codes = check.column(name).codes
+    strange = ~among(series, codes) & series.notna().to_numpy()
+    if not strange.any():
+        return
+    known = [repr(code) for code in codes]
+    choice = f"neither {known[0]} nor {known[1]}" if len(known) == 2 else f"none of {some(known)}"
+    after = f"({some([shorten(entry) for entry in distinct(series[strange])], 3)})."
+    check.wrong(name, count(strange, f"value is {choice}", f"values are {choice}"), strange, after)
+
+
+def scored(check: Check, frame: pd.DataFrame) -> dict[str, pd.Series]:
+    """The scores of the scales whose items are all there and are in order."""
+    scores = {}
+    for name in check.need.scales:
+        scale = check.study.scales[name]
+        faulty = [item for item in scale.items if any(problem.startswith(f"{item}: ") for problem in check.problems)]
+        if faulty or not set(scale.items) <= set(frame.columns):
+            continue  # the items have been named
+        try:
+            scores[name], account = score_scale(frame, scale)
+        except (DataError, StudyError) as error:
+            check.problems.append(f"{name}: {error}")
+            continue
+        gaps = "".join(f", {rows} {what}" for what, rows in account.items() if rows and what != "complete")
+        check.notes.append(f"{name}: {account['complete']} rows scored from all {len(scale.items)} items{gaps}.")
+    return scores
+
+
+def count(rows: NDArray[np.bool_], one: str, many: str) -> str:
+    total = int(rows.sum())
+    return f"{total:,} {one if total == 1 else many}"
+
+
+def shorten(entry: object) -> str:
+    text = str(entry)
+    return repr(text if len(text) <= SHORT else text[:SHORT] + "...")

@@ -1,0 +1,140 @@
+"""One table that agrees with the study: typed, scored, with a fingerprint and an account of who is in it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from researchkit.codebook import coded
+from researchkit.errors import DataError, StudyError, some
+from researchkit.faults import nearest
+from researchkit.flow import Step, kept
+from researchkit.readers import Origin, gather
+from researchkit.readers.values import among, distinct
+from researchkit.sample import Sample, draw
+from researchkit.sources import locate
+from researchkit.study import Question, Study
+
+__all__ = ["Dataset", "Sample", "Step", "load_dataset"]
+
+
+@dataclass(frozen=True, repr=False)
+class Dataset:
+    """The rows of one table, after the study's keep rules. Read only: a changed copy is another dataset.
+
+    Numbers are float64 with NaN for missing; categories, text and ids are text. The index counts the rows that arrived.
+    """
+
+    study: Study
+    table: str
+    frame: pd.DataFrame
+    fingerprint: str  # "sha256:..." of the names and values of the rows that arrived, whatever kind of file held them
+    rows: int  # that arrived
+    flow: tuple[Step, ...]
+    notes: tuple[str, ...]
+    arrived: pd.DataFrame = field(compare=False)  # the same columns before the keep rules
+    origin: Origin = field(compare=False)
+
+    def __repr__(self) -> str:
+        rows = f"{len(self.frame):,} of {self.rows:,} rows"
+        return f"Dataset({self.study.name}, {self.table}: {rows}, {self.fingerprint[:19]})"
+
+    def only(self, by: str, value: object) -> Dataset:
+        """The rows of one site, team or other value, as if no others had arrived.
+
+        Raises
+        ------
+        DataError
+            If there is no such column, or it never holds the value; lists the values it does hold.
+        """
+        if by not in self.arrived.columns:
+            known = nearest(by, self.arrived.columns)
+            raise DataError(f"{self.study.name}: {by!r} is no column that the study uses or declares{known}.")
+        here = among(self.arrived[by], [str(value)])
+        if not here.any():
+            there = some([repr(entry) for entry in distinct(self.arrived[by])], 20)
+            raise DataError(f"{self.study.name}: {by} is never {str(value)!r}; it is {there}.")
+        return dataset_of(self.study, self.table, self.arrived[here], self.origin, self.notes)
+
+    def sample(self, question: Question, *, adjust: Sequence[str] | None = None) -> Sample:
+        """The complete rows that a question is answered from, as arrays; `adjust` in place of the question's own.
+
+        Raises
+        ------
+        ResearchkitError
+            As `sample.draw`.
+        """
+        arrived = self.rows, self.flow
+        return draw(self.study, self.table, self.frame, self.origin, arrived, question, adjust)
+
+
+def load_dataset(study: Study, table: str | None = None) -> Dataset:
+    """Read one table of a study (the first, unless named) and check it against the study file.
+
+    Only columns that the study uses or declares are kept.
+
+    Raises
+    ------
+    DataError
+        With every problem at once: a column that is not there, an entry outside the codebook, a scale that fails.
+    SourceError
+        If the data of a published study are not at hand.
+    """
+    table = table or next(iter(study.tables))
+    if table not in study.tables:
+        raise StudyError(f"{study.path} has no table {table!r}{nearest(table, study.tables)}.")
+    gathered = gather(study, table, locate)
+    frame, told = coded(study, table, gathered)
+    notes = [*gathered.notes, *told, *people_note(study, table, frame), *doubles_note(gathered.frame)]
+    return dataset_of(study, table, frame, gathered.origin, tuple(notes))
+
+
+def dataset_of(study: Study, table: str, arrived: pd.DataFrame, origin: Origin, notes: tuple[str, ...]) -> Dataset:
+    """Apply the table's keep rules to the rows that arrived."""
+    frame, flow = arrived, []
+    for rule in study.tables[table].keep:
+        keep = kept(frame, rule)
+        flow.append(Step(rule.why, int((~keep).sum())))
+        frame = frame[keep]
+    columns = [name for name in arrived.columns if name not in study.scales]
+    mark = fingerprint(arrived[columns])
+    return Dataset(study, table, frame, mark, len(arrived), tuple(flow), notes, arrived, origin)
+
+
+def fingerprint(frame: pd.DataFrame) -> str:
+    """The sha256 of column names and values in the order of the rows; columns in the order of their names."""
+    total = hashlib.sha256()
+    for name in sorted(frame.columns):
+        series = frame[name]
+        total.update(json.dumps(name).encode())
+        if pd.api.types.is_numeric_dtype(series.dtype):
+            values = series.to_numpy(dtype="<f8", na_value=np.nan) + 0.0  # -0.0 becomes 0.0
+            total.update(np.where(np.isnan(values), np.nan, values).tobytes())
+        else:
+            codes, entries = pd.factorize(series)
+            total.update(codes.astype("<i8").tobytes())
+            total.update(json.dumps([str(entry) for entry in entries]).encode())
+    return f"sha256:{total.hexdigest()}"
+
+
+def people_note(study: Study, table: str, frame: pd.DataFrame) -> list[str]:
+    """How many people the rows are of, where there may be several rows of one."""
+    column = study.tables[table].people
+    if column == "row":
+        return []
+    counts = frame[column].value_counts()
+    more, unknown = int((counts > 1).sum()), int(frame[column].isna().sum())
+    words = f"{column}: {len(counts):,} people in {len(frame):,} rows"
+    words += f", {more:,} of them in more than one" if more else ""
+    return [f"{words}; {unknown:,} rows name nobody." if unknown else f"{words}."] if more or unknown else []
+
+
+def doubles_note(frame: pd.DataFrame) -> list[str]:
+    """Rows that are equal to an earlier row in every column of the file."""
+    doubled = int(frame.duplicated().sum())
+    return [f"{doubled:,} rows repeat an earlier row in every column."] if doubled else []

@@ -1,0 +1,92 @@
+"""Who is in, who is not, and why: each row that a question does not use is counted under its first reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from researchkit.errors import DataError, StudyError, listing, some
+from researchkit.faults import nearest
+from researchkit.readers import Origin
+from researchkit.readers.values import among, distinct
+from researchkit.study import Keep, Question, Study
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the flow: why rows were dropped here, and how many."""
+
+    why: str
+    rows: int
+
+
+@dataclass
+class Draw:
+    """The rows still in, on the way to a sample."""
+
+    study: Study
+    question: Question
+    frame: pd.DataFrame
+    origin: Origin
+    flow: list[Step]
+    problems: list[str] = field(default_factory=list)
+
+    def drop(self, out: NDArray[np.bool_], why: str) -> None:
+        if out.any():
+            self.flow.append(Step(why, int(out.sum())))
+            self.frame = self.frame[~out]
+
+    def wrong(self, name: str, rows: NDArray[np.bool_], words: str) -> None:
+        """Note a problem with some of the rows still in."""
+        if rows.any():
+            where = self.origin.words(self.frame.index.to_numpy()[rows])
+            self.problems.append(f"{name}: {int(rows.sum()):,} {words}, in {where}.")
+
+    def numbers(self, name: str) -> Vector:
+        """A column as numbers; a problem, and zeros in its place, when it holds words or dates."""
+        series = self.frame[name]
+        if not pd.api.types.is_numeric_dtype(series.dtype):
+            self.problems.append(f"{name}: numbers are wanted here; it holds {some(map(repr, distinct(series)), 3)}.")
+            return np.zeros(len(series))
+        return series.to_numpy(dtype=np.float64)
+
+
+def kept(frame: pd.DataFrame, rule: Keep) -> NDArray[np.bool_]:
+    """Which rows a keep rule keeps; a missing entry is kept by `not_values` alone."""
+    series = frame[rule.column]
+    keep = np.ones(len(frame), dtype=bool)
+    if rule.values:
+        keep &= among(series, rule.values)
+    if rule.not_values:
+        keep &= ~among(series, rule.not_values)
+    if rule.minimum is not None or rule.maximum is not None:
+        if not pd.api.types.is_numeric_dtype(series.dtype):
+            raise DataError(f"{rule.column}: `minimum` and `maximum` of a keep rule need a column of numbers.")
+        low = -np.inf if rule.minimum is None else rule.minimum
+        high = np.inf if rule.maximum is None else rule.maximum
+        keep &= series.between(low, high).to_numpy(dtype=bool)
+    return keep
+
+
+def require(now: Draw, names: Sequence[str]) -> None:
+    lacking = [name for name in dict.fromkeys(names) if name not in now.frame.columns]
+    if lacking:
+        told = [f"there is no column {name!r}{nearest(name, now.frame.columns)}." for name in lacking]
+        raise StudyError(listing(f"Question {now.question.id!r}", told))
+
+
+def complete(now: Draw, adjust: Sequence[str], clusters: Sequence[str]) -> None:
+    """Drop what the question leaves out, then every row with a gap, each for its first reason."""
+    question, outcome = now.question, now.question.outcome
+    for rule in question.keep:
+        now.drop(~kept(now.frame, rule), rule.why)
+    extras = (outcome.event, outcome.entry, outcome.time, outcome.baseline)
+    used = (outcome.column, *extras, question.exposure.column, *adjust, question.weights, *clusters)
+    for name in dict.fromkeys(name for name in used if name):
+        now.drop(now.frame[name].isna().to_numpy(), f"{name} missing")

@@ -1,0 +1,61 @@
+"""Rows whose first one holds the column names, as a text file and a spreadsheet have them."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from researchkit.errors import DataError, some
+from researchkit.readers.values import among
+
+
+def headed(raw: pd.DataFrame, subject: str) -> tuple[pd.DataFrame, list[str]]:
+    """Name the columns by the first row; leave out blank rows and nameless blank columns.
+
+    Parameters
+    ----------
+    raw
+        Text cells, the header as the first row, the empty cell as "" or missing.
+    subject
+        What the file is called in a message.
+
+    Returns
+    -------
+    frame, notes
+        The index counts rows as a spreadsheet does: the header is row 1, the first row of data row 2.
+
+    Raises
+    ------
+    DataError
+        If no name stands in the first row, a name stands twice, or no row follows.
+    """
+    names = ["" if pd.isna(name) else str(name).strip() for name in raw.iloc[0]]
+    if not any(names):
+        raise DataError(f"{subject}: row 1 is blank; it must hold the names of the columns.")
+    refuse_doubles(names, subject)
+    raw.index = pd.RangeIndex(1, len(raw) + 1)
+    body = raw.iloc[1:]
+    filled = pd.DataFrame({place: ~(body[place].isna() | among(body[place], [""])) for place in body.columns})
+    rows = filled.any(axis=1)
+    if not rows.any():
+        raise DataError(f"{subject} has column names and no row of data.")
+    notes = []
+    if not rows.all():
+        notes.append(f"{subject}: {int((~rows).sum())} blank rows are left out.")
+    kept = [place for place, name in enumerate(names) if name or filled.iloc[:, place].any()]
+    nameless = [place + 1 for place in kept if not names[place]]
+    if nameless:
+        called = some(f"unnamed_{place}" for place in nameless)
+        notes.append(f"{subject}: columns without a name (a merged header cell leaves such) are called {called}.")
+    frame = body.loc[rows].iloc[:, kept] if len(kept) < len(names) or not rows.all() else body
+    frame = frame.set_axis([names[place] or f"unnamed_{place + 1}" for place in kept], axis=1)
+    return frame, notes
+
+
+def refuse_doubles(names: list[str], subject: str) -> None:
+    """Stop at a column name that stands twice."""
+    places: dict[str, list[int]] = {}
+    for place, name in enumerate(names, 1):
+        places.setdefault(name, []).append(place)
+    doubles = [f"{name!r} (columns {some(at)})" for name, at in places.items() if name and len(at) > 1]
+    if doubles:
+        raise DataError(f"{subject}: the same name stands over several columns: {some(doubles)}. Give each its own.")

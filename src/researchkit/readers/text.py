@@ -1,0 +1,161 @@
+"""Text tables: comma, semicolon, tab or bar between the cells, plain or compressed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from researchkit.errors import DataError, some
+from researchkit.readers.headed import headed
+from researchkit.study import File
+
+SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+BINARY = {
+    b"PK\x03\x04": "an Excel workbook or another zip archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel or Word file",
+    b"PAR1": "a Parquet file",
+    b"$FL": "an SPSS file",
+    b"\x1f\x8b": "a gzip file",
+    b"%PDF": "a PDF",
+    b"SQLite": "a database",
+}
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+def read_text(path: Path, file: File, subject: str) -> tuple[pd.DataFrame, list[str]]:
+    """Every cell as text, exactly as it stands; the empty cell is "" still."""
+    text = decoded(unpacked(path, subject), file.encoding, subject)
+    separator = declared(file.separator, subject) if file.separator else sniffed(text, subject)
+    try:
+        # header=None: the names fix the number of cells, so a longer row is an error and never becomes an index
+        raw = pd.read_csv(
+            io.StringIO(text), sep=separator, header=None, dtype=str, keep_default_na=False, skip_blank_lines=False
+        )
+    except pd.errors.ParserError as error:
+        raise DataError(f"{subject}: {broken(text, separator, str(error))}") from None
+    notes = short_rows(text, separator, raw.shape, subject)
+    frame, more = headed(raw, subject)
+    return frame, notes + more
+
+
+def unpacked(path: Path, subject: str) -> bytes:
+    """The bytes of a file, decompressed by what its name ends in."""
+    import bz2
+    import gzip
+    import lzma
+    import zipfile
+    import zlib
+
+    try:
+        content = path.read_bytes()
+        if path.suffix == ".zip":
+            return only_member(content, subject)
+        unpack = {".gz": gzip.decompress, ".bz2": bz2.decompress, ".xz": lzma.decompress}.get(path.suffix.lower())
+        return unpack(content) if unpack else content
+    except (EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error, ValueError, RuntimeError) as error:
+        raise DataError(f"{subject} is no whole {path.suffix} file ({error}); fetch it again.") from None
+    except OSError as error:
+        raise DataError(f"{subject} cannot be read: {error.strerror or error}.") from None
+
+
+def only_member(content: bytes, subject: str) -> bytes:
+    import zipfile
+
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX")]
+        if len(members) != 1:
+            raise DataError(f"{subject} holds {len(members)} files ({some(members)}); it must hold one.")
+        return archive.read(members[0])
+
+
+def decoded(content: bytes, encoding: str | None, subject: str) -> str:
+    """The text of a file in the declared encoding, UTF-8 if none is; never quietly in another."""
+    if not content.strip():
+        raise DataError(f"{subject} is empty.")
+    if not encoding:
+        refuse_binary(content, subject)
+    try:
+        text = content.decode(encoding or "utf-8-sig").removeprefix("\ufeff")
+    except LookupError:
+        raise DataError(f"{subject}: there is no encoding {encoding!r}; common ones: utf-8, cp1252, utf-16.") from None
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        place = f"byte {error.start + 1}, in line {line},"
+        if encoding:
+            raise DataError(f"{subject}: {place} is not {encoding}, as the study file declares it.") from None
+        raise DataError(
+            f"{subject}: {place} is not UTF-8. If the file is from Excel or an older system, declare it in study.yml: "
+            "`encoding: cp1252`."
+        ) from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise DataError(f"{subject}: {text.count(chr(0))} NUL bytes, the first in line {line}: the file is damaged.")
+    return text
+
+
+def refuse_binary(content: bytes, subject: str) -> None:
+    """Stop at a file that is no text, or text of two bytes a letter."""
+    for start, what in BINARY.items():
+        if content.startswith(start):
+            raise DataError(f"{subject} is {what} by its content, not text; give it the name ending that fits.")
+    every_second = content[:2000].count(0) > len(content[:2000]) / 4
+    if content.startswith(UTF_16) or every_second:
+        raise DataError(f"{subject} looks like UTF-16; declare it in study.yml: `encoding: utf-16`.")
+
+
+def declared(separator: str, subject: str) -> str:
+    mark = {word: mark for mark, word in SEPARATORS.items()}.get(separator, separator)
+    if len(mark) != 1 or mark in '"\n\r':
+        raise DataError(f"{subject}: `separator` is {separator!r}; one character is wanted, or the word tab.")
+    return mark
+
+
+def sniffed(text: str, subject: str) -> str:
+    """The one separator under which the first rows have as many cells as the header."""
+    samples = {mark: list(itertools.islice(records(text, mark), 50)) for mark in SEPARATORS}
+    several = [mark for mark, rows in samples.items() if rows and len(rows[0]) > 1]
+    if len(several) < 2:
+        return several[0] if several else ","
+    fitting = [mark for mark in several if {len(row) for row in samples[mark] if row} == {len(samples[mark][0])}]
+    if len(fitting) == 1:
+        return fitting[0]
+    names = some(SEPARATORS[mark] for mark in several)
+    raise DataError(f"{subject}: the cells may be parted by {names}; say which in study.yml: `separator:`.")
+
+
+def records(text: str, separator: str) -> Iterator[list[str]]:
+    """The rows as lists of cells; for looking, not for loading."""
+    try:
+        yield from csv.reader(io.StringIO(text), delimiter=separator)
+    except csv.Error:  # a cell longer than the csv module takes: enough was seen
+        return
+
+
+def broken(text: str, separator: str, reason: str) -> str:
+    """Why pandas could not split the text into a table, with the rows."""
+    if "EOF inside string" in reason:
+        row = int(reason.rsplit(maxsplit=1)[-1]) + 1
+        return f'a quotation mark (") opens in row {row} and never closes.'
+    header, *_ = records(text, separator)
+    longer = [number for number, row in enumerate(records(text, separator), 1) if len(row) > len(header)]
+    if not longer:
+        return f"it is no table: {reason.strip()}"
+    mark = SEPARATORS.get(separator, repr(separator))
+    return (
+        f"{len(longer)} rows have more cells than the {len(header)} names of the header, row{'s' * (len(longer) > 1)} "
+        f"{some(longer)}. Perhaps a {mark} stands in a text without quotation marks."
+    )
+
+
+def short_rows(text: str, separator: str, shape: tuple[int, int], subject: str) -> list[str]:
+    """A note on rows with fewer cells than the header: the rest of such a row counts as missing."""
+    rows, columns = shape
+    if text.count(separator) >= rows * (columns - 1):
+        return []
+    short = [number for number, row in enumerate(records(text, separator), 1) if row and len(row) < columns]
+    return [f"{subject}: {len(short)} rows have fewer cells than the header, rows {some(short)}."] if short else []

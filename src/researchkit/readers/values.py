@@ -1,0 +1,99 @@
+"""Entries of a file as text and as numbers; 1, 1.0 and "1" are the same entry.
+
+Everything here works on distinct entries once, never on rows one by one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+PLAIN_NUMBER = re.compile(r"([-+]?)(0|[1-9][0-9]*)(?:\.([0-9]*))?")
+TRUTH = {"true": "1", "false": "0"}
+WHOLE = 1e15  # beyond this a float is no exact whole number any more
+
+
+def canonical(text: str) -> str:
+    """One spelling for one number, so that "1.0" is "1"; other text as it stands, without outer spaces.
+
+    "007" stays "007": with a leading zero it is an id, not a number.
+    """
+    text = text.strip()
+    match = PLAIN_NUMBER.fullmatch(text)
+    if not match:
+        return text
+    sign, whole, decimals = match.group(1), match.group(2), (match.group(3) or "").rstrip("0")
+    size = f"{whole}.{decimals}" if decimals else whole
+    return f"-{size}" if sign == "-" and size != "0" else size
+
+
+def written(value: float) -> str:
+    """A number as its shortest text: 3.0 is "3"."""
+    if isinstance(value, float | np.floating) and not (value.is_integer() and abs(value) < WHOLE):
+        return repr(float(value))
+    return str(int(value))
+
+
+def each(series: pd.Series, function: Callable[[str], str]) -> pd.Series:
+    """`function` of every entry's text, computed once for each distinct entry; missing stays missing."""
+    codes, entries = pd.factorize(series)
+    is_number = pd.api.types.is_numeric_dtype(series.dtype)
+    results = [function(written(entry) if is_number else str(entry)) for entry in entries]
+    table = np.array([*results, np.nan], dtype=object)  # code -1, a missing entry, takes the last
+    return pd.Series(table[codes], index=series.index, name=series.name, dtype="str")
+
+
+def as_text(series: pd.Series) -> pd.Series:
+    """The entries as text: numbers in their shortest form, text (ids with leading zeros too) untouched."""
+    return each(series, str) if pd.api.types.is_numeric_dtype(series.dtype) else series
+
+
+def distinct(series: pd.Series) -> list[str]:
+    """The canonical text of the entries there are, each once, in order: numbers by size, then words."""
+    entries = pd.unique(series.dropna())
+    is_number = pd.api.types.is_numeric_dtype(series.dtype)
+    return sorted({canonical(written(entry) if is_number else str(entry)) for entry in entries}, key=by_size)
+
+
+def by_size(text: str) -> tuple[float, str]:
+    return (float(text), "") if PLAIN_NUMBER.fullmatch(text) else (np.inf, text)
+
+
+def among(series: pd.Series, codes: Iterable[str]) -> NDArray[np.bool_]:
+    """Which entries are one of `codes`, compared as canonical text; a missing entry is none of them."""
+    is_number = pd.api.types.is_numeric_dtype(series.dtype)
+    sought = {canonical(code) for code in codes}
+    if is_number:  # a column of TRUE and FALSE arrives as 1 and 0
+        sought = {TRUTH.get(code.lower(), code) for code in sought}
+    numbers, entries = pd.factorize(series)
+    hits = [canonical(written(entry) if is_number else str(entry)) in sought for entry in entries]
+    return np.array([*hits, False], dtype=bool)[numbers]
+
+
+def blank(series: pd.Series, codes: Iterable[str]) -> tuple[pd.Series, int]:
+    """The series with those codes made missing, and how many there were."""
+    hit = among(series, codes)
+    return (series.mask(hit), int(hit.sum())) if hit.any() else (series, 0)
+
+
+def numbers(series: pd.Series) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The entries as numbers, and which of them are none (missing ones are neither).
+
+    A column that holds only "true" and "false", in any case, becomes 1 and 0.
+    """
+    if pd.api.types.is_numeric_dtype(series.dtype):
+        return series.to_numpy(dtype=np.float64, na_value=np.nan), np.zeros(len(series), dtype=bool)
+    known = series.notna().to_numpy()
+    values = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    bad = np.isnan(values) & known
+    if known.any() and bad.sum() == known.sum():
+        words = each(series, str.casefold)
+        truth = words.isin(list(TRUTH))
+        if truth[known].all():
+            values = words.map({"true": 1.0, "false": 0.0}).to_numpy(dtype=np.float64, na_value=np.nan)
+            bad = np.zeros(len(series), dtype=bool)
+    return values, bad

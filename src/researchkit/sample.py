@@ -1,0 +1,306 @@
+"""The arrays that one question is answered from, and the account of every row that is not in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from researchkit.errors import DataError, EstimationError, StudyError, listing, some
+from researchkit.flow import Draw, Step, Vector, complete, require
+from researchkit.readers import Origin
+from researchkit.readers.values import among, canonical, distinct, each, written
+from researchkit.study import Exposure, Outcome, Question, Study
+
+NPS = tuple(str(value) for value in range(11))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The n complete rows that one question is answered from, as arrays.
+
+    `rows` arrived; `rows` less all the steps of `flow` is n. A step of 0 rows is a remark.
+    """
+
+    outcome: Vector  # (n,) score, 0/1, count, time; an ordered outcome as codes 0 to K-1
+    exposure: Vector  # (n,) in steps of `per`; a coded one as 1 (level) and 0 (reference, and the other levels)
+    covariates: Vector  # (n, p)
+    names: tuple[str, ...]  # (p,) "severity", "channel: Chat"
+    groups: tuple[str, ...]  # (p,) the entry of `adjust` each column is from; the exposure's name for its other levels
+    cluster: NDArray[np.int64] | None  # (n,) codes 0, 1, ... of the outermost clusters
+    cluster_name: str | None
+    weights: Vector | None
+    event: Vector | None  # 0 censored, 1 the event, 2 and more competing ends in the order of the study file
+    entry: Vector | None
+    offset_time: Vector | None
+    baseline: Vector | None
+    levels: tuple[str, ...]  # of an ordered outcome: the labels of the codes
+    level_values: tuple[float, ...]  # and the values behind them
+    binary_exposure: bool
+    contrast: str  # "compassion +1 point", "PA against TAU"
+    exposure_name: str
+    people: int
+    rows: int
+    flow: tuple[Step, ...]
+
+
+def draw(
+    study: Study,
+    table: str,
+    frame: pd.DataFrame,
+    origin: Origin,
+    arrived: tuple[int, Sequence[Step]],
+    question: Question,
+    adjust: Sequence[str] | None = None,
+) -> Sample:
+    """The sample of a question: complete rows over the columns it uses, categories as indicator columns.
+
+    Parameters
+    ----------
+    frame, origin
+        The rows of a loaded table, and where each stood in its file.
+    arrived
+        How many rows arrived, and the steps that led to `frame`.
+    adjust
+        Columns to adjust for, in place of the question's.
+
+    Raises
+    ------
+    StudyError
+        If a column is not in the table, or a coded exposure comes without `reference` and `level`.
+    DataError
+        If a column holds values that the kind of outcome does not have; all of them at once, with rows.
+    EstimationError
+        If no row is left.
+    """
+    rows, steps = arrived
+    now = Draw(study, question, frame, origin, list(steps))
+    chosen = tuple(question.adjust if adjust is None else adjust)
+    clusters = study.clusters_of(question)[:1]
+    require(now, [*question.columns, *chosen, *clusters])
+    complete(now, chosen, clusters)
+    if now.frame.empty:
+        told = "; ".join(f"{step.why}: {step.rows:,} rows" for step in now.flow)
+        raise EstimationError(f"Question {question.id!r}: no row is left of {rows:,} ({told}).")
+    outcome, levels = outcome_of(now)
+    extras = extras_of(now, outcome)
+    exposure, others, contrast = exposure_of(now)
+    columns = {**others, **covariates_of(now, chosen)}
+    if now.problems:
+        raise DataError(listing(f"{origin.subject}, question {question.id!r}", now.problems))
+    people = study.tables[table].people
+    return Sample(
+        outcome=outcome,
+        exposure=exposure,
+        covariates=np.column_stack(list(columns.values())) if columns else np.empty((len(outcome), 0)),
+        names=tuple(name for _, name in columns),
+        groups=tuple(group for group, _ in columns),
+        cluster=pd.factorize(now.frame[clusters[0]])[0].astype(np.int64) if clusters else None,
+        cluster_name=clusters[0] if clusters else None,
+        levels=tuple(label for label, _ in levels),
+        level_values=tuple(value for _, value in levels),
+        binary_exposure=len(np.unique(exposure)) <= 2,
+        contrast=contrast,
+        exposure_name=exposure_name(study, question.exposure),
+        people=len(outcome) if people == "row" else int(now.frame[people].nunique()),
+        rows=rows,
+        flow=tuple(now.flow),
+        **extras,
+    )
+
+
+def outcome_of(now: Draw) -> tuple[Vector, list[tuple[str, float]]]:
+    """The outcome as numbers, and the levels of an ordered one."""
+    outcome = now.question.outcome
+    if outcome.kind == "yes_no":
+        return yes_no(now, outcome), []
+    if outcome.kind == "ordered":
+        return ordered(now, outcome)
+    values = now.numbers(outcome.column)
+    if outcome.kind == "counts":
+        now.wrong(outcome.column, (values < 0) | (values != np.rint(values)), "entries are no counts (0, 1, 2, ...)")
+    if outcome.kind == "duration":
+        now.wrong(outcome.column, values < 0, "times are below 0")
+    return values, []
+
+
+def yes_no(now: Draw, outcome: Outcome) -> Vector:
+    """1 where the entry is the one that counts as yes; there may be one other entry only."""
+    series = now.frame[outcome.column]
+    yes = among(series, [outcome.yes])
+    others = distinct(series[~yes])
+    known = codes_of(now.study, outcome.column)
+    expected = yes.any() or canonical(outcome.yes) in known or set(others) <= {"0", "1"}
+    if len(others) > 1 or not expected:
+        there = some([repr(entry) for entry in distinct(series)])
+        now.problems.append(
+            f"{outcome.column}: yes is {outcome.yes!r}, and there must be one other value that means no; it holds "
+            f"{there}. Set `yes:` of the outcome, or use `recode:` or `keep:`."
+        )
+    return yes.astype(np.float64)
+
+
+def ordered(now: Draw, outcome: Outcome) -> tuple[Vector, list[tuple[str, float]]]:
+    """Codes 0 to K-1 in the order of the values, or of the codebook where the codes are words."""
+    series = now.frame[outcome.column]
+    there = distinct(series)
+    labels = codes_of(now.study, outcome.column)
+    if outcome.nps and not set(there) <= set(NPS):
+        strange = some([entry for entry in there if entry not in NPS])
+        now.problems.append(f"{outcome.column}: likelihood to recommend goes from 0 to 10; it holds {strange} too.")
+    elif all(is_number(entry) for entry in there):
+        values = {entry: float(entry) for entry in there}
+        return levelled(now, outcome, values, labels)
+    elif set(there) <= set(labels):
+        values = {entry: float(place) for place, entry in enumerate(labels) if entry in there}
+        return levelled(now, outcome, values, labels)
+    else:
+        now.problems.append(f"{outcome.column}: words have no order; list them from low to high under `codes:`.")
+    return np.zeros(len(series)), []
+
+
+def levelled(
+    now: Draw, outcome: Outcome, values: Mapping[str, float], labels: Mapping[str, str]
+) -> tuple[Vector, list[tuple[str, float]]]:
+    missing = [value for value in outcome.top if canonical(value) not in values]
+    if outcome.top and len(missing) == len(outcome.top):
+        now.problems.append(f"{outcome.column}: no entry is in the top group ({some(outcome.top)}).")
+    order = {entry: place for place, entry in enumerate(sorted(values, key=lambda entry: values[entry]))}
+    places = each(now.frame[outcome.column], lambda entry: str(order[canonical(entry)]))
+    codes: Vector = places.to_numpy(dtype=np.float64)
+    return codes, [(labels.get(entry, entry), values[entry]) for entry in order]
+
+
+def is_number(text: str) -> bool:
+    try:
+        return np.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def extras_of(now: Draw, times: Vector) -> dict[str, Vector | None]:
+    """Events, entry times, exposure times, baselines and weights, where the question has them."""
+    outcome, question = now.question.outcome, now.question
+    event = None
+    if outcome.event and outcome.kind == "duration":
+        series = now.frame[outcome.event]
+        event = among(series, [outcome.event_value]).astype(np.float64)
+        for code, value in enumerate(outcome.competing, 2):
+            event[among(series, [value])] = code
+    entry = now.numbers(outcome.entry) if outcome.entry else None
+    if entry is not None:
+        now.wrong(str(outcome.entry), (entry < 0) | (entry >= times), "entries are below 0 or not before the end")
+    span = now.numbers(outcome.time) if outcome.time else None
+    if span is not None:
+        now.wrong(str(outcome.time), span <= 0, "times are not above 0")
+    weights = now.numbers(question.weights) if question.weights else None
+    if weights is not None:
+        now.wrong(str(question.weights), weights <= 0, "weights are not above 0")
+    baseline = now.numbers(outcome.baseline) if outcome.baseline else None
+    return {"event": event, "entry": entry, "offset_time": span, "weights": weights, "baseline": baseline}
+
+
+Columns = dict[tuple[str, str], Vector]  # (which entry of `adjust`, name) -> values
+
+
+def exposure_of(now: Draw) -> tuple[Vector, Columns, str]:
+    """The exposure, indicator columns for its further levels, and the contrast in words."""
+    exposure, study = now.question.exposure, now.study
+    series, called = now.frame[exposure.column], exposure_name(now.study, now.question.exposure)
+    there = distinct(series)
+    if exposure.reference is None and exposure.level is None:
+        if not pd.api.types.is_numeric_dtype(series.dtype):
+            raise StudyError(
+                f"Question {now.question.id!r}: the exposure {exposure.column!r} is coded ({some(map(repr, there))}); "
+                f"say which two are compared: `exposure: {{column: {exposure.column}, reference: ..., level: ...}}`."
+            )
+        part = study.columns.get(exposure.column) or study.scales.get(exposure.column)
+        unit = (part.unit if part else None) or ""
+        return now.numbers(exposure.column) / exposure.per, {}, f"{called} +{written(exposure.per)} {unit}".strip()
+    reference, level = compared(now, exposure, there)
+    labels = codes_of(study, exposure.column)
+    others = {
+        (exposure.column, f"{exposure.column}: {labels.get(value, value)}"): among(series, [value]).astype(np.float64)
+        for value in there
+        if value not in (reference, level)
+    }
+    return (
+        among(series, [level]).astype(np.float64),
+        others,
+        f"{labels.get(level, level)} against {labels.get(reference, reference)}",
+    )
+
+
+def compared(now: Draw, exposure: Exposure, there: Sequence[str]) -> tuple[str, str]:
+    """The canonical reference and level; the other one of two where only one is named."""
+    given = {"reference": exposure.reference, "level": exposure.level}
+    found = {part: canonical(value) for part, value in given.items() if value is not None}
+    for part, value in found.items():
+        if value not in there:
+            raise StudyError(
+                f"Question {now.question.id!r}: the {part} {value!r} of {exposure.column!r} is not among the values "
+                f"there ({some(map(repr, there))})."
+            )
+    if len(found) == 1:
+        (named,) = found.values()
+        rest = [value for value in there if value != named]
+        if len(rest) != 1:
+            raise StudyError(
+                f"Question {now.question.id!r}: {exposure.column!r} has {len(there)} values "
+                f"({some(map(repr, there))}); name both `reference` and `level`."
+            )
+        found = {**dict.fromkeys(given, rest[0]), **found}
+    if found["reference"] == found["level"]:
+        raise StudyError(f"Question {now.question.id!r}: reference and level of {exposure.column!r} are the same.")
+    return found["reference"], found["level"]
+
+
+def exposure_name(study: Study, exposure: Exposure) -> str:
+    return exposure.label or exposure.column.replace("_", " ")
+
+
+def codes_of(study: Study, name: str) -> dict[str, str]:
+    """The canonical codes of a column and their labels, in the order of the codebook."""
+    codes = study.columns[name].codes if name in study.columns else {}
+    return {canonical(code): label for code, label in codes.items()}
+
+
+def covariates_of(now: Draw, adjust: Sequence[str]) -> Columns:
+    """One column for a number, an indicator for each level of a category but the reference; none that never varies.
+
+    The reference is the first code of the codebook that occurs, or else the most frequent level (the first in order
+    among equals).
+    """
+    columns: Columns = {}
+    for name in adjust:
+        series = now.frame[name]
+        if pd.api.types.is_numeric_dtype(series.dtype):
+            columns[name, name] = series.to_numpy(dtype=np.float64)
+        elif pd.api.types.is_datetime64_any_dtype(series.dtype):
+            now.problems.append(f"{name}: a date cannot be adjusted for; make it a number, such as days since a start.")
+        else:
+            columns |= indicators(now.study, name, series)
+            if series.nunique() < 2:
+                now.flow.append(Step(f"{name} never varies and is not adjusted for", 0))
+    fixed = [key for key, values in columns.items() if values.min() == values.max()]
+    for group, name in fixed:
+        now.flow.append(Step(f"{name} never varies and is not adjusted for", 0))
+        del columns[group, name]
+    return columns
+
+
+def indicators(study: Study, name: str, series: pd.Series) -> Columns:
+    labels = codes_of(study, name)
+    counts = each(series, canonical).value_counts()
+    ranked = sorted(counts.index, key=lambda level: (-counts[level], level))
+    order = [code for code in labels if code in counts.index]
+    reference = (order or ranked)[0]
+    levels = order or distinct(series)
+    return {
+        (name, f"{name}: {labels.get(level, level)}"): among(series, [level]).astype(np.float64)
+        for level in levels
+        if level != reference
+    }
