@@ -85,6 +85,9 @@ def test_chunks_do_not_depend_on_each_other(monkeypatch):
     pd.testing.assert_frame_equal(pd.concat(pieces, ignore_index=True), whole)
     people = [set(piece["customer_id"]) for piece in pieces]
     assert not any(one & other for one, other in itertools.combinations(people, 2)), "a customer is in two chunks"
+    centre = contact_centre.open_centre(np.random.default_rng([5, 0]), 100)
+    last = contact_centre.piece(np.random.default_rng([5, 3]), 20, centre, 2 * round(40 / 1.2), 6)
+    pd.testing.assert_frame_equal(last, pieces[2])  # made by itself, without the chunks before
 
 
 @pytest.mark.parametrize("world", NAMES)
