@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from researchkit.errors import DataError, some
 from researchkit.readers.values import among
@@ -34,14 +36,13 @@ def headed(raw: pd.DataFrame, subject: str) -> tuple[pd.DataFrame, list[str]]:
     refuse_doubles(names, subject)
     raw.index = pd.RangeIndex(1, len(raw) + 1)
     body = raw.iloc[1:]
-    filled = pd.DataFrame({place: ~(body[place].isna() | among(body[place], [""])) for place in body.columns})
-    rows = filled.any(axis=1)
+    rows = filled_rows(body)
     if not rows.any():
         raise DataError(f"{subject} has column names and no row of data.")
     notes = []
     if not rows.all():
         notes.append(f"{subject}: {int((~rows).sum())} blank rows are left out.")
-    kept = [place for place, name in enumerate(names) if name or filled.iloc[:, place].any()]
+    kept = [place for place, name in enumerate(names) if name or filled_rows(body.iloc[:, [place]]).any()]
     nameless = [place + 1 for place in kept if not names[place]]
     if nameless:
         called = some(f"unnamed_{place}" for place in nameless)
@@ -49,6 +50,15 @@ def headed(raw: pd.DataFrame, subject: str) -> tuple[pd.DataFrame, list[str]]:
     frame = body.loc[rows].iloc[:, kept] if len(kept) < len(names) or not rows.all() else body
     frame = frame.set_axis([names[place] or f"unnamed_{place + 1}" for place in kept], axis=1)
     return frame, notes
+
+
+def filled_rows(body: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which rows hold anything; looks no further once each row has an entry."""
+    empty = np.ones(len(body), dtype=bool)
+    for place in body.columns:
+        if empty.any():
+            empty &= body[place].isna().to_numpy() | among(body[place], [""])
+    return ~empty
 
 
 def refuse_doubles(names: list[str], subject: str) -> None:

@@ -12,7 +12,6 @@ from researchkit.errors import DataError, ResearchkitError, some
 from researchkit.readers.headed import refuse_doubles
 from researchkit.readers.stored import (
     Read,
-    day,
     read_excel,
     read_parquet,
     read_r,
@@ -21,7 +20,7 @@ from researchkit.readers.stored import (
     read_stata,
 )
 from researchkit.readers.text import read_text
-from researchkit.readers.values import blank
+from researchkit.readers.values import blank, day
 from researchkit.study import File
 
 PACKED = (".gz", ".bz2", ".xz", ".zip")
@@ -64,12 +63,8 @@ def read(path: Path, file: File, subject: str | None = None) -> tuple[pd.DataFra
         raise DataError(f"There is no file {subject}.")
     if not path.stat().st_size:
         raise DataError(f"{subject} is empty.")
-    try:
-        frame, notes = reader_of(path, file, subject)(path, file, subject)
-    except ResearchkitError:
-        raise
-    except Exception as error:  # these libraries raise whatever comes to hand at a damaged file
-        raise DataError(f"{subject} cannot be read as {path.suffix}: {first_line(error)}") from error
+    reader = reader_of(path, file, subject)
+    frame, notes = reader(path, file, subject) if reader is read_text else guarded(reader, path, file, subject)
     if frame.columns.empty or frame.empty:
         raise DataError(f"{subject} has {len(frame.columns)} columns and no row of data.")
     refuse_doubles([str(name) for name in frame.columns], subject)
@@ -98,8 +93,15 @@ def reader_of(path: Path, file: File, subject: str) -> Callable[[Path, File, str
     raise DataError(f"{subject}: files ending in {path.suffix!r} are not read (these are: {' '.join(FORMATS)}).{hint}")
 
 
-def first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def guarded(reader: Callable[[Path, File, str], Read], path: Path, file: File, subject: str) -> Read:
+    """What a library reads; at a damaged file these libraries raise whatever comes to hand."""
+    try:
+        return reader(path, file, subject)
+    except ResearchkitError:
+        raise
+    except Exception as error:
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"{subject} cannot be read as {path.suffix}: {first_line}") from error
 
 
 def typed(series: pd.Series) -> pd.Series:
@@ -121,4 +123,4 @@ def typed(series: pd.Series) -> pd.Series:
 def entry_text(value: object) -> str | None:
     if value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
         return None
-    return day(value) if hasattr(value, "isoformat") else str(value)
+    return day(value)

@@ -12,6 +12,7 @@ import pandas as pd
 from researchkit.errors import DataError, some
 from researchkit.faults import nearest
 from researchkit.readers.headed import headed
+from researchkit.readers.values import day
 from researchkit.study import File
 
 Read = tuple[pd.DataFrame, list[str]]
@@ -36,7 +37,8 @@ def read_excel(path: Path, file: File, subject: str) -> Read:
         book.close()
     if not any(map(any, cells)):
         raise DataError(f"{subject} is empty.")
-    frame, more = headed(pd.DataFrame(cells, dtype="str"), subject)
+    widest = max(map(len, cells))
+    frame, more = headed(pd.DataFrame([row + [None] * (widest - len(row)) for row in cells], dtype="str"), subject)
     return frame, notes + more
 
 
@@ -45,12 +47,7 @@ def cell_text(value: Any) -> str | None:
         return None
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
-    return day(value) if hasattr(value, "isoformat") else str(value)
-
-
-def day(value: Any) -> str:
-    """An ISO date, with the time only where there is one."""
-    return str(value.isoformat()).removesuffix("T00:00:00")
+    return day(value)
 
 
 def read_parquet(path: Path, file: File, subject: str) -> Read:
@@ -105,8 +102,12 @@ def read_stata(path: Path, file: File, subject: str) -> Read:
 
 def read_sas(path: Path, file: File, subject: str) -> Read:
     """SAS transport (.xpt) and .sas7bdat files."""
-    frame: Any = pd.read_sas(path, encoding=file.encoding or "utf-8")
-    return frame, []
+    try:
+        import pyreadstat
+    except ImportError:
+        raise DataError(f"{subject}: SAS needs pyreadstat: `pip install 'researchkit[survey]'`.") from None
+    read = pyreadstat.read_xport if path.suffix.lower() == ".xpt" else pyreadstat.read_sas7bdat
+    return read(str(path), encoding=file.encoding)[0], []
 
 
 def read_r(path: Path, file: File, subject: str) -> Read:

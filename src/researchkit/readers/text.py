@@ -57,7 +57,7 @@ def unpacked(path: Path, subject: str) -> bytes:
             return only_member(content, subject)
         unpack = {".gz": gzip.decompress, ".bz2": bz2.decompress, ".xz": lzma.decompress}.get(path.suffix.lower())
         return unpack(content) if unpack else content
-    except (EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error, ValueError, RuntimeError) as error:
+    except (gzip.BadGzipFile, EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error, ValueError, RuntimeError) as error:
         raise DataError(f"{subject} is no whole {path.suffix} file ({error}); fetch it again.") from None
     except OSError as error:
         raise DataError(f"{subject} cannot be read: {error.strerror or error}.") from None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,8 @@ def canonical(text: str) -> str:
     "007" stays "007": with a leading zero it is an id, not a number.
     """
     text = text.strip()
-    match = PLAIN_NUMBER.fullmatch(text)
+    plain_already = text[:1] not in ("+", "-") and not ("." in text and text[-1] in ".0")
+    match = None if plain_already else PLAIN_NUMBER.fullmatch(text)
     if not match:
         return text
     sign, whole, decimals = match.group(1), match.group(2), (match.group(3) or "").rstrip("0")
@@ -40,11 +42,23 @@ def written(value: float) -> str:
 
 def each(series: pd.Series, function: Callable[[str], str]) -> pd.Series:
     """`function` of every entry's text, computed once for each distinct entry; missing stays missing."""
-    codes, entries = pd.factorize(series)
-    is_number = pd.api.types.is_numeric_dtype(series.dtype)
-    results = [function(written(entry) if is_number else str(entry)) for entry in entries]
-    table = np.array([*results, np.nan], dtype=object)  # code -1, a missing entry, takes the last
+    codes, texts = factors(series)
+    table = np.array([*map(function, texts), np.nan], dtype=object)  # code -1, a missing entry, takes the last
     return pd.Series(table[codes], index=series.index, name=series.name, dtype="str")
+
+
+def day(value: Any) -> str:
+    """An ISO date, with the time only where there is one."""
+    return str(value.isoformat()).removesuffix("T00:00:00") if hasattr(value, "isoformat") else str(value)
+
+
+def factors(series: pd.Series) -> tuple[NDArray[np.intp], list[str]]:
+    """The place of every entry among the distinct ones (-1 where missing), and the text of each of these."""
+    codes, entries = pd.factorize(series)
+    if isinstance(series.dtype, pd.StringDtype):
+        return codes, np.asarray(entries).tolist()
+    make = written if pd.api.types.is_numeric_dtype(series.dtype) else day
+    return codes, [make(entry) for entry in entries.tolist()]
 
 
 def as_text(series: pd.Series) -> pd.Series:
@@ -54,9 +68,7 @@ def as_text(series: pd.Series) -> pd.Series:
 
 def distinct(series: pd.Series) -> list[str]:
     """The canonical text of the entries there are, each once, in order: numbers by size, then words."""
-    entries = pd.unique(series.dropna())
-    is_number = pd.api.types.is_numeric_dtype(series.dtype)
-    return sorted({canonical(written(entry) if is_number else str(entry)) for entry in entries}, key=by_size)
+    return sorted(set(map(canonical, factors(series)[1])), key=by_size)
 
 
 def by_size(text: str) -> tuple[float, str]:
@@ -65,13 +77,13 @@ def by_size(text: str) -> tuple[float, str]:
 
 def among(series: pd.Series, codes: Iterable[str]) -> NDArray[np.bool_]:
     """Which entries are one of `codes`, compared as canonical text; a missing entry is none of them."""
-    is_number = pd.api.types.is_numeric_dtype(series.dtype)
     sought = {canonical(code) for code in codes}
-    if is_number:  # a column of TRUE and FALSE arrives as 1 and 0
+    if not sought:
+        return np.zeros(len(series), dtype=bool)
+    if pd.api.types.is_numeric_dtype(series.dtype):  # a column of TRUE and FALSE arrives as 1 and 0
         sought = {TRUTH.get(code.lower(), code) for code in sought}
-    numbers, entries = pd.factorize(series)
-    hits = [canonical(written(entry) if is_number else str(entry)) in sought for entry in entries]
-    return np.array([*hits, False], dtype=bool)[numbers]
+    places, texts = factors(series)
+    return np.array([*(canonical(text) in sought for text in texts), False], dtype=bool)[places]
 
 
 def blank(series: pd.Series, codes: Iterable[str]) -> tuple[pd.Series, int]:

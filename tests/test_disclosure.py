@@ -1,0 +1,82 @@
+"""Small counts under the named profiles: shown, hidden, and never to be had by subtraction."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from researchkit.disclosure import PROFILES, enough, protect, shown
+from researchkit.errors import DisclosureError
+
+RULES = [
+    ("none", {0: 0, 1: 1, 10: 10}),
+    ("cms", {0: 0, 1: None, 10: None, 11: 11}),
+    ("nhs", {0: 0, 1: None, 7: None, 8: 10, 12: 10, 13: 15, 1002: 1000}),
+    ("ukllc", {0: None, 9: None, 10: 10}),
+    ("five", {0: None, 4: None, 5: 5}),
+]
+a_table = st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 40), min_size=1)
+
+
+@pytest.mark.parametrize(("name", "rule"), RULES)
+def test_each_profile_follows_its_published_rule(name, rule):
+    assert {count: shown(count, PROFILES[name]) for count in rule} == rule
+
+
+@pytest.mark.parametrize(("name", "fewest"), [("none", 1), ("cms", 11), ("nhs", 8), ("ukllc", 10), ("five", 5)])
+def test_a_result_needs_so_many_people(name, fewest):
+    assert enough(fewest, PROFILES[name])
+    assert not enough(fewest - 1, PROFILES[name])
+
+
+def test_a_profile_says_which_rule_and_when():
+    assert "2024-01-26" in PROFILES["cms"].version
+    assert {name: profile.name for name, profile in PROFILES.items()} == {name: name for name in PROFILES}
+
+
+def test_one_hidden_count_takes_the_next_smallest_with_it():
+    counts = {"North": 3, "South": 40, "East": 25, "West": 0}
+    assert protect(counts, PROFILES["cms"]) == {"North": None, "South": 40, "East": None, "West": 0}
+
+
+def test_hidden_counts_that_are_few_together_take_another_with_them():
+    assert protect({"a": 1, "b": 1, "c": 50, "d": 60}, PROFILES["cms"]) == {"a": None, "b": None, "c": None, "d": 60}
+
+
+def test_two_hidden_counts_that_must_both_be_ten_take_another_with_them():
+    assert protect({"a": 10, "b": 10, "c": 50}, PROFILES["cms"])["c"] is None
+
+
+def test_rounding_needs_no_second_cell():
+    assert protect({"a": 3, "b": 41, "c": 60}, PROFILES["nhs"]) == {"a": None, "b": 40, "c": 60}
+
+
+@given(a_table, st.sampled_from(["cms", "ukllc", "five"]))
+def test_no_hidden_count_can_be_had_by_subtraction(counts, name):
+    profile = PROFILES[name]
+    told = protect(counts, profile)
+    hidden = [count for group, count in counts.items() if told[group] is None]
+    assert all(told[group] in (None, shown(count, profile)) for group, count in counts.items())
+    if not hidden or len(hidden) == len([count for count in counts.values() if count or not profile.zero_shown]):
+        return  # nothing hidden, or all of it: then the total is not shown either
+    least = 1 if profile.zero_shown else 0
+    total, others = sum(hidden), len(hidden) - 1
+    for place, _ in enumerate(hidden):  # what anyone can work out: the others are at least `least`
+        assert others >= 1
+        possible = range(least, total - others * least + 1)
+        assert len(possible) > 1, (place, counts, told)
+    assert total >= profile.threshold
+
+
+@given(a_table, st.sampled_from(sorted(PROFILES)))
+def test_the_order_of_the_groups_does_not_matter(counts, name):
+    for order in itertools.islice(itertools.permutations(counts.items()), 6):
+        assert protect(dict(order), PROFILES[name]) == protect(counts, PROFILES[name])
+
+
+def test_a_count_below_zero_is_refused():
+    with pytest.raises(DisclosureError, match="-1 is no count"):
+        shown(-1, PROFILES["none"])

@@ -1,0 +1,201 @@
+"""Scores against worked cases, reliability against R, change against a published trial."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from researchkit import scales
+from researchkit.errors import DataError, StudyError
+from researchkit.study import Scale
+
+WORK = [f"w{number}" for number in range(1, 8)]
+
+
+def people(*rows: list[float], items: list[str] = WORK) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=items, dtype=float)
+
+
+def cbi(instrument: str = "cbi/work", **more) -> Scale:
+    return Scale(items=WORK, instrument=instrument, **more)
+
+
+# Three people scored by hand: complete, at the limit of four answers, and one answer past it.
+HAND = people([5, 4, 3, 2, 1, 5, 1], [4, 4, np.nan, np.nan, 2, np.nan, 2], [4, 4, np.nan, np.nan, 2, np.nan, np.nan])
+
+
+def test_cbi_work_in_the_puma_form_by_hand():
+    scores, account = scales.score_scale(HAND, cbi())
+    # last item reversed: 100+75+50+25+0+100+100 over 7; 75+75+25+75 over 4; three answers are too few
+    assert scores.tolist() == pytest.approx([450 / 7, 62.5, np.nan], nan_ok=True)
+    assert account == {"complete": 1, "imputed": 1, "dropped": 1, "blank": 0}
+
+
+def test_the_other_form_reverses_another_item():
+    scores, _ = scales.score_scale(HAND, cbi("cbi/alt10/work"))
+    assert scores.iloc[0] == pytest.approx((100 + 75 + 50 + 75 + 0 + 100 + 0) / 7)
+
+
+@pytest.mark.parametrize("more", [{"range": [0, 100]}, {}])
+def test_answers_that_are_points_already_score_the_same(more):
+    scores, _ = scales.score_scale((HAND - 1) * 25, cbi(**more))
+    assert scores.iloc[0] == pytest.approx(450 / 7)
+
+
+def test_answers_coded_0_to_4_need_their_range():
+    scores, _ = scales.score_scale(HAND - 1, cbi(range=[0, 4]))
+    assert scores.iloc[0] == pytest.approx(450 / 7)
+    with pytest.raises(DataError, match=r"w5: 3 answers the scale does not have|w5: .* \(0"):
+        scales.score_scale(HAND - 1, cbi())
+
+
+@pytest.mark.parametrize("answer", [6, 0, 2.5])
+def test_an_answer_that_the_instrument_does_not_have_stops(answer):
+    with pytest.raises(DataError, match=rf"w2: 1 answers the scale does not have \({answer}\)"):
+        scales.score_scale(people([5, answer, 3, 2, 1, 5, 1]), cbi())
+
+
+def test_every_key_holds_each_item_once_and_a_worth_for_each_answer():
+    for instrument in ("cbi", "mbi_hss"):
+        spec = scales.read_instrument(instrument)
+        for form in spec["forms"].values():
+            numbers = [number for part in form.values() for number in part["items"]]
+            assert sorted(numbers) == list(range(1, len(numbers) + 1))
+            assert all(set(part.get("reverse", ())) <= set(part["items"]) for part in form.values())
+        response = spec["response"]
+        assert len(response["points"]) == response["max"] - response["min"] + 1
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("cbi/wrk", "no scale 'wrk'.*did you mean 'work'"),
+        ("cbi/alt/work", "no form 'alt'.*did you mean 'alt10'"),
+        ("cib/work", "no instrument 'cib'.*did you mean 'cbi'"),
+        ("cbi", "no scale ''.*client, personal, work"),
+    ],
+)
+def test_an_unknown_key_is_refused_with_the_nearest(name, words):
+    with pytest.raises(StudyError, match=words):
+        scales.load_key(name)
+
+
+def test_a_key_wants_its_number_of_items():
+    with pytest.raises(StudyError, match="cbi/work has 7 items; 6 are listed"):
+        scales.score_scale(HAND, Scale(items=WORK[:6], instrument="cbi/work"))
+
+
+def test_cut_offs_carry_source_and_warning():
+    (line,) = scales.burnout_cutoffs("cbi")
+    assert (line.at, line.direction) == (50, "or more")
+    assert "PUMA" in line.source
+    lines = {(cut.scale, cut.at) for cut in scales.burnout_cutoffs("mbi_hss")}
+    assert {("exhaustion", 27), ("depersonalisation", 10), ("depersonalisation", 14)} == lines
+    assert all(cut.source and cut.warning for cut in scales.burnout_cutoffs("mbi_hss"))
+
+
+def test_a_scale_in_the_study_own_words():
+    answers = people([1, 2, 3], [1, np.nan, 3], [np.nan, np.nan, np.nan], items=["a", "b", "c"])
+    strict = Scale(items=["a", "b", "c"], rule="sum")
+    assert scales.score_scale(answers, strict)[0].tolist() == pytest.approx([6, np.nan, np.nan], nan_ok=True)
+    filled = strict.model_copy(update={"min_answered": 2})
+    scores, account = scales.score_scale(answers, filled)
+    assert scores.tolist() == pytest.approx([6, 6, np.nan], nan_ok=True)
+    assert account == {"complete": 1, "imputed": 1, "dropped": 0, "blank": 1}
+    turned = Scale(items=["a", "b", "c"], reverse=["c"], range=[0, 4])
+    assert scales.score_scale(answers, turned)[0].iloc[0] == pytest.approx((1 + 2 + 1) / 3)
+
+
+def test_reversing_wants_a_range_and_an_item_of_the_scale():
+    with pytest.raises(StudyError, match=r"add `range: \[lowest, highest\]`"):
+        scales.rule_of(Scale(items=["a", "b"], reverse=["b"]))
+    with pytest.raises(StudyError, match="c is reversed but is none of the items"):
+        scales.rule_of(Scale(items=["a", "b"], reverse=["c"], range=[0, 4]))
+
+
+def test_an_item_reversed_twice_stops():
+    rng = np.random.default_rng(1)
+    feeling = rng.integers(1, 6, 200)
+    answers = pd.DataFrame({name: np.clip(feeling + rng.integers(-1, 2, 200), 1, 5) for name in "abcd"}, dtype=float)
+    wrong = Scale(items=list("abcd"), reverse=["d"], range=[1, 5])  # d is written the same way round as the others
+    with pytest.raises(DataError, match="d: after reversing, the answers go against"):
+        scales.score_scale(answers, wrong)
+    scales.score_scale(answers.assign(d=6 - answers["d"]), wrong)
+
+
+def test_an_item_against_the_rest_by_chance_alone_does_not_stop():
+    answers = people(
+        [1, 2, 1], [2, 1, 2], [1, 1, 2], [2, 2, 2], [1, 2, 2], [2, 2, 1], [1, 1, 1], [2, 2, 2], items=list("abc")
+    )
+    turned = answers.assign(c=6 - answers["c"])
+    assert scales.item_rest(turned.to_numpy())[2] < 0
+    scales.score_scale(answers, Scale(items=list("abc"), reverse=["c"], range=[1, 5]))
+
+
+@given(st.lists(st.lists(st.integers(1, 5), min_size=3, max_size=3), min_size=1, max_size=30))
+def test_reversing_all_items_mirrors_the_score(rows):
+    answers = people(*rows, items=list("abc"))
+    plain, _ = scales.score_scale(answers, Scale(items=list("abc"), range=[1, 5]))
+    mirrored, _ = scales.score_scale(6 - answers, Scale(items=list("abc"), range=[1, 5]))
+    assert (6 - mirrored).to_numpy() == pytest.approx(plain.to_numpy())
+
+
+def test_scoring_leaves_the_frame_alone():
+    before = HAND.copy()
+    scales.score_scale(HAND, cbi())
+    pd.testing.assert_frame_equal(HAND, before)
+
+
+@pytest.fixture
+def worry(reference) -> np.ndarray:
+    return reference.frame("bfi_cc")[[f"N{number}" for number in range(1, 6)]].dropna().to_numpy(dtype=float)
+
+
+def test_alpha_and_its_interval_agree_with_r(reference, worry):
+    """psych::alpha and Feldt's interval by formula."""
+    names = ("alpha_raw", "feldt_ci95lo", "feldt_ci95hi")
+    for name, ours in zip(names, scales.cronbach_alpha(worry), strict=True):
+        assert ours == reference.value("reliability_bfi_N", name)
+
+
+def test_item_rest_correlations_agree_with_r(reference, worry):
+    """r.drop of psych::alpha."""
+    for number, ours in enumerate(scales.item_rest(worry), 1):
+        assert ours == reference.value("reliability_bfi_N", f"r_item_rest_N{number}")
+
+
+def test_reliabilities_read_the_scale_of_the_study(reference):
+    scale = Scale(items=[f"N{number}" for number in range(1, 6)])
+    found = scales.reliabilities(reference.frame("bfi_cc"), {"worry": scale})
+    assert found["worry"][0] == reference.value("reliability_bfi_N", "alpha_raw")
+
+
+def test_alpha_of_people_who_do_not_differ_is_refused():
+    with pytest.raises(DataError, match="everybody has the same total"):
+        scales.cronbach_alpha(np.ones((5, 3)))
+
+
+CLAUS = {"reliability": 0.801, "functional_mean": 7.69, "functional_sd": 7.52}
+
+
+def test_change_in_the_claus_trial_is_as_published(mirror):
+    """Claus et al., J Stat Softw 111(1): of 40 people 10 recovered, 8 improved, 22 unchanged."""
+    visits = pd.read_csv(mirror / "claus2020-depression-rct" / "claus_2020.csv").pivot(
+        index="id", columns="time", values="bdi"
+    )
+    found = scales.reliable_change(visits[1], visits[4], **CLAUS)
+    assert found.value_counts().to_dict() == {"unchanged": 22, "recovered": 10, "improved": 8}
+    assert len(found) == 43
+
+
+def test_change_for_the_worse_and_through_the_cut_off():
+    before = pd.Series([30.0, 30, 30, 5, 22, 40], index=list("abcdef"))
+    after = pd.Series([5.0, 16, 29, 35, 40, np.nan], index=list("abcdef"))
+    found = scales.reliable_change(before, after, **CLAUS)
+    assert found.iloc[:5].tolist() == ["recovered", "improved", "unchanged", "harmed", "deteriorated"]
+    assert found.isna().tolist() == [False] * 5 + [True]
+    mirrored = scales.reliable_change(-before, -after, **(CLAUS | {"functional_mean": -7.69}), good="high")
+    pd.testing.assert_series_equal(found, mirrored)
