@@ -1,0 +1,124 @@
+"""A score taken once, or again after a baseline: the difference in means per unit of the exposure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from researchkit.errors import EstimationError
+from researchkit.estimators import refuse
+from researchkit.estimators.design import Design, design
+from researchkit.estimators.effect import Effect, Model, Vector, terms, told
+from researchkit.estimators.linear import Line, Spread, cr2, hc3, least_squares
+from researchkit.wording import number
+
+if TYPE_CHECKING:
+    from researchkit.dataset import Sample
+    from researchkit.parts import Question
+
+FEW_DEGREES = 5.0  # below this Satterthwaite's approximation is itself rough (Pustejovsky and Tipton 2018)
+
+
+def score(sample: Sample, question: Question, level: float = 0.95) -> Effect:
+    """Mean difference by least squares, in the score's own unit.
+
+    Without clusters the errors are HC3 with t(n - k); with clusters CR2 with Satterthwaite degrees of freedom.
+
+    Raises
+    ------
+    EstimationError
+        Too few rows, nothing to compare, fewer than 2 clusters, an exposure that the covariates determine, or an
+        outcome that the columns tell exactly.
+
+    References
+    ----------
+    Agrees with R `lm` and `sandwich::vcovHC(m, "HC3")`, or `clubSandwich::coef_test(m, "CR2", cluster,
+    "Satterthwaite")`.
+    """
+    notes = refuse.check(sample, question)
+    return _effect(sample, question, level, design(sample), "least squares", notes)
+
+
+def change(sample: Sample, question: Question, level: float = 0.95) -> Effect:
+    """Mean difference among people alike at baseline: analysis of covariance, never a comparison of change scores.
+
+    Change scores compare people who started differently as if regression to the mean did not exist; the baseline as a
+    covariate does not (Vickers and Altman 2001, BMJ 323, 1123-1124). The baseline is centred, so that the intercept is
+    the mean of the unexposed at the average baseline.
+
+    Raises
+    ------
+    EstimationError
+        As `score`; and if there is no baseline, or everybody started alike.
+    """
+    if sample.baseline is None:
+        raise EstimationError(f"The question {question.id!r} asks for a change, but its sample has no baseline.")
+    more = []
+    if len(sample.baseline) and np.ptp(sample.baseline) == 0:
+        more = ["the baseline is the same for everybody; ask for kind `score` instead of `change`."]
+    notes = refuse.check(sample, question, more)
+    name = f"{question.outcome.baseline or 'baseline'} (centred)"
+    columns = design(sample, first=(name, sample.baseline - sample.baseline.mean()))
+    return _effect(sample, question, level, columns, "analysis of covariance on the baseline", notes)
+
+
+def _effect(
+    sample: Sample, question: Question, level: float, columns: Design, how: str, notes: tuple[str, ...]
+) -> Effect:
+    """Fit, and tell the first coefficient (the exposure's)."""
+    line = least_squares(columns.matrix, sample.outcome, sample.weights)
+    _not_exact(line, sample.outcome, question)
+    spread = hc3(line) if sample.cluster is None else cr2(line, sample.cluster)
+    rows = terms(
+        columns.names,
+        columns.back @ line.coefficients,
+        columns.back @ spread.covariance @ columns.back.T,
+        level,
+        spread.df,
+    )
+    own, outcome = rows[0], question.outcome
+    if not np.isfinite(own.p):
+        raise EstimationError(_no_error(sample, question))
+    return told(
+        sample,
+        question,
+        level,
+        own.estimate,
+        own.se,
+        float(spread.df[0]),
+        unit=outcome.unit or outcome.label or outcome.column,
+        method=f"{how}, {_errors(sample, spread)}",
+        model=Model("least squares", spread.errors, rows, outcome.unit or "points"),
+        notes=(*notes, *columns.notes, *_thin(sample, float(spread.df[0]))),
+    )
+
+
+def _errors(sample: Sample, spread: Spread) -> str:
+    weighted = ", weighted" if sample.weights is not None else ""
+    if sample.cluster is None:
+        return f"HC3 errors{weighted}"
+    return f"CR2 errors clustered by {sample.cluster_name}, Satterthwaite degrees of freedom{weighted}"
+
+
+def _thin(sample: Sample, df: float) -> tuple[str, ...]:
+    """Many clusters may still be few where the exposure sits in a handful of them."""
+    if sample.cluster is None or df >= FEW_DEGREES or len(np.unique(sample.cluster)) < refuse.FEW_CLUSTERS:
+        return ()
+    return (f"few clusters: the comparison is worth {number(df)} degrees of freedom ({sample.cluster_name})",)
+
+
+def _not_exact(line: Line, outcome: Vector, question: Question) -> None:
+    """An outcome without residual spread was most likely put on both sides of the question."""
+    if np.std(line.residuals) <= 1e-10 * np.std(outcome):
+        raise EstimationError(
+            f"{question.outcome.column} is told exactly by the exposure and the columns of `adjust`. One of them is "
+            "probably the outcome under another name, or a part of it; take it out."
+        )
+
+
+def _no_error(sample: Sample, question: Question) -> str:
+    return (
+        f"The question {question.id!r}: {sample.exposure_name} differs in too few {sample.cluster_name or 'rows'} for "
+        "a standard error. More of them are needed on each side."
+    )

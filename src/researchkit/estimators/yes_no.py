@@ -1,0 +1,110 @@
+"""An outcome that happened or did not: the difference in risk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from researchkit.errors import EstimationError, listing
+from researchkit.estimators import refuse
+from researchkit.estimators.design import Design, design
+from researchkit.estimators.effect import Effect, Model, Vector, ratio, terms, told
+from researchkit.estimators.likelihood import (
+    LOGIT,
+    Average,
+    RunsAway,
+    Spread,
+    canonical,
+    mean_at,
+    mean_slope,
+    newton,
+    shares,
+    spread,
+)
+
+if TYPE_CHECKING:
+    from researchkit.dataset import Sample
+    from researchkit.parts import Question
+
+
+def yes_no(sample: Sample, question: Question, level: float = 0.95) -> Effect:
+    """Risk difference by logistic regression, averaged over the people of the sample, as a probability.
+
+    For a 0/1 exposure everybody's risk is predicted with it and without it, and the difference averaged; for a numeric
+    one the average slope of the risk. The standard error is the delta method's, for these people as they are (not for
+    a new draw of them). Errors are model-based; CR1 with t(G - 1) with clusters; HC0 with weights. The odds ratio is
+    in `also`.
+
+    Raises
+    ------
+    EstimationError
+        As `score`; and with fewer than 5 people of either outcome, or a column that tells the outcome exactly.
+
+    References
+    ----------
+    Agrees with R `glm(..., binomial)` and `marginaleffects::avg_comparisons` / `avg_slopes`.
+    """
+    outcome = sample.outcome
+    ended = outcome == 1
+    notes = refuse.check(sample, question, _problems(outcome))
+    if problems := refuse.separating(*_columns(sample), ended):
+        raise EstimationError(listing(f"The question {question.id!r}", problems))
+    columns = design(sample)
+    weight = np.ones(len(outcome)) if sample.weights is None else sample.weights
+    risk = float(np.average(outcome, weights=weight))
+    start = np.append(np.zeros(len(columns.names) - 1), np.log(risk / (1 - risk)))
+    try:
+        at, information = newton(start, canonical(LOGIT, columns.matrix, outcome, sample.weights))
+    except RunsAway as away:
+        raise refuse.no_maximum(columns.names[:-1], away.at[:-1]) from None
+    scores = columns.matrix * (weight * (outcome - LOGIT.mean(columns.matrix @ at)))[:, None]
+    errors = spread(information, scores, sample.cluster, robust=sample.weights is not None)
+    effect = _difference(sample, columns, at)
+    rows = terms(columns.names, *columns.raw(at, errors.covariance), level, errors.df)
+    how = "standardised over the sample" if sample.binary_exposure else "average marginal effect"
+    return told(
+        sample,
+        question,
+        level,
+        effect.value,
+        effect.se(errors.covariance),
+        errors.df,
+        unit="probability",
+        method=f"logistic, {how}, {named(errors, sample)}",
+        model=Model("logistic", errors.errors, rows, "log odds"),
+        also={"odds ratio": ratio(rows[0])},
+        notes=(*notes, *columns.notes),
+    )
+
+
+def named(errors: Spread, sample: Sample) -> str:
+    """The errors as a method names them."""
+    groups = "" if sample.cluster is None else f" clustered by {sample.cluster_name}"
+    return f"{errors.errors} errors{groups}{'' if sample.weights is None else ', weighted'}"
+
+
+def _difference(sample: Sample, columns: Design, at: Vector) -> Average:
+    share = shares(sample.weights, len(sample.outcome))
+    if not sample.binary_exposure:
+        return mean_slope(LOGIT, columns.matrix, at, share, float(columns.scale[0]))
+    one, none = (mean_at(LOGIT, columns.at(arm), at, share) for arm in (1.0, 0.0))
+    return Average(one.value - none.value, one.gradient - none.gradient)
+
+
+def _problems(outcome: Vector) -> list[str]:
+    """Values other than 0 and 1, and outcomes too rare to model."""
+    if odd := int(np.sum(~np.isin(outcome, (0, 1)))):
+        return [f"{odd} outcomes are neither 0 nor 1; `yes` in the study file names the value that counts as yes."]
+    fewer = int(min(outcome.sum(), len(outcome) - outcome.sum()))
+    if 0 < fewer < refuse.FEW_EVENTS:
+        return [
+            f"only {fewer} people have the rarer outcome; at least {refuse.FEW_EVENTS} are needed. Collect more data, "
+            "or ask about an outcome that is less rare."
+        ]
+    return []
+
+
+def _columns(sample: Sample) -> tuple[Vector, tuple[str, ...]]:
+    """Exposure and covariates with their names."""
+    return np.column_stack([sample.exposure, sample.covariates]), (sample.exposure_name, *sample.names)

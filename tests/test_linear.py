@@ -1,0 +1,125 @@
+"""Least squares on arrays: R's numbers, and what must hold for any numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from researchkit.estimators.effect import wald
+from researchkit.estimators.linear import cr1, cr2, hc3, least_squares
+
+ORTHODONT = ["Intercept", "age", "SexFemale", "age:SexFemale"]
+
+
+def se(spread):
+    return np.sqrt(np.maximum(np.diag(spread.covariance), 0))
+
+
+@pytest.fixture(scope="module")
+def orthodont(reference):
+    frame = reference.frame("Orthodont")
+    female = (frame["Sex"] == "Female").astype(float)
+    matrix = np.column_stack([np.ones(len(frame)), frame["age"], female, frame["age"] * female])
+    line = least_squares(matrix, frame["distance"].to_numpy(float))
+    return line, pd.factorize(frame["Subject"])[0]
+
+
+@pytest.mark.parametrize("term", ORTHODONT)
+def test_cr2_and_its_degrees_of_freedom_are_those_of_clubsandwich(reference, orthodont, term):
+    line, cluster = orthodont
+    spread, place = cr2(line, cluster), ORTHODONT.index(term)
+    found = {
+        f"b_{term}": line.coefficients[place],
+        f"se_CR2_{term}": se(spread)[place],
+        f"df_satt_CR2_{term}": spread.df[place],
+        f"t_CR2_{term}": line.coefficients[place] / se(spread)[place],
+        f"p_satt_CR2_{term}": wald(line.coefficients[place], se(spread)[place], 0.95, spread.df[place])[2],
+        f"se_CR1S_{term}": se(cr1(line, cluster))[place],
+    }
+    for quantity, value in found.items():
+        assert value == reference.value("ols_cr2_orthodont", quantity), quantity
+
+
+def test_cr2_with_fixed_effects_nested_in_the_clusters(reference):
+    frame = reference.frame("guns")
+    dummies = [pd.get_dummies(frame[name], drop_first=True).to_numpy(float) for name in ("state", "year")]
+    matrix = np.column_stack([frame["law"], np.ones(len(frame)), *dummies]).astype(float)
+    line = least_squares(matrix, frame["lviolent"].to_numpy(float))
+    cluster = pd.factorize(frame["state"])[0]
+    spread = cr2(line, cluster)
+    assert line.coefficients[0] == reference.value("did_guns", "twfe_b")
+    assert se(spread)[0] == reference.value("did_guns", "twfe_se_CR2")
+    assert spread.df[0] == reference.value("did_guns", "twfe_df_satt_CR2")
+    assert se(cr1(line, cluster))[0] == reference.value("did_guns", "twfe_se_CR1_all_k")
+
+
+def test_cr1_of_petersens_panel_with_its_interval(reference):
+    frame = reference.frame("PetersenCL")
+    line = least_squares(np.column_stack([np.ones(len(frame)), frame["x"]]), frame["y"].to_numpy())
+    spread = cr1(line, frame["firm"].to_numpy())
+    low, high, p = wald(line.coefficients[1], se(spread)[1], 0.95, spread.df[1])
+    found = {"b_x": line.coefficients[1], "se_CR1stata_x": se(spread)[1], "p_CR1stata_x": p}
+    found |= {"ci95lo_CR1stata_x": low, "ci95hi_CR1stata_x": high}
+    for quantity, value in found.items():
+        assert value == reference.value("ols_cluster_petersen", quantity), quantity
+
+
+@given(st.integers(0, 10_000))
+def test_clusters_of_one_row_make_cr2_the_hc2_of_single_rows(seed):
+    rng = np.random.default_rng(seed)
+    matrix, outcome = np.column_stack([rng.normal(size=(20, 2)), np.ones(20)]), rng.normal(size=20)
+    line = least_squares(matrix, outcome)
+    pushed = line.basis * (line.residuals / np.sqrt(1 - np.sum(line.basis**2, axis=1)))[:, None]
+    assert cr2(line, np.arange(20)).covariance == pytest.approx(line.root @ pushed.T @ pushed @ line.root.T)
+
+
+@given(st.integers(0, 10_000))
+def test_errors_do_not_know_the_order_of_the_rows(seed):
+    rng = np.random.default_rng(seed)
+    matrix, outcome, cluster = rng.normal(size=(30, 3)), rng.normal(size=30), rng.integers(0, 6, 30)
+    turned = rng.permutation(30)
+    one = cr2(least_squares(matrix, outcome), cluster)
+    other = cr2(least_squares(matrix[turned], outcome[turned]), cluster[turned])
+    assert one.covariance == pytest.approx(other.covariance)
+    assert one.df == pytest.approx(other.df)
+
+
+def test_degrees_of_freedom_equal_the_matrix_of_all_pairs_of_clusters():
+    rng = np.random.default_rng(7)
+    matrix, cluster = rng.normal(size=(40, 2)), np.sort(rng.integers(0, 7, 40))
+    line = least_squares(matrix, rng.normal(size=40))
+    hat = line.basis @ line.basis.T
+    pulled = np.zeros((40, 7))
+    for place, code in enumerate(np.unique(cluster)):
+        own = cluster == code
+        values, vectors = np.linalg.eigh(np.eye(own.sum()) - hat[np.ix_(own, own)])
+        pulled[own, place] = vectors @ ((vectors.T @ line.basis[own] @ line.root[0]) / np.sqrt(values))
+    pairs = pulled.T @ (np.eye(40) - hat) @ pulled
+    assert cr2(line, cluster).df[0] == pytest.approx(np.trace(pairs) ** 2 / np.sum(pairs**2))
+
+
+def test_batches_of_clusters_add_up(monkeypatch):
+    rng = np.random.default_rng(3)
+    line, cluster = least_squares(rng.normal(size=(60, 3)), rng.normal(size=60)), rng.integers(0, 12, 60)
+    whole = cr2(line, cluster)
+    monkeypatch.setattr("researchkit.estimators.linear.BATCH", 30)
+    assert cr2(line, cluster).covariance == pytest.approx(whole.covariance)
+    assert cr2(line, cluster).df == pytest.approx(whole.df)
+
+
+def test_a_row_fitted_exactly_adds_nothing():
+    matrix = np.column_stack([np.arange(8.0), np.ones(8), np.eye(8)[3]])
+    outcome = np.array([0.1, 1.2, 1.9, 40, 4.2, 4.8, 6.1, 7.3])
+    kept = np.arange(8) != 3
+    one, other = hc3(least_squares(matrix, outcome)), hc3(least_squares(matrix[kept, :2], outcome[kept]))
+    assert one.covariance[:2, :2] == pytest.approx(other.covariance)
+
+
+def test_whole_weights_fit_as_repeated_rows():
+    rng = np.random.default_rng(5)
+    matrix, outcome, weight = rng.normal(size=(15, 2)), rng.normal(size=15), rng.integers(1, 4, 15)
+    repeated = least_squares(np.repeat(matrix, weight, axis=0), np.repeat(outcome, weight))
+    assert least_squares(matrix, outcome, weight.astype(float)).coefficients == pytest.approx(repeated.coefficients)
