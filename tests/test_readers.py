@@ -16,9 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from researchkit.errors import DataError, StudyError
+from researchkit.parts import File, Table
 from researchkit.readers import gather, plain
 from researchkit.readers.values import among, as_text, canonical, distinct, numbers
-from researchkit.study import File, Study, Table
+from researchkit.study import Study
 
 CSV = "id,site,burnout\n007,North,3\n008,South,\n"
 
@@ -240,6 +241,15 @@ def test_parquet(tmp_path):
     assert frame["n"].tolist() == pytest.approx([3, np.nan], nan_ok=True)
     assert frame["yes"].tolist() == [1, 0]
     assert frame["day"].tolist()[0] == "2025-11-01"
+
+
+def test_long_ids_with_a_gap_stay_apart(tmp_path):
+    import duckdb
+
+    duckdb.sql("select * from (values (9007199254740993), (9007199254740992), (null)) t(id)").write_parquet(
+        str(tmp_path / "a.parquet")
+    )
+    assert read(tmp_path / "a.parquet")["id"].tolist()[:2] == ["9007199254740993", "9007199254740992"]
 
 
 def test_spss_declared_missing_codes_are_missing_and_counted(tmp_path):

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from researchkit.errors import DataError, StudyError, some
 from researchkit.faults import nearest
+from researchkit.parts import File
 from researchkit.readers import cms, plain
 from researchkit.readers.content import require_content
 from researchkit.readers.shape import joined, pivoted, renamed, stacked, summarised
-from researchkit.study import File, Study
+from researchkit.study import Study
 
 READERS = {"plain": plain.read, "cms": cms.read}
 Locate = Callable[[Study, File], Path]

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from researchkit.parts import File
 from researchkit.readers import plain
 from researchkit.readers.values import as_text
-from researchkit.study import File
 
 NUMBER = ("Provider ID", "Provider.ID", "Facility ID", "CCN")  # what the certification number has been called
 WIDTH = 6

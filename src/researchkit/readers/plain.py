@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from researchkit.errors import DataError, ResearchkitError, some
+from researchkit.parts import File
 from researchkit.readers.headed import refuse_doubles
 from researchkit.readers.stored import (
     Read,
@@ -21,8 +22,8 @@ from researchkit.readers.stored import (
 )
 from researchkit.readers.text import read_text
 from researchkit.readers.values import blank, day
-from researchkit.study import File
 
+EXACT = 2**53  # up to here a float holds every whole number
 PACKED = (".gz", ".bz2", ".xz", ".zip")
 FORMATS: dict[str, Callable[[Path, File, str], Read]] = {
     **dict.fromkeys((".csv", ".tsv", ".tab", ".txt"), read_text),
@@ -110,8 +111,11 @@ def typed(series: pd.Series) -> pd.Series:
     if pd.api.types.is_bool_dtype(dtype):
         return series.astype("float64")
     if pd.api.types.is_numeric_dtype(dtype):
-        gaps = pd.api.types.is_extension_array_dtype(dtype) and bool(series.isna().any())
-        return series.astype("float64") if gaps or dtype == np.float32 else series
+        if not pd.api.types.is_extension_array_dtype(dtype):
+            return series.astype("float64") if dtype == np.float32 else series
+        if pd.api.types.is_integer_dtype(dtype) and series.abs().max() > EXACT:
+            return series.astype("str")  # an id: as a float it would fall together with its neighbours
+        return series.astype("float64")
     if isinstance(dtype, pd.StringDtype):
         return series
     if pd.api.types.is_datetime64_any_dtype(dtype):

@@ -8,9 +8,9 @@ import pandas as pd
 
 from researchkit.errors import DataError, listing, some
 from researchkit.faults import nearest
+from researchkit.parts import File, Pivot, Summary
 from researchkit.readers.headed import refuse_doubles
 from researchkit.readers.values import as_text, canonical, each, numbers
-from researchkit.study import File, Pivot, Summary
 
 
 def renamed(frame: pd.DataFrame, file: File, subject: str) -> tuple[pd.DataFrame, list[str]]:

@@ -11,9 +11,9 @@ import pandas as pd
 
 from researchkit.errors import DataError, some
 from researchkit.faults import nearest
+from researchkit.parts import File
 from researchkit.readers.headed import headed
 from researchkit.readers.values import day
-from researchkit.study import File
 
 Read = tuple[pd.DataFrame, list[str]]
 

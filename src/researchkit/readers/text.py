@@ -11,8 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from researchkit.errors import DataError, some
+from researchkit.parts import File
 from researchkit.readers.headed import headed
-from researchkit.study import File
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 BINARY = {
@@ -51,13 +51,14 @@ def unpacked(path: Path, subject: str) -> bytes:
     import zipfile
     import zlib
 
+    damaged = (gzip.BadGzipFile, EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error, ValueError, RuntimeError)
     try:
         content = path.read_bytes()
         if path.suffix == ".zip":
             return only_member(content, subject)
         unpack = {".gz": gzip.decompress, ".bz2": bz2.decompress, ".xz": lzma.decompress}.get(path.suffix.lower())
         return unpack(content) if unpack else content
-    except (gzip.BadGzipFile, EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error, ValueError, RuntimeError) as error:
+    except damaged as error:
         raise DataError(f"{subject} is no whole {path.suffix} file ({error}); fetch it again.") from None
     except OSError as error:
         raise DataError(f"{subject} cannot be read: {error.strerror or error}.") from None
