@@ -1,0 +1,26 @@
+"""Figures of a report: each told in words, backed by its numbers, the same bytes for the same data.
+
+`interval` draws the answer, crude and adjusted, over the band of what is too small to matter; `forest` estimates
+under one another; `specifications` every way to adjust, sorted; `dose` the outcome over the exposure; `distribution`
+the spread of a score; `curves` who is still there; `mini` an interval for a line of the index.
+"""
+
+from researchkit.figures.figure import MEDIA, Figure
+from researchkit.figures.intervals import band, forest, interval, specifications
+from researchkit.figures.levels import distribution, dose
+from researchkit.figures.mini import mini
+from researchkit.figures.survival import Curve, curves
+
+__all__ = [
+    "MEDIA",
+    "Curve",
+    "Figure",
+    "band",
+    "curves",
+    "distribution",
+    "dose",
+    "forest",
+    "interval",
+    "mini",
+    "specifications",
+]

@@ -1,0 +1,186 @@
+"""Curves of who is still there, with bands and the number at risk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from researchkit import wording
+from researchkit.figures import ink
+from researchkit.figures.figure import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One step curve: from each of `times` (shape (k,), rising) on, the value beside it holds.
+
+    `low` and `high` are the limits; `at_risk[i]` counts who is at risk just before `times[i]`, and stays out when None.
+    """
+
+    label: str
+    times: ArrayLike
+    survival: ArrayLike
+    low: ArrayLike
+    high: ArrayLike
+    at_risk: ArrayLike | None = None
+
+    def at(self, time: float) -> tuple[float, float, float]:
+        """Survival, low and high at a time; 1 before the first step."""
+        place = int(np.searchsorted(np.asarray(self.times, float), time, side="right")) - 1
+        if place < 0:
+            return 1.0, 1.0, 1.0
+        one, two, three = (float(np.asarray(part, float)[place]) for part in (self.survival, self.low, self.high))
+        return one, two, three
+
+    def still(self, time: float) -> int | None:
+        """How many are at risk at a time; None where that is not known."""
+        if self.at_risk is None:
+            return None
+        place = int(np.searchsorted(np.asarray(self.times, float), time, side="left"))
+        counts = np.asarray(self.at_risk)
+        return int(counts[place]) if place < len(counts) else None
+
+
+def curves(
+    items: Sequence[Curve | tuple[Any, ...]],
+    *,
+    horizon: float,
+    unit: str,
+    title: str,
+    name: str = "curves",
+    fewest: int = 10,
+    ylabel: str = "per cent still without the event",
+) -> Figure:
+    """Step curves with bands up to the horizon, each told at its end, the number at risk below.
+
+    Parameters
+    ----------
+    items
+        `Curve`s, or their fields as tuples (label, times, survival, low, high[, at risk]); survival from 0 to 1.
+    horizon
+        Where the drawing ends, in `unit` of time.
+    fewest
+        Numbers at risk below this are told as "<10", none as 0.
+    """
+    drawn = [item if isinstance(item, Curve) else Curve(*item) for item in items]
+    ticks = [horizon * part / 4 for part in range(5)]
+    counted = [curve for curve in drawn if curve.at_risk is not None]
+    with ink.sheet(215 + 26 * len(counted) + (14 if counted else 0)) as (sheet, axes):
+        _steps(axes, drawn, horizon)
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        below = _at_risk(counted, ticks, fewest)
+        axes.set_xlabel(ink.wrapped(unit))
+        axes.set_ylabel(ink.wrapped(ylabel, 30))
+        _risk_rows(axes, drawn, below, ticks)
+        svg, png = ink.printed(sheet)
+    ends = [f"{ink.clean(curve.label)} {_end(curve, horizon)}" for curve in drawn]
+    caption = "Bands are 95 % intervals." + (
+        f" Fewer than {fewest} at risk are not counted out."
+        if any("<" in cell for row in below.values() for cell in row)
+        else ""
+    )
+    alt = f"At {horizon:g} {unit}, {ylabel}: {'; '.join(ends)}."
+    return Figure(name, title, alt, caption, _data(drawn, horizon), svg, png)
+
+
+def _end(curve: Curve, horizon: float) -> str:
+    estimate, limits = wording.estimate(*(100 * value for value in curve.at(horizon)))
+    return f"{estimate} % ({limits})"
+
+
+def _steps(axes: Axes, drawn: Sequence[Curve], horizon: float) -> None:
+    lowest = 1.0
+    for curve, colour in zip(drawn, ink.SERIES, strict=False):
+        times, survival, low, high = _until(curve, horizon)
+        axes.fill_between(times, 100 * low, 100 * high, step="post", color=colour, alpha=0.15, linewidth=0)
+        axes.step(times, 100 * survival, where="post", color=colour, linewidth=2)
+        lowest = min(lowest, float(np.nanmin(low)))
+    axes.set_xlim(0, horizon)
+    axes.set_ylim(0 if lowest < 0.4 else max(0.0, 100 * lowest - 4), 100.5)
+    ink.number_axis(axes.yaxis, 5)
+    _labels(axes, drawn, horizon)
+
+
+def _labels(axes: Axes, drawn: Sequence[Curve], horizon: float) -> None:
+    """Each curve's name beside its end, moved apart where ends lie close."""
+    bottom, top = axes.get_ylim()
+    line, last = (top - bottom) * 0.08, -np.inf
+    order = sorted(zip(drawn, ink.SERIES, strict=False), key=lambda pair: pair[0].at(horizon)[0])
+    for curve, colour in order:
+        words = ink.wrapped(curve.label, 14)
+        half = line * (words.count("\n") + 1) / 2
+        middle = max(100 * curve.at(horizon)[0], last + half, bottom + half)
+        last = middle + half
+        axes.annotate(
+            words,
+            (horizon, middle),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            color=colour,
+            fontweight="bold",
+            annotation_clip=False,
+        )
+
+
+def _until(curve: Curve, horizon: float) -> tuple[NDArray[np.float64], ...]:
+    """The curve on a grid as fine as the eye: its own steps would be single people's days."""
+    grid = np.linspace(0.0, horizon, 161)
+    return grid, *np.array([curve.at(time) for time in grid]).T
+
+
+def _at_risk(counted: Sequence[Curve], ticks: Sequence[float], fewest: int) -> dict[str, list[str]]:
+    def told(n: int | None) -> str:
+        if n is None:
+            return "–"
+        return f"<{fewest}" if 0 < n < fewest else wording.count(n)
+
+    return {curve.label: [told(curve.still(tick)) for tick in ticks] for curve in counted}
+
+
+def _risk_rows(axes: Axes, drawn: Sequence[Curve], below: dict[str, list[str]], ticks: Sequence[float]) -> None:
+    """Under the time axis: a line of numbers for each curve, in its colour, its name above them."""
+    colours = {curve.label: colour for curve, colour in zip(drawn, ink.SERIES, strict=False)}
+    down = axes.get_xaxis_transform()
+    for place, (label, cells) in enumerate(below.items()):
+        offset = -44 - 26 * place
+        words = f"{ink.clean(label)}: at risk"
+        axes.annotate(
+            words,
+            (0, 0),
+            xycoords=down,
+            xytext=(0, offset),
+            textcoords="offset points",
+            fontsize=9,
+            color=colours[label],
+            va="top",
+        )
+        for tick, cell in zip(ticks, cells, strict=True):
+            axes.annotate(
+                cell,
+                (tick, 0),
+                xycoords=down,
+                xytext=(0, offset - 12),
+                textcoords="offset points",
+                fontsize=9,
+                ha="center",
+                va="top",
+            )
+
+
+def _data(drawn: Sequence[Curve], horizon: float) -> pd.DataFrame:
+    """The curves at up to 21 equally spaced times: the steps themselves would give away single people."""
+    rows = [
+        {"curve": curve.label, "time": time, **dict(zip(("survival", "low", "high"), curve.at(time), strict=True))}
+        for curve in drawn
+        for time in np.linspace(0, horizon, 21)
+    ]
+    return pd.DataFrame(rows, columns=["curve", "time", "survival", "low", "high"])

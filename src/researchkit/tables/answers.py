@@ -1,0 +1,155 @@
+"""The tables of one answer: the effect, its model, who is in the data; and lists of cut-offs and claims."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from researchkit import wording
+from researchkit.tables.table import Col, Table
+
+
+def effects(answer: Any) -> Table:
+    """The effect before and after adjustment: estimate, interval, p, people, clusters."""
+    rows, values = [], []
+    for label, effect in (("Crude", answer.crude), ("Adjusted", answer.effect)):
+        if effect is None:
+            continue
+        value, low, high, _ = on_page(effect)
+        shown, limits = wording.estimate(value, low, high, sign=True)
+        clusters = "none" if effect.clusters is None else wording.count(effect.clusters)
+        rows.append((label, shown, limits, _p(effect.p), wording.count(effect.n), clusters))
+        exact = {"row": label, "estimate": effect.estimate, "low": effect.low, "high": effect.high}
+        facts = {"unit": effect.unit, "level": effect.level, "p": effect.p, "n": effect.n, "clusters": effect.clusters}
+        values.append(exact | facts | {"method": effect.method})
+    headers = (
+        "Effect",
+        f"Estimate, {on_page(answer.effect)[3]}",
+        _interval_header(answer.effect),
+        "p",
+        "n",
+        "Clusters",
+    )
+    columns = tuple(Col(header, "right" if place else "left") for place, header in enumerate(headers))
+    note = f"{wording.capital(answer.effect.contrast)}. Adjusted: {answer.effect.method}."
+    return Table("The effect, before and after adjustment", columns, tuple(rows), note, "effects", pd.DataFrame(values))
+
+
+def terms(answer: Any) -> Table:
+    """Every coefficient of the model behind the headline, on the model's own scale."""
+    model = answer.effect.model
+    rows = []
+    for term in model.terms:
+        shown, limits = wording.estimate(term.estimate, term.low, term.high)
+        rows.append((term.term, shown, limits, _p(term.p)))
+    columns = (
+        Col("Term"),
+        Col(f"Coefficient ({model.scale})", "right"),
+        Col(_interval_header(answer.effect), "right"),
+        Col("p", "right"),
+    )
+    keys = ("term", "estimate", "se", "low", "high", "p")
+    data = pd.DataFrame([{key: getattr(term, key) for key in keys} for term in model.terms], columns=keys)
+    note = f"{model.name}; standard errors: {model.errors}. Covariates only adjust: their own rows are no effects."
+    return Table("The model behind it", columns, tuple(rows), note, "terms", data)
+
+
+def flow(answer: Any) -> Table:
+    """Who is in the data: what arrived, what was dropped and why, what was analysed."""
+    dropped = [(step["why"], step["rows"]) for step in answer.data["dropped"]]
+    steps = [("Arrived", answer.data["rows"]), *dropped, ("Analysed", answer.data["used"])]
+    last = len(steps) - 1
+    rows = tuple(
+        (str(why), f"−{_rows(n)}" if n is not None and 0 < place < last else _rows(n))
+        for place, (why, n) in enumerate(steps)
+    )
+    note = "" if dropped else "No row was dropped."
+    data = pd.DataFrame(steps, columns=["step", "rows"])
+    return Table("Who is in the data", (Col("Step"), Col("Rows", "right")), rows, note, "flow", data)
+
+
+def cutoffs(
+    scores: Sequence[float], published: Iterable[Mapping[str, Any]], label: str = "score", *, fewest: int = 10
+) -> Table:
+    """Share of people at or above each published cut-off, beside its source.
+
+    Parameters
+    ----------
+    scores
+        One score a person, shape (n,); gaps are left out.
+    published
+        Mappings with `name`, `minimum` (in units of the score), `source` and, where it has one, `warning`.
+    fewest
+        A share that stands for 1 to fewest - 1 people, on either side of the cut-off, is not shown.
+
+    Notes
+    -----
+    Cut-offs for burnout disagree: by the choice of rule the same people are 19 or 39 % "burned out" (PMC12612526).
+    The table shows them side by side so that no single one passes for the prevalence.
+    """
+    known = pd.Series(scores, dtype=float).dropna()
+    rows, values = [], []
+    for rule in published:
+        share = _share(int((known >= rule["minimum"]).sum()), len(known), fewest)
+        told = "not shown" if share is None else wording.percent(share)
+        source, warning = str(rule["source"]), str(rule.get("warning") or "")
+        rows.append((str(rule["name"]), wording.number(rule["minimum"]), told, source, warning))
+        values.append((rule["name"], rule["minimum"], share, len(known), source))
+    columns = (Col("Cut-off"), Col("At or above", "right"), Col("Share", "right"), Col("Source"), Col("Warning"))
+    note = (
+        f"Among {wording.count(len(known))} people. Rules differ, and none is a diagnosis: the mean and its interval "
+        f"come first. Shares of fewer than {fewest} people are not shown."
+    )
+    data = pd.DataFrame(values, columns=["cut-off", "minimum", "share", "n", "source"])
+    return Table(f"Share over each published cut-off: {label}", columns, tuple(rows), note, "cutoffs", data)
+
+
+def _share(over: int, known: int, fewest: int) -> float | None:
+    """The share, or None where it would single out a few people above or below."""
+    few = any(0 < part < fewest for part in (over, known - over))
+    return None if few or not known else over / known
+
+
+def claims(items: Iterable[Any]) -> Table:
+    """Claims under test: what each says, how it would be seen, and what else could explain it."""
+    wanted = {
+        "id": "Claim",
+        "statement": "Says",
+        "exposure": "Exposure",
+        "outcome": "Outcome",
+        "design": "Design",
+        "rival": "Rival explanation",
+    }
+    found = [{key: _field(item, key) for key in wanted} for item in items]
+    kept = [key for key in wanted if any(row[key] for row in found)]
+    rows = tuple(tuple(row[key] for key in kept) for row in found)
+    return Table("The claims under test", tuple(Col(wanted[key]) for key in kept), rows, "", "claims")
+
+
+def on_page(effect: Any) -> tuple[float, float, float, str]:
+    """Estimate, low and high in the unit that pages use, and that unit's name."""
+    scale, name = wording.scale(effect.unit)
+    return scale * effect.estimate, scale * effect.low, scale * effect.high, wording.units(name)
+
+
+def _rows(n: int | str | None) -> str:
+    """A count of the flow; one that disclosure hides says so."""
+    if n is None:
+        return "not shown"
+    return wording.count(n) if isinstance(n, int) else str(n)
+
+
+def _field(item: Any, key: str) -> str:
+    value = item.get(key) if isinstance(item, Mapping) else getattr(item, key, None)
+    return "" if value is None else str(value)
+
+
+def _p(p: float | None) -> str:
+    return wording.probability(p).removeprefix("p = ").removeprefix("p ")
+
+
+def _interval_header(effect: Any) -> str:
+    return f"{wording.percent(effect.level, 0)} interval"

@@ -1,0 +1,154 @@
+"""`Table`: one table for the page, the spreadsheet and the terminal.
+
+A table holds the words of its cells, already rounded by `wording`, and beside them the exact values for the
+CSV. Everything that came from data is escaped for the page and made harmless for a spreadsheet.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from researchkit import wording
+
+MEDIA = "application/vnd.researchkit.table+json"
+
+
+@dataclass(frozen=True)
+class Col:
+    """A column: its header, and "right" for numbers."""
+
+    header: str
+    align: str = "left"
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: what its cells say, and the exact values behind them.
+
+    Parameters
+    ----------
+    title
+        The caption. It is also the accessible name of the table.
+    columns
+        One for each cell of a row; the first column names the row.
+    rows
+        The cells as they are read: text, already rounded.
+    note
+        A sentence below the table.
+    name
+        File name of the CSV, without ending; from the title when left out.
+    data
+        Full-precision values for the CSV; the cells themselves when left out.
+    """
+
+    title: str
+    columns: tuple[Col, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+    name: str = ""
+    data: pd.DataFrame | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", slug(self.name or self.title))
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(f"Table {self.title!r}: a row has {len(row)} cells, not {len(self.columns)}.")
+
+    def to_html(self) -> str:
+        """The table inside a region that scrolls by itself, so that a narrow screen never does."""
+        head = "".join(f'<th scope="col"{_number(col)}>{escape(col.header)}</th>' for col in self.columns)
+        body = "".join(f"<tr>{self._cells(row)}</tr>" for row in self.rows)
+        note = f'<p class="rk-note">{escape(self.note)}</p>' if self.note else ""
+        region = f'role="region" tabindex="0" aria-label="{escape(self.title)}"'
+        return (
+            f'<div class="rk-table"><div class="rk-scroll" {region}>'
+            f"<table><caption><span>{escape(self.title)}</span></caption><thead><tr>{head}</tr></thead>"
+            f"<tbody>{body}</tbody></table></div>{note}</div>"
+        )
+
+    def _cells(self, row: Sequence[str]) -> str:
+        first, *rest = (escape(cell) for cell in row)
+        tail = "".join(f"<td{_number(col)}>{cell}</td>" for col, cell in zip(self.columns[1:], rest, strict=True))
+        return f'<th scope="row">{first}</th>{tail}'
+
+    def to_csv(self) -> str:
+        """Comma-separated text that a spreadsheet shows and never runs."""
+        if self.data is None:
+            header: list[object] = [col.header for col in self.columns]
+            lines: Iterable[Sequence[object]] = self.rows
+        else:
+            header, lines = list(self.data.columns), self.data.itertuples(index=False, name=None)
+        out = io.StringIO(newline="")
+        writer = csv.writer(out)  # CRLF: with it, a lone CR in a cell is quoted and breaks no line
+        writer.writerow([harmless(cell) for cell in header])
+        writer.writerows([harmless(cell) for cell in line] for line in lines)
+        return out.getvalue()
+
+    def __str__(self) -> str:
+        headers = [col.header for col in self.columns]
+        widths = [max(map(len, column)) for column in zip(headers, *self.rows, strict=True)]
+        pads = [str.rjust if col.align == "right" else str.ljust for col in self.columns]
+
+        def line(cells: Sequence[str]) -> str:
+            return "  ".join(pad(cell, width) for pad, cell, width in zip(pads, cells, widths, strict=True)).rstrip()
+
+        lines = [self.title, line(headers), "  ".join("-" * width for width in widths), *map(line, self.rows)]
+        return "\n".join([*lines, self.note] if self.note else lines)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        carried = {"name": self.name, "title": self.title, "csv": self.to_csv()}
+        return {"text/html": self.to_html(), "text/plain": str(self), MEDIA: carried}
+
+
+def _number(col: Col) -> str:
+    return ' class="n"' if col.align == "right" else ""
+
+
+def slug(text: str) -> str:
+    """A name for files and anchors: lower-case letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60].strip("-") or "table"
+
+
+def harmless(cell: object) -> object:
+    """A cell that no spreadsheet takes for a formula; numbers stay numbers, gaps stay empty."""
+    if cell is None or cell is pd.NA or (isinstance(cell, float) and math.isnan(cell)):
+        return ""
+    if not isinstance(cell, str) or not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return "'" + cell
+    return cell
+
+
+def frame(df: pd.DataFrame, title: str, note: str = "") -> Table:
+    """Any data frame as a table; its index is shown when it has a name."""
+    named = df.reset_index() if any(name is not None for name in df.index.names) else df
+    numeric = [pd.api.types.is_numeric_dtype(kind) for kind in named.dtypes]
+    columns = tuple(
+        Col(str(name), "right" if right else "left") for name, right in zip(named.columns, numeric, strict=True)
+    )
+    rows = tuple(tuple(shown(value) for value in row) for row in named.itertuples(index=False, name=None))
+    return Table(title, columns, rows, note, data=named)
+
+
+def shown(value: object) -> str:
+    if value is None or value is pd.NA or value is pd.NaT:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return wording.count(value)
+    if isinstance(value, float):
+        return "–" if math.isnan(value) else wording.number(value, 3)
+    return str(value)

@@ -1,0 +1,194 @@
+"""Figures: the same bytes for the same data, words written from the numbers, nobody singled out."""
+
+from __future__ import annotations
+
+import base64
+import math
+import re
+from types import SimpleNamespace
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from researchkit import figures
+from researchkit.errors import EstimationError
+from researchkit.figures import Curve, ink
+
+NASTY = 'a "$x" </svg><script>alert(1)</script> & \x00 $5'
+
+
+class Study(SimpleNamespace):
+    def label(self, name):
+        return self.labels.get(name, name)
+
+
+def asked(kind="yes_no", **more):
+    outcome = SimpleNamespace(column="retained", kind=kind, unit=more.pop("unit", None), label="Still a customer")
+    exposure = SimpleNamespace(column="compassion", label=None, per=1.0, reference=None, level=None)
+    facts = {"id": "retention", "outcome": outcome, "exposure": exposure, "smallest_effect": 0.02}
+    return SimpleNamespace(**(facts | more))
+
+
+def answer(estimate=0.031, low=0.023, high=0.039, label="Still a customer"):
+    def effect(*numbers):
+        names = dict(zip(("estimate", "low", "high"), numbers, strict=True))
+        return SimpleNamespace(unit="probability", contrast="compassion +1 point", level=0.95, **names)
+
+    question = asked()
+    question.outcome.label = label
+    study = Study(labels={}, columns={})
+    return SimpleNamespace(
+        study=study, question=question, effect=effect(estimate, low, high), crude=effect(0.051, 0.042, 0.06)
+    )
+
+
+def dataset(outcome, exposure, cluster=None, **more):
+    facts = {"binary_exposure": False, "level_values": (), "offset_time": None, "weights": None}
+    sample = SimpleNamespace(
+        outcome=np.array(outcome, float), exposure=np.array(exposure, float), cluster=cluster, **(facts | more)
+    )
+    return SimpleNamespace(study=Study(labels={}, columns={}), sample=lambda question: sample)
+
+
+def test_the_same_numbers_give_the_same_bytes():
+    one, other = figures.interval(answer()), figures.interval(answer())
+    assert one.svg == other.svg and one.png == other.png and one.to_html() == other.to_html()
+    assert figures.interval(answer(estimate=0.032)).svg != one.svg
+
+
+def test_the_alternative_text_is_written_from_the_plotted_numbers():
+    alt = figures.interval(answer()).alt
+    assert "Adjusted: +3.1 percentage points (95 % interval 2.3 to 3.9)" in alt
+    assert "Crude: +5.1" in alt and "−2.0 and 2.0" in alt
+
+
+def test_the_band_is_drawn_where_the_study_put_it():
+    assert figures.band("probability", 0.02) == (-2.0, 2.0)
+    assert figures.band("points", 0.5) == (-0.5, 0.5)
+
+
+def test_text_stays_text_and_dollars_stay_dollars():
+    figure = figures.forest([(NASTY, 1.0, 0.5, 1.5)], title=NASTY, unit="cost in $ per $x$")
+    words = "".join(ElementTree.fromstring(figure.svg).itertext())
+    assert '"$x"' in words and "cost in $ per $x$" in words
+    assert "<script" not in figure.to_html()
+
+
+def test_colours_on_the_page_are_the_page_s_own_and_the_download_keeps_its_own():
+    figure = figures.interval(answer())
+    page = ink.inline(figure.svg, figure.name, figure.alt)
+    assert "var(--blue" in page and ink.BLUE not in re.sub(r"var\([^)]*\)", "", page)
+    assert ink.BLUE in figure.svg and "var(" not in figure.svg
+
+
+def test_no_two_figures_of_a_page_share_an_id_and_every_reference_is_kept():
+    figure = figures.curves([curve()], horizon=10, unit="days", title="T")
+    pages = [ink.inline(each.svg, each.name, "") for each in (figure, figures.interval(answer()))]
+    ids = [re.findall(r'\bid="([^"]+)"', page) for page in pages]
+    for page, own in zip(pages, ids, strict=True):
+        pointed = re.findall(r'(?:url\(|href=")#([^")]+)', page)
+        assert pointed and set(pointed) == set(own)
+    assert not set(ids[0]) & set(ids[1])
+
+
+def test_a_figure_is_one_image_with_words_numbers_and_downloads():
+    html = figures.interval(answer()).to_html()
+    assert html.count('role="img"') == 1 and 'aria-label="Adjusted: +3.1' in html
+    assert "<details>" in html and "<caption>" in html
+    links = re.findall(r'download="([^"]+)" href="data:[^;]+;base64,([^"]+)"', html)
+    assert [name for name, _ in links] == [f"retention-interval.{kind}" for kind in ("svg", "png", "csv")]
+    assert base64.b64decode(links[1][1]).startswith(b"\x89PNG")
+    assert b"label,estimate,low,high" in base64.b64decode(links[2][1])
+    assert len(html) < 120_000
+
+
+def test_a_row_without_an_interval_is_counted_not_drawn():
+    figure = figures.forest([("a", 1.0, 0.5, 1.5), ("b", 1.0, math.nan, 2.0)], unit="r")
+    assert "1 without an interval is not drawn" in figure.caption and "b:" not in figure.alt
+    assert "Nothing to draw" in figures.forest([]).alt
+
+
+def test_specifications_are_sorted_and_know_the_planned_one():
+    figure = figures.specifications([("x", 3.0, 2.0, 4.0), ("", -1.0, -2.0, 0.5), ("y", 2.0, 1.0, 3.0)], planned=0)
+    assert figure.data["estimate"].tolist() == [-1.0, 2.0, 3.0]
+    assert figure.data["planned"].tolist() == [False, False, True]
+    assert "2 lie above 0" in figure.alt
+
+
+def test_dose_gives_the_mean_of_each_level_with_its_t_interval():
+    outcome = [1.0, 2.0, 3.0, 4.0] * 5 + [2.0, 4.0] * 10
+    figure = figures.dose(dataset(outcome, [1] * 20 + [2] * 20), asked("score"))
+    first = figure.data.iloc[0]
+    half = 2.093024 * np.std(outcome[:20], ddof=1) / math.sqrt(20)  # t(19), 97.5 %: tables
+    assert first["mean"] == 2.5
+    assert (first["low"], first["high"]) == pytest.approx((2.5 - half, 2.5 + half), rel=1e-6)
+
+
+def test_dose_knows_of_clusters():
+    rng = np.random.default_rng(3)
+    cluster = np.repeat(np.arange(20), 30)
+    outcome = rng.normal(size=20)[cluster] + 0.1 * rng.normal(size=600)
+    widths = []
+    for codes in (None, cluster):
+        data = figures.dose(dataset(outcome, np.ones(600), codes), asked("score")).data
+        widths.append(float(data["high"].iloc[0] - data["low"].iloc[0]))
+    assert widths[1] > 4 * widths[0]  # 30 alike in each cluster: about sqrt(30) times
+
+
+def test_dose_cuts_many_values_into_fifths_and_yes_no_into_per_cent():
+    exposure = np.linspace(0, 1, 500)
+    figure = figures.dose(dataset(exposure > 0.5, exposure), asked())
+    assert len(figure.data) == 5 and figure.data["mean"].tolist()[0] == 0.0
+    assert figure.data["mean"].tolist()[-1] == 100.0 and "fifths" in figure.caption
+
+
+def test_dose_gives_counts_per_time():
+    figure = figures.dose(
+        dataset([1, 3] * 10, [1] * 20, offset_time=np.array([1.0, 3.0] * 10)), asked("counts", unit="contacts")
+    )
+    assert figure.data["mean"].tolist() == [1.0]
+
+
+def test_dose_hides_small_groups_and_refuses_durations():
+    data = dataset([0, 1] * 10 + [1] * 3, [1] * 20 + [2] * 3)
+    figure = figures.dose(data, asked())
+    assert figure.data["n"].tolist() == [20] and "Left out: 1 with fewer than 10 rows" in figure.caption
+    with pytest.raises(EstimationError, match=r"no level of the exposure has 30 rows"):
+        figures.dose(data, asked(), fewest=30)
+    with pytest.raises(EstimationError, match=r"figures\.curves"):
+        figures.dose(data, asked("duration"))
+
+
+def test_a_histogram_hides_bins_of_few_and_the_one_that_would_give_them_away():
+    figure = figures.distribution([0] * 40 + [1] * 12 + [2] * 3 + [float("nan")], "Exhaustion")
+    people = figure.data["people"].astype(object)
+    assert people.tolist()[0] == 40 and figure.data["people"].isna().tolist() == [False, True, True]
+    assert "1 without a score" in figure.caption and "2 bins" in figure.caption
+    assert ",3" not in figure.to_csv()
+    with pytest.raises(EstimationError, match="3 scores are too few"):
+        figures.distribution([1, 2, 3], "Exhaustion")
+
+
+def curve(label="Kind"):
+    return Curve(label, [1, 5, 9], [0.9, 0.5, 0.2], [0.8, 0.4, 0.1], [1.0, 0.6, 0.3], [100, 50, 4])
+
+
+def test_a_curve_holds_its_value_until_the_next_step():
+    assert curve().at(0.5)[0] == 1.0 and curve().at(1)[0] == 0.9 and curve().at(8.9)[0] == 0.5
+    assert [curve().still(time) for time in (0, 1, 3, 9, 9.5)] == [100, 100, 50, 4, None]
+
+
+def test_curves_tell_their_ends_and_hide_who_is_nearly_alone():
+    figure = figures.curves([curve(), curve(NASTY)], horizon=9, unit="days", title="T")
+    assert "At 9 days" in figure.alt and "20 % (10 to 30)" in figure.alt
+    words = list(ElementTree.fromstring(figure.svg).itertext())
+    assert "<10" in words and "4" not in words and "100" in words
+    assert figure.data["time"].nunique() == 21
+
+
+def test_a_small_interval_is_drawn_in_margins_and_says_when_it_runs_on():
+    assert 'class="arrow"' not in figures.mini(1.0, 0.5, 1.5, 0.5)
+    assert figures.mini(1.0, -9.0, 9.0, 0.5).count('class="arrow"') == 2
+    assert figures.mini(1.0, 0.5, 1.5, 0.0) == "" and figures.mini(math.nan, 0.0, 1.0, 1.0) == ""
+    assert figures.mini(2.0, 1.0, 3.0, 1.0) == figures.mini(20.0, 10.0, 30.0, 10.0)
