@@ -1,0 +1,191 @@
+"""The index over the reports, and the page of a report that failed.
+
+The index is made from what lies in the reports folder: `result.json` of each report, and `run.json` for those that
+stopped. A report that stopped is listed with its reason, never with an older result.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from researchkit import figures, wording
+from researchkit.export import CHIPS, TEMPLATES, style
+
+DOORS = {
+    "loyalty": ("Loyalty", "Do people come back?"),
+    "recovery": ("Recovery", "Do people get better, or get their problem solved, sooner?"),
+    "burnout": ("Burnout", "What does it do to those who do the work?"),
+}
+Key = tuple[str, str, str]
+
+
+def write_index(out: Path) -> Path:
+    """Write `index.html` for every study and over all of them.
+
+    Parameters
+    ----------
+    out
+        The reports folder: `<study>/<question>[/<by>=<value>]/result.json`, and `run.json` where a run left one.
+
+    Returns
+    -------
+    Path
+        The index over all.
+    """
+    out = Path(out)
+    stopped = _stopped(out)
+    rows = [row for row in _rows(out) if row["key"] not in {one["key"] for one in stopped}]
+    studies = sorted({row["key"][0] for row in [*rows, *stopped]})
+    for study in studies:
+        if (out / study).is_dir():
+            own, gone = ([row for row in part if row["key"][0] == study] for part in (rows, stopped))
+            _write(out / study / "index.html", _page(own, gone, start=f"{quote(study)}/", up="../index.html"))
+    return _write(out / "index.html", _page(rows, stopped))
+
+
+def failed_page(title: str, what_failed: str, details: str | Sequence[str] = ()) -> str:
+    """The page in the place of a report that could not be made: what failed, and what is known about it.
+
+    Parameters
+    ----------
+    title
+        The question.
+    what_failed
+        The message, for people.
+    details
+        Facts below it, one a line.
+    """
+    lines = [details] if isinstance(details, str) else list(details)
+    return _template("failed.html.j2").render(
+        title=title, what=what_failed, details=[line for line in lines if line], style=style()
+    )
+
+
+def _rows(out: Path) -> list[dict[str, Any]]:
+    """A line of the index for each result, in a fixed order; one that cannot be read says so."""
+    found = sorted(out.glob("*/*/result.json")) + sorted(out.glob("*/*/*=*/result.json"))
+    rows = [_row(path, out) for path in found if not path.relative_to(out).parts[0].startswith(".")]
+    order = {word: place for place, word in enumerate(CHIPS)}
+    return sorted(rows, key=lambda row: (row["key"][0], row["key"][1], row["key"][2], order.get(row["word"], 9)))
+
+
+def _row(path: Path, out: Path) -> dict[str, Any]:
+    place = path.parent.relative_to(out)
+    link = quote(f"{place.as_posix()}/report.html")
+    study, question, *by = place.parts
+    try:
+        return _told(json.loads(path.read_text(encoding="utf-8")), link)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = f"result.json cannot be read: {type(error).__name__}. Run this report again."
+        title = {"title": question.replace("_", " "), "key": (study, question, "".join(by)), "link": link}
+        return {**title, "unread": reason, "word": "", "family": ""}
+
+
+def _told(result: Mapping[str, Any], link: str) -> dict[str, Any]:
+    """The words and the picture of one line."""
+    effect, verdict = result["effect"], result["verdict"]
+    scale, unit = wording.scale(effect["unit"])
+    value, limits, svg = "not shown", "", ""
+    if None not in (effect["estimate"], effect["low"], effect["high"]):  # null is a number that disclosure hides
+        estimate, low, high = (scale * effect[key] for key in ("estimate", "low", "high"))
+        value, limits = wording.estimate(estimate, low, high, sign=True)
+        svg = figures.mini(estimate, low, high, scale * (result.get("smallest_effect") or 0))
+    clusters = effect.get("clusters")
+    return {
+        "key": (result["study"], result["question"], result.get("by") or ""),
+        "title": result.get("title") or result["question"],
+        "link": link,
+        "by": (result.get("by") or "").replace("=", " = ", 1),
+        "study": result.get("study_title") or result["study"],
+        "family": result.get("family") or "",
+        "claim": result.get("claim") or "",
+        "design": result.get("design") or "",
+        "origin": {True: "simulated", False: "real data"}.get(result.get("simulated"), ""),  # type: ignore[arg-type]
+        "word": verdict["word"],
+        "chip": CHIPS.get(verdict["word"], "open"),
+        "marks": _short(verdict.get("marks", ()), result.get("design")),
+        "estimate": value,
+        "limits": limits,
+        "unit": wording.units(unit, value),
+        "contrast": effect.get("contrast") or "",
+        "good": result.get("good") or "",
+        "n": wording.count(effect["n"]) if isinstance(effect.get("n"), int) else "",
+        "clusters": wording.count(clusters) if isinstance(clusters, int) else "",
+        "svg": svg,
+    }
+
+
+def _short(marks: Iterable[str], design: object) -> list[str]:
+    """Each mark up to its colon; the design is told already."""
+    return [short for mark in marks if (short := str(mark).partition(":")[0]) != design]
+
+
+def _stopped(out: Path) -> list[dict[str, Any]]:
+    """The reports of the last run that were not made, each with its reason."""
+    try:
+        run = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    entries = run.get("reports", []) if isinstance(run, dict) else run
+    return [_stop(entry) for entry in entries if entry.get("status") not in ("ok", "unchanged")]
+
+
+def _stop(entry: Mapping[str, Any]) -> dict[str, Any]:
+    names = tuple(str(entry.get(part) or "") for part in ("study", "question", "by"))
+    return {
+        "key": names,
+        "title": entry.get("title") or " / ".join(name for name in names if name),
+        "status": entry.get("status") or "stopped",
+        "reason": entry.get("reason") or "no reason was recorded",
+        "link": quote(str(entry.get("page") or "")),
+    }
+
+
+def _page(rows: Iterable[dict[str, Any]], stopped: Sequence[dict[str, Any]], start: str = "", up: str = "") -> str:
+    """The index over some rows; `start` is the folder that its links are seen from."""
+    every = list(rows)
+    unread = [{**row, "status": "unreadable", "reason": row["unread"]} for row in every if row.get("unread")]
+    good = [_seen_from(row, start) for row in every if not row.get("unread")]
+    gone = [_seen_from(row, start) for row in [*stopped, *unread]]
+    doors = [(*words, [row for row in good if row["family"] == door]) for door, words in DOORS.items()]
+    rest = [row for row in good if row["family"] not in DOORS]
+    if rest:
+        doors.append(("Others", "Questions outside the three doors.", rest))
+    return _template("index.html.j2").render(
+        doors=doors,
+        stopped=gone,
+        tally=[(word, chip, sum(row["word"] == word for row in good)) for word, chip in CHIPS.items()],
+        total=len(good),
+        studies=sorted({row["study"] for row in good}),
+        only=(good[0]["study"] if good else start.strip("/")) if start else "",
+        up=up,
+        key=figures.mini(2.2, 1.4, 3.0, 1.0),
+        style=style(),
+    )
+
+
+def _seen_from(row: dict[str, Any], start: str) -> dict[str, Any]:
+    return {**row, "link": row["link"].removeprefix(start)}
+
+
+def _template(name: str) -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    loader = FileSystemLoader(TEMPLATES)
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True).get_template(name)
+
+
+def _write(path: Path, text: str) -> Path:
+    """Written aside and moved into place: a reader sees the old page or the new one."""
+    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    Path(aside).chmod(0o644)
+    Path(aside).replace(path)
+    return path
