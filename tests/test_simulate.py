@@ -13,8 +13,9 @@ import yaml
 
 import researchkit.simulate as worlds
 from researchkit.errors import ParameterError, ResearchkitError, SourceError
+from researchkit.parts import Question
 from researchkit.simulate import contact_centre, draws, files, hospital, simulate, truth, write_world
-from researchkit.study import Question, Study, load_study
+from researchkit.study import Study, load_study
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 NAMES = ("contact_centre", "hospital")

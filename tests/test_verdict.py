@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from researchkit.errors import EstimationError
+from researchkit.parts import Column, Exposure, Outcome, Question
 from researchkit.robustness import Check
-from researchkit.study import Column, Exposure, Outcome, Question, Study
+from researchkit.study import Study
 from researchkit.verdict import judge, ruling
 
 

@@ -17,13 +17,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from researchkit.answer import Answer, answer_question
+    from researchkit.dataset import Dataset, load_dataset
+    from researchkit.estimators import Effect, estimate
+    from researchkit.parts import Question
+    from researchkit.report import write_report
+    from researchkit.study import Study, load_study
+    from researchkit.verdict import Verdict, judge
+
     from . import account, claims, evidence, figures, scales, simulate, site, story, tables
-    from .answer import Answer, answer_question
-    from .dataset import Dataset, load_dataset
-    from .estimators import Effect, estimate
-    from .report import write_report
-    from .study import Question, Study, load_study
-    from .verdict import Verdict, judge
 
 __all__ = [
     "Answer",
@@ -57,7 +59,7 @@ _ROOM_OF = {
     "load_dataset": "dataset",
     "Effect": "estimators",
     "estimate": "estimators",
-    "Question": "study",
+    "Question": "parts",
     "Study": "study",
     "load_study": "study",
     "Verdict": "verdict",

@@ -12,6 +12,7 @@ import pandas as pd
 
 from researchkit import figures, wording
 from researchkit.disclosure import PROFILES, enough
+from researchkit.errors import some
 from researchkit.scales import cronbach_alpha, item_rest, rule_of, score_scale
 from researchkit.story import Prose, thirds
 from researchkit.tables import Table, frame
@@ -45,19 +46,13 @@ def holds(column: pd.Series, study: Study, name: str) -> str:
     """What a column holds: the declared range or codes, or how many different values; never a person's value."""
     part = study.columns.get(name)
     if part and part.codes:
-        return (
-            f"{len(part.codes)} codes: "
-            + ", ".join(list(part.codes.values())[:6])
-            + (" ..." if len(part.codes) > 6 else "")
-        )
-    if part and part.range:
-        mean = (
-            f"; mean {wording.number(float(column.mean()), 3)}"
-            if enough(int(column.notna().sum()), PROFILES[study.disclosure])
-            else ""
-        )
-        return f"{part.range[0]:g} to {part.range[1]:g}{mean}"
-    return f"{wording.count(column.nunique())} different values"
+        return f"{len(part.codes)} codes: {some(part.codes.values())}"
+    if not (part and part.range):
+        return f"{wording.count(column.nunique())} different values"
+    limits = f"{wording.typed(part.range[0])} to {wording.typed(part.range[1])}"
+    if not enough(int(column.notna().sum()), PROFILES[study.disclosure]):
+        return limits
+    return f"{limits}; mean {wording.number(float(column.mean()), 3)}"
 
 
 def left_out(answer: Answer) -> Table | Prose:
@@ -117,7 +112,7 @@ def spread(answer: Answer) -> figures.Figure:
     """How the exposure is spread."""
     label = answer.study.label(answer.question.exposure.column)
     return figures.distribution(
-        answer.sample.exposure, label, fewest=max(PROFILES[answer.study.disclosure].threshold, 1)
+        answer.sample.exposure.tolist(), label, fewest=max(PROFILES[answer.study.disclosure].threshold, 1)
     )
 
 

@@ -20,8 +20,9 @@ from researchkit.dataset import Dataset, Sample, load_dataset
 from researchkit.disclosure import PROFILES, enough, protect, shown
 from researchkit.errors import DisclosureError, ParameterError
 from researchkit.estimators import Effect, estimate, estimate_sample
+from researchkit.parts import Question
 from researchkit.robustness import Check, attack
-from researchkit.study import Question, Study, load_study
+from researchkit.study import Study, load_study
 from researchkit.verdict import Verdict, judge
 
 MEDIA = "application/vnd.researchkit.result+json"

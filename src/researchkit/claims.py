@@ -12,7 +12,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from .errors import StudyError
+from researchkit.errors import StudyError
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from researchkit import wording
 from researchkit.errors import ResearchkitError
 
 GOOD, NOT_ALL_GOOD, NOTHING_STARTED = 0, 1, 2
@@ -147,9 +148,10 @@ def check(study: Path) -> None:
         except ResearchkitError as error:
             problems.append(str(error))
             continue
-        click.echo(f"{table}: {dataset.rows:,} rows arrived, {len(dataset.frame):,} kept; {dataset.fingerprint}")
+        arrived, kept = wording.count(dataset.rows), wording.count(len(dataset.frame))
+        click.echo(f"{table}: {arrived} rows arrived, {kept} kept; {dataset.fingerprint}")
         for step in dataset.flow:
-            click.echo(f"  {step.rows:,} dropped: {step.why}")
+            click.echo(f"  {wording.count(step.rows)} dropped: {step.why}")
         for note in dataset.notes:
             click.echo(f"  {note}")
     if problems:
@@ -175,9 +177,10 @@ def data_list() -> None:
 
     for source in sources.sources(Path("data")):
         state = "at hand" if source.at_hand else "not at hand"
-        click.echo(f"{source.name}: {source.title} ({state})\n  {source.licence}\n  {source.citation}\n  {source.page}")
-        for file in source.files:
-            click.echo(f"  {file}")
+        size = wording.count(source.bytes) + " bytes" if source.bytes else "size not known"
+        click.echo(f"{source.name}: {source.title} ({state}, {size})")
+        for line in (source.licence, source.citation, source.page):
+            click.echo(f"  {line}")
 
 
 @data.command("get")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from .claims import claim as known_claim
-from .errors import SourceError
+from researchkit.claims import claim as known_claim
+from researchkit.errors import SourceError
 
 COUNTS = ("year", "n", "n1", "n2", "events1", "events2", "k_studies")
 NUMBERS = (

@@ -1,22 +1,15 @@
-"""What is wrong with a study file, in words, with lines and the nearest right name."""
+"""What pydantic found wrong with a study file, in words, with lines and the nearest right name."""
 
 from __future__ import annotations
 
 import difflib
 import typing
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from researchkit.claims import claim
-from researchkit.errors import StudyError
 from researchkit.markup import Place
-
-if TYPE_CHECKING:
-    from researchkit.study import Question, Study
-
-FAMILIES = ("loyalty", "recovery", "burnout")  # the three doors: each has its notebook
 
 
 def told(error: ValidationError, model: type[BaseModel], lines: Mapping[Place, int]) -> list[str]:
@@ -117,43 +110,3 @@ def first_model(annotation: Any) -> Any:
         if found is not None:
             return found
     return None
-
-
-def disagreements(study: Study, lines: dict[Place, int]) -> list[str]:
-    """What each part says rightly by itself, but two parts say against each other."""
-    problems: list[tuple[int, str]] = []
-    seen: dict[str, int] = {}
-    for number, question in enumerate(study.questions):
-        line = lines.get(("questions", number), 0)
-        if question.id in seen:
-            problems.append((line, f"the id {question.id!r} is that of the question in line {seen[question.id]} too"))
-        seen.setdefault(question.id, line)
-        problems += [(line, f"question {question.id}: {text}") for text in question_problems(study, question)]
-    for name in study.scales.keys() & study.columns.keys():
-        problems.append((lines.get(("scales", name), 0), f"{name!r} is both a column and a scale"))
-    for number, arrow in enumerate(study.causes):
-        if len([step for step in arrow.split("->") if step.strip()]) < 2:
-            problems.append((lines.get(("causes", number), 0), f"{arrow!r} is no arrow; write `cause -> effect`"))
-    return [f"line {line}: {text}." for line, text in sorted(problems)]
-
-
-def question_problems(study: Study, question: Question) -> list[str]:
-    """What is wrong with one question, given the rest of the study."""
-    problems = []
-    try:
-        if not question.family and claim(question.claim).group not in FAMILIES:
-            problems.append(f"{question.claim} has no family of its own; add `family:` loyalty, recovery or burnout")
-    except StudyError as error:
-        problems.append(str(error).rstrip("."))
-    for kind, wanted, known in (
-        ("table", [question.table] if question.table else [], study.tables),
-        ("alternative", question.alternatives, study.alternatives),
-    ):
-        problems += [f"there is no {kind} {name!r}{nearest(name, known)}" for name in wanted if name not in known]
-    exposure, outcome = question.exposure.column, question.outcome.column
-    if exposure == outcome:
-        problems.append(f"{exposure!r} is both exposure and outcome")
-    problems += [f"{name!r} is adjusted for twice" for name in question.adjust if question.adjust.count(name) > 1][:1]
-    asked = [name for name in question.adjust if name in (exposure, outcome)]
-    problems += [f"{name!r} is asked about and cannot be adjusted for" for name in asked]
-    return problems

@@ -51,10 +51,9 @@ def refuse_tricks(event: yaml.Event, subject: str) -> None:
     """Stop at an anchor, an alias or a tag."""
     anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
     if anchor is not None or tag is not None:
+        line = event.start_mark.line + 1 if event.start_mark else 0
         what = f"the tag {tag}" if tag is not None else "an anchor or alias (& or *)"
-        raise StudyError(
-            f"{subject}, line {event.start_mark.line + 1}: {what} is not allowed here; write the value out."
-        )
+        raise StudyError(f"{subject}, line {line}: {what} is not allowed here; write the value out.")
 
 
 def plain(node: yaml.Node | None, place: Place, lines: dict[Place, int], doubles: list[str]) -> Any:

@@ -13,6 +13,7 @@ import difflib
 import json
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +25,8 @@ from urllib.parse import quote
 from researchkit.answer import MEDIA
 from researchkit.errors import ParameterError, ReportError, listing
 from researchkit.figures import MEDIA as FIGURE
-from researchkit.study import Question, Study, load_study
+from researchkit.parts import Question
+from researchkit.study import Study, load_study
 from researchkit.tables import MEDIA as TABLE
 
 NOTEBOOKS = {"loyalty": "10_loyalty.ipynb", "recovery": "11_recovery.ipynb", "burnout": "12_burnout.ipynb"}
@@ -137,6 +139,7 @@ def execute(source: Path, target: Path, given: dict[str, Any]) -> dict[str, str]
 
     for name in ONE_THREAD:  # a report is small; threads of the linear algebra only fight over the cores
         os.environ.setdefault(name, "1")
+    sockets = Path(tempfile.mkdtemp(prefix="rk-"))
     try:
         papermill.execute_notebook(
             str(source),
@@ -147,6 +150,7 @@ def execute(source: Path, target: Path, given: dict[str, Any]) -> dict[str, str]
             request_save_on_cell_execute=False,
             execution_timeout=CELL_SECONDS,
             shutdown_kernel="immediate",
+            config=private(sockets),
         )
     except PapermillExecutionError as error:
         status = "too few" if error.ename == "DisclosureError" else "stopped"
@@ -155,7 +159,19 @@ def execute(source: Path, target: Path, given: dict[str, Any]) -> dict[str, str]
         return {"status": "stopped", "reason": "The kernel died: it was killed, crashed, or ran out of memory."}
     except CellTimeoutError:
         return {"status": "stopped", "reason": f"A cell ran longer than {CELL_SECONDS} seconds."}
+    finally:
+        shutil.rmtree(sockets, ignore_errors=True)
     return None
+
+
+def private(sockets: Path) -> Any:
+    """Talk to the kernel through files that only this user can open, not through ports that everybody can listen at.
+
+    Each kernel needs a folder of its own: kernels that share one answer for each other.
+    """
+    from traitlets.config import Config
+
+    return Config({"KernelManager": {"transport": "ipc", "ip": str(sockets / "k")}} if os.name == "posix" else {})
 
 
 def told(error: Any) -> str:

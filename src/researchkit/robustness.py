@@ -16,7 +16,7 @@ from researchkit.errors import ResearchkitError
 if TYPE_CHECKING:
     from researchkit.dataset import Dataset, Sample
     from researchkit.estimators import Effect
-    from researchkit.study import Question
+    from researchkit.parts import Question
 
 
 @dataclass(frozen=True)
@@ -86,17 +86,38 @@ def unmeasured(sample: Sample, question: Question, effect: Effect, made: str) ->
     after VanderWeele and Ding (2017), Ann Intern Med 167, 268-274, for the risk ratio of yes/no outcomes.
     """
     name = "unmeasured confounder"
-    if "risk ratio" in effect.also:
-        ratio, low, high = effect.also["risk ratio"]
-        nearer = 1.0 if low <= 1 <= high else (low if ratio > 1 else high)
+    if effect.unit == "probability":
+        risk = share(sample, question, effect)
+        ratio, nearer = risk_ratio(effect.estimate, risk), risk_ratio(limit_nearer_zero(effect), risk)
         return Check(name, made, {"e_value": e_value(ratio), "e_value_of_the_limit": e_value(nearer)})
     if effect.kind not in ("score", "change"):
-        return Check(
-            name, made, reason=f"for {effect.kind} outcomes there is no agreed measure on the outcome's own scale"
-        )
+        return Check(name, made, reason="for this kind of outcome there is no agreed measure on its own scale")
     strength = partial_r2(sample)
     facts = {"robustness_value": robustness_value(strength["exposure"]), "partial_r2": strength["exposure"]}
     return Check(name, made, facts)
+
+
+def share(sample: Sample, question: Question, effect: Effect) -> float:
+    """The mean chance of the outcome: of a yes, or of the top group."""
+    if effect.kind == "yes_no":
+        return float(sample.outcome.mean())
+    top = [
+        place
+        for place, value in enumerate(sample.level_values)
+        if value in {float(one) for one in question.outcome.top}
+    ]
+    return float(np.isin(sample.outcome, top).mean())
+
+
+def risk_ratio(difference: float, risk: float) -> float:
+    """The risk ratio of a difference around the mean risk, kept away from impossible risks."""
+    return max(risk + difference / 2, 1e-6) / max(risk - difference / 2, 1e-6)
+
+
+def limit_nearer_zero(effect: Effect) -> float:
+    if effect.low <= 0 <= effect.high:
+        return 0.0
+    return effect.low if effect.low > 0 else effect.high
 
 
 def partial_r2(sample: Sample) -> dict[str, float]:

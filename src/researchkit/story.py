@@ -80,14 +80,25 @@ def picture(answer: Answer) -> figures.Figure:
 
 
 def course(answer: Answer, rows: NDArray[np.bool_]) -> tuple[Any, ...]:
-    """Times, share still without the event, its limits and who is at risk, for some rows of the sample."""
-    from researchkit.estimators.duration import survival_curve
+    """Times, share still without the event, its limits and who is at risk, for some rows of the sample.
 
-    sample = answer.sample
-    entry = None if sample.entry is None else sample.entry[rows]
-    assert sample.event is not None  # noqa: S101 - a duration always has its events
-    curve = survival_curve(sample.outcome[rows], (sample.event[rows] == 1).astype(float), entry)
-    return curve.times, curve.survival, curve.low, curve.high, curve.at_risk
+    Where another end competes (a death before recovery), those who met it count as still without the event.
+    """
+    from researchkit.estimators.survival import cumulative_incidence, survival_curve
+
+    time, event, entry = answer.sample.outcome[rows], ended(answer)[rows], answer.sample.entry
+    late = None if entry is None else entry[rows]
+    if answer.question.outcome.competing:
+        curve = cumulative_incidence(time, event, 1, late)
+        return curve.times, 1 - curve.value, 1 - curve.high, 1 - curve.low, curve.at_risk
+    curve = survival_curve(time, (event == 1).astype(float), late)
+    return curve.times, curve.value, curve.low, curve.high, curve.at_risk
+
+
+def ended(answer: Answer) -> NDArray[np.float64]:
+    """How each row ended: 0 not yet, 1 by the event, 2 and up otherwise."""
+    events = answer.sample.event
+    return np.zeros(len(answer.sample.outcome)) if events is None else np.asarray(events, dtype=float)
 
 
 def thirds(answer: Answer) -> dict[str, NDArray[np.bool_]]:
@@ -98,14 +109,16 @@ def thirds(answer: Answer) -> dict[str, NDArray[np.bool_]]:
         codes = column.codes if column else {}
         names = [codes.get(str(code), str(code)) for code in (question.exposure.reference, question.exposure.level)]
         return {names[0]: exposure == 0, names[1]: exposure == 1}
-    low, high = np.quantile(exposure, [1 / 3, 2 / 3])
-    label = answer.study.label(question.exposure.column)
-    parts = {
-        "lowest third": exposure <= low,
-        "middle third": (exposure > low) & (exposure <= high),
-        "highest third": exposure > high,
-    }
-    return {f"{label}: {name}": rows for name, rows in parts.items() if rows.any()}
+    label, scaled = answer.study.label(question.exposure.column), exposure * question.exposure.per
+    low, high = np.quantile(scaled, [1 / 3, 2 / 3])
+    parts = [scaled <= low, (scaled > low) & (scaled <= high), scaled > high]
+    return {f"{label}, {between(scaled[rows])}": rows for rows in parts if rows.any()}
+
+
+def between(values: NDArray[np.float64]) -> str:
+    """From where to where a group's values run, to three digits."""
+    low, high = (wording.number(float(value), 3) for value in (values.min(), values.max()))
+    return low if low == high else f"{low} to {high}"
 
 
 def groups(answer: Answer) -> Table:
@@ -151,17 +164,26 @@ def promoters(answer: Answer, rows: NDArray[np.bool_]) -> dict[str, Any]:
 
 
 def restricted(answer: Answer, rows: NDArray[np.bool_]) -> dict[str, Any]:
-    from researchkit.estimators.duration import restricted_mean
+    """Mean time up to the horizon, or, where another end competes, the share that met the event by then."""
+    from researchkit.estimators.survival import cumulative_incidence, restricted_mean
 
-    assert answer.sample.event is not None  # noqa: S101 - a duration always has its events
-    horizon = answer.question.outcome.horizon or 0.0
-    mean, se = restricted_mean(answer.sample.outcome[rows], (answer.sample.event[rows] == 1).astype(float), horizon)
-    return {f"Mean time within {horizon:g}": mean, "95 % interval": limits(mean - 1.96 * se, mean + 1.96 * se)}
+    time, event, horizon = answer.sample.outcome[rows], ended(answer)[rows], answer.question.outcome.horizon or 0.0
+    if answer.question.outcome.competing:
+        curve = cumulative_incidence(time, event, 1)
+        place = max(int(np.searchsorted(curve.times, horizon, side="right")) - 1, 0)
+        share, low, high = (100 * float(part[place]) for part in (curve.value, curve.low, curve.high))
+        return {f"Per cent by {wording.typed(horizon)}": share, "95 % interval": wording.interval(low, high)}
+    mean, se = restricted_mean(time, (event == 1).astype(float), horizon)
+    return {
+        f"Mean time up to {wording.typed(horizon)}": mean,
+        "95 % interval": limits(mean - 1.96 * se, mean + 1.96 * se),
+    }
 
 
 def from_baseline(answer: Answer, rows: NDArray[np.bool_]) -> dict[str, Any]:
-    assert answer.sample.baseline is not None  # noqa: S101 - a change always has its baseline
-    before, after = answer.sample.baseline[rows], answer.sample.outcome[rows]
+    """Means before and after; the change alone is no effect, for who starts high falls by himself."""
+    before = np.zeros(int(rows.sum())) if answer.sample.baseline is None else answer.sample.baseline[rows]
+    after = answer.sample.outcome[rows]
     return {"Before": before.mean(), "After": after.mean(), "Change": (after - before).mean()}
 
 
@@ -173,11 +195,10 @@ def published(answer: Answer) -> Table | Prose:
     """What others found about the same claim, verified rows only."""
     found = published_results(answer.question.claim)
     if found.empty:
-        return Prose(
-            (
-                f"No published result on claim {answer.question.claim} is in the evidence table: this answer has no prior.",
-            )
+        none = (
+            f"No published result on claim {answer.question.claim} is in the evidence table: this answer has no prior."
         )
+        return Prose((none,))
     wanted = {
         "citation_short": "Study",
         "design": "Design",
@@ -205,9 +226,8 @@ def doubts(answer: Answer) -> Prose:
         )
     used, rows = answer.data["used"], answer.data["rows"]
     if used is not None and rows and used < rows:
-        told.append(
-            f"{wording.percent(1 - used / rows)} of the rows that arrived are not in the answer; it speaks for the others only if they differ by chance."
-        )
+        gone = wording.percent(1 - used / rows)
+        told.append(f"{gone} of the rows that arrived are not in it; it speaks for them only if they differ by chance.")
     told += list(answer.effect.notes)
     return Prose(tuple(told))
 
@@ -217,14 +237,13 @@ def methods(answer: Answer) -> Prose:
     effect, study, question = answer.effect, answer.study, answer.question
     packages = some([f"{name} {number}" for name, number in answer.provenance["packages"].items()])
     adjusted = some([study.label(name) for name in question.adjust]) if question.adjust else "nothing"
-    what = f"{effect.method}; {effect.contrast}; adjusted for {adjusted}. Intervals are at {wording.percent(effect.level, 0)}."
-    errors = f"Model: {effect.model.name}; standard errors: {effect.model.errors}." + (
-        f" Degrees of freedom: {wording.number(effect.df)}." if effect.df else ""
-    )
-    rule = "The word of the verdict follows from the interval and the smallest effect that matters, which the study file named."
-    made = (
-        f"Made with researchkit {answer.provenance['researchkit']}, Python {answer.provenance['python']}, {packages}."
-    )
+    level = wording.percent(effect.level, 0)
+    what = f"{effect.method}; {effect.contrast}; adjusted for {adjusted}. Intervals are at {level}."
+    errors = f"Model: {effect.model.name}; standard errors: {effect.model.errors}."
+    errors += f" Degrees of freedom: {wording.number(effect.df)}." if effect.df else ""
+    rule = "The verdict's word follows from the interval and the smallest effect that matters, named in the study file."
+    here = answer.provenance
+    made = f"Made with researchkit {here['researchkit']}, Python {here['python']}, {packages}."
     return Prose((what[0].upper() + what[1:], errors, rule, made))
 
 
@@ -239,14 +258,14 @@ def cutoffs(answer: Answer) -> Table | Prose:
     lines = [line for line in burnout_cutoffs(instrument) if line.scale in ("all", part.rpartition("/")[2])]
     published = [
         {
-            "name": f"{line.label} ({line.direction} {line.at:g})",
+            "name": f"{line.label} ({wording.typed(line.at)} {line.direction})",
             "minimum": line.at,
             "source": line.source,
             "warning": line.warning,
         }
         for line in lines
     ]
-    return tables.cutoffs(answer.sample.outcome, published, answer.study.label(answer.question.outcome.column))
+    return tables.cutoffs(answer.sample.outcome.tolist(), published, answer.study.label(answer.question.outcome.column))
 
 
 def truth(answer: Answer) -> Table | Prose:

@@ -10,236 +10,26 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    Strict,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, model_validator
 
 from researchkit.claims import claim
 from researchkit.errors import StudyError, listing
-from researchkit.faults import disagreements, nearest, told
-from researchkit.markup import as_list, as_written, code_keys, column_only, path_only, read_yaml
+from researchkit.faults import nearest, told
+from researchkit.markup import Place, as_list, read_yaml
+from researchkit.parts import (
+    Alternative,
+    Column,
+    Names,
+    Part,
+    Question,
+    Scale,
+    Source,
+    Table,
+    Whole,
+)
 
-Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
-Whole = Annotated[int, Strict()]
-Code = Annotated[str, BeforeValidator(as_written)]
-Codes = Annotated[tuple[Code, ...], BeforeValidator(as_list)]
-Names = Annotated[tuple[str, ...], BeforeValidator(as_list)]
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,59}$")]
-
-
-class Part(BaseModel):
-    """A piece of a study file: nothing may be added to it, nothing changed in it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class Keep(Part):
-    """Which rows belong to the sample, and why the others do not."""
-
-    column: str
-    values: Codes = ()
-    not_values: Codes = ()
-    minimum: Number | None = None
-    maximum: Number | None = None
-    why: str
-
-
-class Summary(Part):
-    """Many rows into one: `by` names the new row, `columns` the new values, as {new: {mean: old}}."""
-
-    by: Names
-    columns: dict[str, dict[Literal["mean", "sum", "count", "first"], str]]
-
-
-class Pivot(Part):
-    """Long to wide: for each `by`, `columns` at each value of `over` ("bdi" at time 1 becomes "bdi_1")."""
-
-    by: Names
-    over: str
-    columns: Names
-
-
-class File(Part):
-    """One file, several by a glob, or an address with the checksum of what is there.
-
-    `md5` serves where a publisher lists no other. `content` is the sha256 of the cells that are left after `drop`
-    (see `readers.content`), for an address whose bytes are not known but whose cells are.
-    """
-
-    path: str | None = None
-    url: str | None = None
-    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
-    md5: str | None = Field(None, pattern=r"^[0-9a-f]{32}$")
-    content: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
-    mirror: str | None = None
-    mirror_sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
-    reader: str = "plain"
-    sheet: str | None = None
-    encoding: str | None = None
-    separator: str | None = None
-    missing: Codes = ()
-    rename: dict[str, str] = Field(default_factory=dict)
-    drop: Names = ()
-    key: Names = ()
-    summarise: Summary | None = None
-    pivot: Pivot | None = None
-
-    @model_validator(mode="after")
-    def one_place(self) -> File:
-        if (self.path is None) == (self.url is None):
-            raise ValueError("a file has either a `path` or a `url`")
-        if self.url and not (self.sha256 or self.md5 or self.content):
-            raise ValueError(
-                "a `url` needs the `sha256` of what is there, so that a changed file is noticed"
-            )
-        if self.mirror and not (self.mirror_sha256 or self.sha256):
-            raise ValueError(
-                "a `mirror` needs the `mirror_sha256` of its copy where there is no `sha256`"
-            )
-        return self
-
-
-class Table(Part):
-    """One table of data: its files, what its rows are (`rows: contacts`), which column counts `people` where counts are
-    protected, and which `clusters` share an error term (the outermost first)."""
-
-    files: Annotated[tuple[File, ...], BeforeValidator(path_only)] = Field(min_length=1)
-    people: str = "row"
-    clusters: Names = ()
-    rows: str = "rows"
-    keep: tuple[Keep, ...] = ()
-
-
-class Column(Part):
-    """What a column means and which values it may hold."""
-
-    label: str | None = None
-    unit: str | None = None
-    range: tuple[Number, Number] | None = None
-    codes: Annotated[dict[str, str], BeforeValidator(code_keys)] = Field(default_factory=dict)
-    missing: Codes = ()
-    type: Literal["number", "category", "text", "id", "date"] | None = None
-    from_: str | None = Field(None, alias="from")
-    recode: Annotated[dict[str, str], BeforeValidator(code_keys)] = Field(default_factory=dict)
-    source: str | None = None
-    note: str | None = None
-
-    @model_validator(mode="after")
-    def a_range_has_room(self) -> Column:
-        if self.range and self.range[0] >= self.range[1]:
-            raise ValueError(f"the range {self.range[0]:g} to {self.range[1]:g} is empty")
-        return self
-
-
-class Scale(Part):
-    """A score made from several items, by an instrument's key or by the rule given here."""
-
-    items: Names = Field(min_length=2)
-    instrument: str | None = None
-    rule: Literal["mean", "sum"] = "mean"
-    reverse: Names = ()
-    range: tuple[Number, Number] | None = None
-    min_answered: Whole | None = None
-    label: str | None = None
-    unit: str | None = None
-
-
-class Exposure(Part):
-    """What may make the difference. Coded exposures name the `level` that is compared with the `reference`."""
-
-    column: str
-    reference: Code | None = None
-    level: Code | None = None
-    per: Number = Field(1.0, gt=0)
-    label: str | None = None
-
-
-class Outcome(Part):
-    """What it may make a difference to, and how that is measured."""
-
-    column: str
-    kind: Literal["score", "yes_no", "ordered", "counts", "duration", "change"]
-    good: Literal["high", "low"] = "high"
-    unit: str | None = None
-    label: str | None = None
-    yes: Code = "1"
-    event: str | None = None
-    event_value: Code = "1"
-    competing: Codes = ()
-    horizon: Number | None = Field(None, gt=0)
-    entry: str | None = None
-    time: str | None = None
-    baseline: str | None = None
-    top: Codes = ()
-    nps: bool = False
-
-    @model_validator(mode="after")
-    def needs_of_the_kind(self) -> Outcome:
-        needs = {"duration": ("event", "horizon"), "change": ("baseline",)}.get(self.kind, ())
-        lacking = [need for need in needs if getattr(self, need) is None]
-        if lacking:
-            raise ValueError(f"an outcome of kind {self.kind} needs {' and '.join(lacking)}")
-        if self.kind == "ordered" and not (self.nps or self.top):
-            raise ValueError("an ordered outcome needs `top`, the values of its top group, or `nps: true`")
-        return self
-
-
-class Alternative(Part):
-    """A planned variant of a question: another sample, another column, another adjustment."""
-
-    label: str
-    exposure: Annotated[Exposure | None, BeforeValidator(column_only)] = None
-    outcome: Outcome | None = None
-    adjust: Names | None = None
-    keep: tuple[Keep, ...] = ()
-
-
-class Question(Part):
-    """The unit of work: one exposure, one outcome, one design, one claim."""
-
-    id: Slug
-    title: str
-    claim: str
-    exposure: Annotated[Exposure, BeforeValidator(column_only)]
-    outcome: Outcome
-    smallest_effect: Number = Field(gt=0)
-    adjust: Names = ()
-    family: Literal["loyalty", "recovery", "burnout"] | None = None
-    table: str | None = None
-    expect: Literal["better", "worse", "equal"] = "better"
-    planned: bool = True
-    negative_control: str | None = None
-    weights: str | None = None
-    alternatives: Names = ()
-    design: Literal["randomised", "rollout", "observational"] | None = None
-    clusters: Names | None = None
-    keep: tuple[Keep, ...] = ()
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Every column that the answer reads, each once."""
-        outcome = self.outcome
-        extras = (outcome.event, outcome.entry, outcome.time, outcome.baseline, self.weights)
-        rules = tuple(rule.column for rule in self.keep)
-        wanted = (outcome.column, self.exposure.column, *self.adjust, *extras, *rules)
-        return tuple(dict.fromkeys(name for name in wanted if name))
-
-
-class Source(Part):
-    """Where a published dataset comes from, and on what terms."""
-
-    page: str
-    licence: str
-    citation: str
-    bytes: Whole | None = None
-    note: str | None = None
+SHORT = ("files", "people", "clusters", "rows", "aggregates", "keep")  # a single table's keys may stand at the top
+FAMILIES = ("loyalty", "recovery", "burnout")  # the three doors: each has its notebook
 
 
 class Study(Part):
@@ -266,12 +56,11 @@ class Study(Part):
     @model_validator(mode="before")
     @classmethod
     def one_table_in_short(cls, value: Any) -> Any:
-        """`files:`, `people:`, `clusters:` and `keep:` at the top mean one table called "data"."""
+        """The keys of a table at the top of the file mean one table called "data"."""
         if not isinstance(value, dict) or "files" not in value or "tables" in value:
             return value
-        short = ("files", "people", "clusters", "rows", "keep")
-        table = {key: item for key, item in value.items() if key in short}
-        return {**{k: v for k, v in value.items() if k not in short}, "tables": {"data": table}}
+        table = {key: item for key, item in value.items() if key in SHORT}
+        return {**{k: v for k, v in value.items() if k not in SHORT}, "tables": {"data": table}}
 
     @property
     def path(self) -> Path:
@@ -358,3 +147,43 @@ def read_bytes(path: Path) -> bytes:
         raise StudyError(f"There is no study file {path}. `researchkit new FILE` drafts one.") from None
     except OSError as error:
         raise StudyError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def disagreements(study: Study, lines: dict[Place, int]) -> list[str]:
+    """What each part says rightly by itself, but two parts say against each other."""
+    problems: list[tuple[int, str]] = []
+    seen: dict[str, int] = {}
+    for number, question in enumerate(study.questions):
+        line = lines.get(("questions", number), 0)
+        if question.id in seen:
+            problems.append((line, f"the id {question.id!r} is that of the question in line {seen[question.id]} too"))
+        seen.setdefault(question.id, line)
+        problems += [(line, f"question {question.id}: {text}") for text in question_problems(study, question)]
+    for name in study.scales.keys() & study.columns.keys():
+        problems.append((lines.get(("scales", name), 0), f"{name!r} is both a column and a scale"))
+    for number, arrow in enumerate(study.causes):
+        if len([step for step in arrow.split("->") if step.strip()]) < 2:
+            problems.append((lines.get(("causes", number), 0), f"{arrow!r} is no arrow; write `cause -> effect`"))
+    return [f"line {line}: {text}." for line, text in sorted(problems)]
+
+
+def question_problems(study: Study, question: Question) -> list[str]:
+    """What is wrong with one question, given the rest of the study."""
+    problems = []
+    try:
+        if not question.family and claim(question.claim).group not in FAMILIES:
+            problems.append(f"{question.claim} has no family of its own; add `family:` loyalty, recovery or burnout")
+    except StudyError as error:
+        problems.append(str(error).rstrip("."))
+    for kind, wanted, known in (
+        ("table", [question.table] if question.table else [], study.tables),
+        ("alternative", question.alternatives, study.alternatives),
+    ):
+        problems += [f"there is no {kind} {name!r}{nearest(name, known)}" for name in wanted if name not in known]
+    exposure, outcome = question.exposure.column, question.outcome.column
+    if exposure == outcome:
+        problems.append(f"{exposure!r} is both exposure and outcome")
+    problems += [f"{name!r} is adjusted for twice" for name in question.adjust if question.adjust.count(name) > 1][:1]
+    asked = [name for name in question.adjust if name in (exposure, outcome)]
+    problems += [f"{name!r} is asked about and cannot be adjusted for" for name in asked]
+    return problems

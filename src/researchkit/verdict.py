@@ -23,8 +23,9 @@ from researchkit.errors import EstimationError
 
 if TYPE_CHECKING:
     from researchkit.estimators import Effect
+    from researchkit.parts import Question
     from researchkit.robustness import Check
-    from researchkit.study import Question, Study
+    from researchkit.study import Study
 
 Word = Literal["supported", "contradicted", "too small to matter", "cannot tell"]
 
@@ -149,6 +150,7 @@ def marks(effect: Effect, question: Question, study: Study, checks: Sequence[Che
     found = [
         (not question.planned, "exploratory: not planned before the data were seen"),
         (observational, "observational: went with, not caused"),
+        (study.tables[study.table_of(question)].aggregates, "ecological: about groups, not about the people in them"),
         (observational and not question.adjust, "not adjusted for anything"),
         (
             len(sources) == 2 and sources[0] is not None and sources[0] == sources[1],
@@ -195,7 +197,9 @@ def measured(question: Question, study: Study) -> str:
         told = " or ".join(codes.get(value, value) for value in values)
         answer = "" if told == "1" or told.lower() == name.lower() else f": {told}"
         return f"share of “{wording.lower_first(name)}{answer}”"
-    prefix = {"counts": "rate of ", "duration": f"mean time (up to {outcome.horizon or 0:g}) of "}.get(outcome.kind)
+    prefix = {"counts": "rate of ", "duration": f"mean time (up to {wording.typed(outcome.horizon or 0)}) of "}.get(
+        outcome.kind
+    )
     return f"{prefix}“{wording.lower_first(name)}”" if prefix else wording.lower_first(name)
 
 
@@ -223,7 +227,7 @@ def cause(question: Question, study: Study) -> str:
         level, reference = (codes.get(str(v), str(v)) for v in (exposure.level, exposure.reference))
         return f"{level[:1].upper()}{level[1:]} instead of {wording.lower_first(reference)}"
     unit = (column.unit if column else None) or "unit"
-    much = "One" if exposure.per == 1 else wording.number(exposure.per)
+    much = "One" if exposure.per == 1 else wording.typed(exposure.per)
     return f"{much} more {wording.units(unit, '1' if exposure.per == 1 else much)} of {wording.lower_first(name)}"
 
 
