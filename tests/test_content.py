@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from researchkit.errors import DataError
 from researchkit.parts import File
-from researchkit.readers import cms
+from researchkit.readers import cms, plain
 from researchkit.readers.content import content, require_content
 
 cells = st.lists(st.one_of(st.integers(0, 9).map(str), st.just("x"), st.none()), min_size=3, max_size=3)
@@ -45,4 +45,13 @@ def test_cms_numbers_are_whole_again_and_not_available_is_missing(tmp_path):
     assert frame["Provider ID"].dropna().to_list() == ["010001", "010005"]
     assert frame["Ratio"].isna().to_list() == [False, True, False]
     assert frame["Provider ID"].isna().to_list() == [False, False, True]
-    assert "hospitals.csv: Provider ID had lost its leading zeros; these are put back (1 of 3 rows)." in notes
+    assert "hospitals.csv: Provider ID: lost leading zeros are put back (1 of 3 rows)." in notes
+
+
+def test_a_table_is_the_same_in_a_file_of_r(tmp_path):
+    rdata = pytest.importorskip("rdata", reason="R's own files need the package rdata")
+    table = pd.DataFrame({"id": [1, 2, 3], "score": [1.5, None, 3.0], "arm": ["PA", "TAU", "PA"]})
+    table.to_csv(tmp_path / "table.csv", index=False)
+    rdata.write_rda(tmp_path / "table.rda", {"table": table.assign(arm=table["arm"].astype("category"))})
+    sums = {content(plain.read(tmp_path / name, File(path=name))[0]) for name in ("table.csv", "table.rda")}
+    assert len(sums) == 1

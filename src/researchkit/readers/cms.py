@@ -33,6 +33,6 @@ def read(path: Path, file: File, subject: str | None = None) -> tuple[pd.DataFra
         whole = as_text(frame[name]).str.zfill(WIDTH)
         short = int((whole != as_text(frame[name]))[frame[name].notna()].sum())
         if short:
-            notes.append(f"{subject}: {name} had lost its leading zeros; these are put back ({short} of {len(frame)} rows).")
+            notes.append(f"{subject}: {name}: lost leading zeros are put back ({short} of {len(frame)} rows).")
         frame[name] = whole
     return frame, notes
