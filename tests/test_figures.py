@@ -187,6 +187,13 @@ def test_curves_tell_their_ends_and_hide_who_is_nearly_alone():
     assert figure.data["time"].nunique() == 21
 
 
+def test_what_all_labels_share_is_said_once():
+    pair = [curve("Compassion, of all: low"), curve("Compassion, of all: lower")]
+    figure = figures.curves(pair, horizon=9, unit="days", title="T")
+    assert figure.caption.startswith("By Compassion, of all.")
+    assert figure.data["curve"].unique().tolist() == ["low", "lower"]
+
+
 def test_a_small_interval_is_drawn_in_margins_and_says_when_it_runs_on():
     assert 'class="arrow"' not in figures.mini(1.0, 0.5, 1.5, 0.5)
     assert figures.mini(1.0, -9.0, 9.0, 0.5).count('class="arrow"') == 2

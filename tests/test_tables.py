@@ -204,6 +204,11 @@ def test_claims_are_listed_with_what_is_known():
     assert table.rows[0] == ("LOY-1", "Kindness keeps customers", "")
 
 
+def test_a_header_without_words_is_no_header():
+    html = Table("T", (Col(""), Col("b")), (("x", "y"),)).to_html()
+    assert "<tr><td></td><th" in html
+
+
 def test_a_row_of_the_wrong_length_is_refused():
     with pytest.raises(ValueError, match="has 1 cells, not 2"):
         Table("T", (Col("a"), Col("b")), (("x",),))

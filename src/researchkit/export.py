@@ -82,7 +82,7 @@ class Prose:
 
     def __init__(self) -> None:
         self.title = ""
-        self.contents: list[tuple[str, str]] = [("answer", "Answer")]
+        self.contents: list[tuple[str, str]] = [("answer", "Verdict")]
         self._render = _markdown(self._heading)
 
     def told(self, source: str) -> str:

@@ -110,7 +110,8 @@ def _ground(axes: Axes, rows: int, null: float, band: tuple[float, float] | None
             fontsize=9,
             annotation_clip=False,
         )
-    axes.axvline(null, ymax=0.87 if band else 1, color=ink.MUTE, linewidth=1, zorder=1)
+    for place in range(rows):  # broken where the words stand
+        axes.plot([null, null], [place - 0.22, place + 0.32], color=ink.MUTE, linewidth=1, zorder=1)
 
 
 def _row(axes: Axes, place: int, words: tuple[str, str], row: Sequence[float], colour: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,7 +71,7 @@ def curves(
     fewest
         Numbers at risk below this are told as "<10", none as 0.
     """
-    drawn = [item if isinstance(item, Curve) else Curve(*item) for item in items]
+    shared, drawn = _shared([item if isinstance(item, Curve) else Curve(*item) for item in items])
     ticks = [horizon * part / 4 for part in range(5)]
     counted = [curve for curve in drawn if curve.at_risk is not None]
     with ink.sheet(215 + 26 * len(counted) + (14 if counted else 0)) as (sheet, axes):
@@ -82,13 +83,18 @@ def curves(
         _risk_rows(axes, drawn, below, ticks)
         svg, png = ink.printed(sheet)
     ends = [f"{ink.clean(curve.label)} {_end(curve, horizon)}" for curve in drawn]
-    caption = "Bands are 95 % intervals." + (
-        f" Fewer than {fewest} at risk are not counted out."
-        if any("<" in cell for row in below.values() for cell in row)
-        else ""
-    )
-    alt = f"At {horizon:g} {unit}, {ylabel}: {'; '.join(ends)}."
+    few = any("<" in cell for row in below.values() for cell in row)
+    caption = f"By {shared}. " if shared else ""
+    caption += "Bands are 95 % intervals." + (f" Fewer than {fewest} at risk are not counted out." if few else "")
+    alt = f"At {horizon:g} {unit}, {ylabel}{f', by {shared}' if shared else ''}: {'; '.join(ends)}."
     return Figure(name, title, alt, caption, _data(drawn, horizon), svg, png)
+
+
+def _shared(drawn: list[Curve]) -> tuple[str, list[Curve]]:
+    """What all labels begin with ("Compassion: low", "Compassion: high"), and the curves with the rest for a label."""
+    start = os.path.commonprefix([curve.label for curve in drawn]) if len(drawn) > 1 else ""  # noqa: RUF071 -- letters, not folders
+    cut = max(start.rfind(mark) + len(mark) if mark in start else 0 for mark in (": ", ", "))
+    return start[:cut].rstrip(" :,"), [replace(curve, label=curve.label[cut:]) for curve in drawn]
 
 
 def _end(curve: Curve, horizon: float) -> str:

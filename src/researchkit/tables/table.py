@@ -65,7 +65,7 @@ class Table:
 
     def to_html(self) -> str:
         """The table inside a region that scrolls by itself, so that a narrow screen never does."""
-        head = "".join(f'<th scope="col"{_number(col)}>{escape(col.header)}</th>' for col in self.columns)
+        head = "".join(_head(col) for col in self.columns)
         body = "".join(f"<tr>{self._cells(row)}</tr>" for row in self.rows)
         note = f'<p class="rk-note">{escape(self.note)}</p>' if self.note else ""
         region = f'role="region" tabindex="0" aria-label="{escape(self.title)}"'
@@ -107,6 +107,11 @@ class Table:
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         carried = {"name": self.name, "title": self.title, "csv": self.to_csv()}
         return {"text/html": self.to_html(), "text/plain": str(self), MEDIA: carried}
+
+
+def _head(col: Col) -> str:
+    """A header cell; one without words is no header."""
+    return f'<th scope="col"{_number(col)}>{escape(col.header)}</th>' if col.header.strip() else "<td></td>"
 
 
 def _number(col: Col) -> str:
