@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from researchkit import scales
 from researchkit.errors import DataError, StudyError
-from researchkit.study import Scale
+from researchkit.parts import Scale
 
 WORK = [f"w{number}" for number in range(1, 8)]
 
@@ -197,5 +197,7 @@ def test_change_for_the_worse_and_through_the_cut_off():
     found = scales.reliable_change(before, after, **CLAUS)
     assert found.iloc[:5].tolist() == ["recovered", "improved", "unchanged", "harmed", "deteriorated"]
     assert found.isna().tolist() == [False] * 5 + [True]
+    well = before.replace(5, 14), after.replace(35, 0)  # within the functional range all along: improved, not recovered
+    assert scales.reliable_change(*well, **(CLAUS | {"reliability": 0.95}))["d"] == "improved"
     mirrored = scales.reliable_change(-before, -after, **(CLAUS | {"functional_mean": -7.69}), good="high")
     pd.testing.assert_series_equal(found, mirrored)

@@ -13,10 +13,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from researchkit.errors import DataError, StudyError, listing, some
+from researchkit.parts import Column, Question
 from researchkit.readers import Gathered
 from researchkit.readers.values import among, as_text, blank, canonical, distinct, each, numbers, written
 from researchkit.scales import rule_of, score_scale
-from researchkit.study import Column, Question, Study
+from researchkit.study import Study
 
 Bounds = tuple[float, float, str]  # lowest, highest, and where the study file says so
 NEARLY = 0.9  # from this share of numbers on, a column without a declared type is one of numbers with mistakes in it

@@ -14,11 +14,12 @@ from researchkit.codebook import coded
 from researchkit.errors import DataError, StudyError, some
 from researchkit.faults import nearest
 from researchkit.flow import Step, kept
+from researchkit.parts import Question
 from researchkit.readers import Origin, gather
 from researchkit.readers.values import among, distinct
 from researchkit.sample import Sample, draw
 from researchkit.sources import locate
-from researchkit.study import Question, Study
+from researchkit.study import Study
 
 __all__ = ["Dataset", "Sample", "Step", "load_dataset"]
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from researchkit.errors import DataError, StudyError, listing, some
 from researchkit.faults import nearest
+from researchkit.parts import Keep, Question
 from researchkit.readers import Origin
 from researchkit.readers.values import among, distinct
-from researchkit.study import Keep, Question, Study
+from researchkit.study import Study
 
 Vector = NDArray[np.float64]
 

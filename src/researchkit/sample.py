@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from researchkit.errors import DataError, EstimationError, StudyError, listing, some
 from researchkit.flow import Draw, Step, Vector, complete, require
+from researchkit.parts import Exposure, Outcome, Question
 from researchkit.readers import Origin
 from researchkit.readers.values import among, canonical, distinct, each, written
-from researchkit.study import Exposure, Outcome, Question, Study
+from researchkit.study import Study
 
 NPS = tuple(str(value) for value in range(11))
 

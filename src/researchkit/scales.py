@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from researchkit.errors import DataError, StudyError, listing, some
 from researchkit.faults import nearest
 from researchkit.markup import read_yaml
+from researchkit.parts import Scale
 from researchkit.readers.values import written
-from researchkit.study import Scale
 
 GRID = 1e-9  # an answer this near to a step of the scale is on it
 
