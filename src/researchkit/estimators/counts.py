@@ -14,10 +14,9 @@ from researchkit.estimators.likelihood import (
     LOG,
     Average,
     RunsAway,
-    canonical,
+    fitted,
     mean_at,
     mean_slope,
-    newton,
     shares,
     spread,
 )
@@ -55,9 +54,8 @@ def counts(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     columns = design(sample)
     time = np.ones(len(outcome)) if sample.offset_time is None else sample.offset_time
     weight = np.ones(len(outcome)) if sample.weights is None else sample.weights
-    start = np.append(np.zeros(len(columns.names) - 1), np.log(weight @ outcome / (weight @ time)))
     try:
-        at, information = newton(start, canonical(LOG, columns.matrix, outcome, sample.weights, np.log(time)))
+        at, information = fitted(LOG, columns.matrix, outcome, sample.weights, np.log(time))
     except RunsAway as away:
         raise refuse.no_maximum(columns.names[:-1], away.at[:-1]) from None
     expected = time * np.exp(columns.matrix @ at)

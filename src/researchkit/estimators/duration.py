@@ -16,6 +16,7 @@ from researchkit.estimators.effect import Effect, Matrix, Model, Vector, ratio, 
 from researchkit.estimators.likelihood import shares
 from researchkit.estimators.linear import summed
 from researchkit.estimators.survival import watched
+from researchkit.wording import typed
 
 if TYPE_CHECKING:
     from researchkit.dataset import Sample
@@ -182,7 +183,7 @@ def _method(sample: Sample, horizon: float, competing: bool) -> str:
     groups = f", clustered by {sample.cluster_name}" if sample.cluster is not None else ""
     weighted = ", weighted" if sample.weights is not None else ""
     return (
-        f"{ends}, difference in restricted mean time up to {horizon:g}, standardised over the sample, infinitesimal "
+        f"{ends}, difference in restricted mean time up to {typed(horizon)}, standardised over the sample, infinitesimal "
         f"jackknife errors{groups}{weighted}"
     )
 
@@ -194,7 +195,7 @@ def _remarks(sample: Sample, event: NDArray[np.int64], horizon: float) -> tuple[
     if sample.binary_exposure:
         longest = min(float(sample.outcome[sample.exposure == arm].max()) for arm in (0, 1))
         if longest < horizon:
-            notes.append(f"one side was watched only until {longest:g}; beyond it the model extends its curve")
+            notes.append(f"one side was watched only until {typed(longest)}; beyond it the model extends its curve")
     return tuple(notes)
 
 

@@ -1,12 +1,13 @@
 """Maximum likelihood on arrays, and what every family does with it: errors, and averages over the people.
 
-The families are fitted here and not by a library because three things are needed that none gives together: the rows'
-own scores (for errors by cluster that mean what their name says), a refusal in place of a coefficient that runs
-away, and averages over the sample with a gradient. Agrees with R `glm` to rounding; checked against statsmodels.
+statsmodels finds the maximum of the generalised linear models. What follows from it is made here: errors by cluster
+that mean what their name says (its HC1 to HC3 of likelihood models are HC0), a refusal in place of a coefficient
+that runs away, and averages over the sample with a gradient. Agrees with R `glm` to rounding.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -30,10 +31,9 @@ class RunsAway(Exception):
 
 @dataclass(frozen=True)
 class Link:
-    """A canonical family: the mean as a function of the linear predictor, with two derivatives and its integral."""
+    """A canonical family: the mean as a function of the linear predictor, with two derivatives."""
 
-    name: str
-    integral: Callable[[Vector], Vector]
+    family: str
     mean: Callable[[Vector], Vector]
     slope: Callable[[Vector], Vector]
     bend: Callable[[Vector], Vector]
@@ -56,13 +56,38 @@ def logistic(eta: Vector) -> Vector:
 
 
 LOGIT = Link(
-    "logistic",
-    lambda eta: np.logaddexp(0, eta),
+    "Binomial",
     logistic,
     lambda eta: logistic(eta) * logistic(-eta),
     lambda eta: logistic(eta) * logistic(-eta) * (1 - 2 * logistic(eta)),
 )
-LOG = Link("Poisson", np.exp, np.exp, np.exp, np.exp)
+LOG = Link("Poisson", np.exp, np.exp, np.exp)
+
+
+def fitted(
+    link: Link, matrix: Matrix, outcome: Vector, weights: Vector | None, offset: Vector | None = None
+) -> tuple[Vector, Matrix]:
+    """The coefficients (k,) of greatest likelihood on columns (n, k), and the information; `RunsAway` if none are finite.
+
+    It converges on the coefficients, not on the deviance: under separation the deviance settles while a coefficient
+    still runs.
+    """
+    from statsmodels.genmod import families
+    from statsmodels.genmod.generalized_linear_model import GLM
+
+    model = GLM(outcome, matrix, family=getattr(families, link.family)(), var_weights=weights, offset=offset)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # what they would say is asked below, and answered with a refusal
+        try:
+            result = model.fit(tol_criterion="params", tol=1e-10, maxiter=MOST_STEPS)
+        except (np.linalg.LinAlgError, ValueError):
+            raise RunsAway(np.zeros(matrix.shape[1])) from None
+    at = np.asarray(result.params, dtype=float)
+    if not (result.converged and np.isfinite(at).all()):
+        raise RunsAway(at)
+    eta = matrix @ at + (0 if offset is None else offset)
+    weight = link.slope(eta) if weights is None else weights * link.slope(eta)
+    return at, matrix.T @ (matrix * weight[:, None])
 
 
 def newton(start: Vector, derivatives: Derivatives) -> tuple[Vector, Matrix]:
@@ -90,22 +115,6 @@ def newton(start: Vector, derivatives: Derivatives) -> tuple[Vector, Matrix]:
             if np.max(np.abs(step)) < 1e-10 * (1 + np.max(np.abs(at))):
                 return at, information
     raise RunsAway(at)
-
-
-def canonical(
-    link: Link, matrix: Matrix, outcome: Vector, weights: Vector | None, offset: Vector | None = None
-) -> Derivatives:
-    """Derivatives of the log-likelihood of a canonical family, on columns (n, k); `offset` (n,) is added to them."""
-    weight = np.ones(len(outcome)) if weights is None else weights
-    added = np.zeros(len(outcome)) if offset is None else offset
-
-    def derivatives(at: Vector) -> tuple[float, Vector, Matrix]:
-        eta = matrix @ at + added
-        value = float(np.sum(weight * (outcome * eta - link.integral(eta))))
-        gradient = matrix.T @ (weight * (outcome - link.mean(eta)))
-        return value, gradient, matrix.T @ (matrix * (weight * link.slope(eta))[:, None])
-
-    return derivatives
 
 
 def spread(information: Matrix, scores: Matrix, cluster: NDArray[np.int64] | None, *, robust: bool) -> Spread:

@@ -15,6 +15,7 @@ from researchkit.estimators.design import Design, design
 from researchkit.estimators.effect import Effect, Matrix, Model, Vector, ratio, terms, told, wald
 from researchkit.estimators.likelihood import Average, Derivatives, RunsAway, logistic, newton, shares, spread
 from researchkit.estimators.yes_no import named
+from researchkit.wording import typed
 
 if TYPE_CHECKING:
     from researchkit.dataset import Sample
@@ -214,7 +215,7 @@ def _in_top(sample: Sample, code: int, top: Sequence[object]) -> bool:
     """Whether an answer is one of `top`, which may name values (9, "9") or labels."""
     names = {str(item) for item in top}
     value = sample.level_values[code] if len(sample.level_values) else float(code)
-    return bool(names & {_label(sample, code), str(value), f"{value:g}"})
+    return bool(names & {_label(sample, code), str(value), f"{typed(value)}"})
 
 
 def _label(sample: Sample, code: int) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from researchkit.errors import EstimationError
 from researchkit.estimators.effect import Vector
+from researchkit.wording import typed
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,8 @@ def watched(time: Vector, event: Vector, horizon: float) -> None:
     longest = float(np.max(time))
     if longest < horizon and not np.any(np.asarray(event)[np.asarray(time) == longest] != 0):
         raise EstimationError(
-            f"Nobody was watched until the horizon of {horizon:g}: the longest time is {longest:g} and ended without "
-            f"the event. Set `horizon` to {longest:g} or less."
+            f"Nobody was watched until the horizon of {typed(horizon)}: the longest time is {typed(longest)} and ended without "
+            f"the event. Set `horizon` to {typed(longest)} or less."
         )
 
 

@@ -15,10 +15,9 @@ from researchkit.estimators.likelihood import (
     Average,
     RunsAway,
     Spread,
-    canonical,
+    fitted,
     mean_at,
     mean_slope,
-    newton,
     shares,
     spread,
 )
@@ -52,10 +51,8 @@ def yes_no(sample: Sample, question: Question, level: float = 0.95) -> Effect:
         raise EstimationError(listing(f"The question {question.id!r}", problems))
     columns = design(sample)
     weight = np.ones(len(outcome)) if sample.weights is None else sample.weights
-    risk = float(np.average(outcome, weights=weight))
-    start = np.append(np.zeros(len(columns.names) - 1), np.log(risk / (1 - risk)))
     try:
-        at, information = newton(start, canonical(LOGIT, columns.matrix, outcome, sample.weights))
+        at, information = fitted(LOGIT, columns.matrix, outcome, sample.weights)
     except RunsAway as away:
         raise refuse.no_maximum(columns.names[:-1], away.at[:-1]) from None
     scores = columns.matrix * (weight * (outcome - LOGIT.mean(columns.matrix @ at)))[:, None]
