@@ -282,6 +282,21 @@ def test_sas_transport(tmp_path):
     assert read(tmp_path / "a.xpt").to_dict("list") == {"ID": ["007", "008"], "X": [1, 2.5]}
 
 
+def test_r_data_frames_are_found_by_name(tmp_path):
+    rdata = pytest.importorskip("rdata", reason="R's own format is read by a package that is not installed here")
+    frame = pd.DataFrame({"id": ["007", None], "x": [1.0, 2.5]})
+    rdata.write_rda(tmp_path / "a.rda", {"trial": frame, "other": frame})
+    with pytest.raises(DataError, match="holds 2 data frames"):
+        read(tmp_path / "a.rda")
+    assert read(tmp_path / "a.rda", sheet="trial")["x"].tolist() == [1, 2.5]
+
+
+def test_each_kind_of_gap_becomes_one(tmp_path):
+    for kind in ("string", "str", object):
+        found = plain.typed(pd.Series(["a", None], dtype=kind))
+        assert found.dtype == "str" and found.isna().tolist() == [False, True]
+
+
 def test_r_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "rdata", None)
     with pytest.raises(DataError, match="pip install rdata"):

@@ -15,7 +15,8 @@ from urllib.parse import quote, unquote, urlsplit
 from urllib.request import url2pathname
 
 from researchkit.errors import SourceError, listing
-from researchkit.study import File, Study, load_study
+from researchkit.parts import File
+from researchkit.study import Study, load_study
 
 
 @dataclass(frozen=True)

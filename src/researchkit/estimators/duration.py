@@ -183,8 +183,8 @@ def _method(sample: Sample, horizon: float, competing: bool) -> str:
     groups = f", clustered by {sample.cluster_name}" if sample.cluster is not None else ""
     weighted = ", weighted" if sample.weights is not None else ""
     return (
-        f"{ends}, difference in restricted mean time up to {typed(horizon)}, standardised over the sample, infinitesimal "
-        f"jackknife errors{groups}{weighted}"
+        f"{ends}, difference in restricted mean time up to {typed(horizon)}, standardised over the sample, "
+        f"infinitesimal jackknife errors{groups}{weighted}"
     )
 
 

@@ -67,7 +67,7 @@ LOG = Link("Poisson", np.exp, np.exp, np.exp)
 def fitted(
     link: Link, matrix: Matrix, outcome: Vector, weights: Vector | None, offset: Vector | None = None
 ) -> tuple[Vector, Matrix]:
-    """The coefficients (k,) of greatest likelihood on columns (n, k), and the information; `RunsAway` if none are finite.
+    """The coefficients (k,) of greatest likelihood on columns (n, k), and the information; `RunsAway` without one.
 
     It converges on the coefficients, not on the deviance: under separation the deviance settles while a coefficient
     still runs.

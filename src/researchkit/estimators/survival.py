@@ -120,8 +120,8 @@ def watched(time: Vector, event: Vector, horizon: float) -> None:
     longest = float(np.max(time))
     if longest < horizon and not np.any(np.asarray(event)[np.asarray(time) == longest] != 0):
         raise EstimationError(
-            f"Nobody was watched until the horizon of {typed(horizon)}: the longest time is {typed(longest)} and ended without "
-            f"the event. Set `horizon` to {typed(longest)} or less."
+            f"Nobody was watched until the horizon of {typed(horizon)}: the longest time is {typed(longest)} and ended "
+            f"without the event. Set `horizon` to {typed(longest)} or less."
         )
 
 

@@ -117,7 +117,7 @@ def typed(series: pd.Series) -> pd.Series:
             return series.astype("str")  # an id: as a float it would fall together with its neighbours
         return series.astype("float64")
     if isinstance(dtype, pd.StringDtype):
-        return series
+        return series if dtype.na_value is np.nan else series.astype("str")
     if pd.api.types.is_datetime64_any_dtype(dtype):
         return pd.Series([None if pd.isna(v) else day(v) for v in series], index=series.index, dtype="str")
     words = [entry_text(value) for value in series]
