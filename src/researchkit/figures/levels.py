@@ -51,7 +51,7 @@ def dose(dataset: Any, question: Any, *, fewest: int = FEWEST) -> Figure:
     if kept.empty:
         raise EstimationError(f"Question {question.id!r}: no level of the exposure has {fewest} rows to be shown.")
     outcome, exposure = (label_of(dataset.study, part) for part in (question.outcome, question.exposure))
-    unit = "per cent" if question.outcome.kind == "yes_no" else (question.outcome.unit or "mean")
+    unit = "per cent" if question.outcome.kind == "yes_no" else wording.units(question.outcome.unit or "") or "mean"
     with ink.sheet(220) as (sheet, axes):
         _points(axes, kept)
         axes.set_xlabel(ink.wrapped(exposure))
