@@ -45,7 +45,7 @@ def study(tmp_path):
     (folder / "visits.csv").write_text(f"compassion,trust\n{rows}\n")
     (folder / "study.yml").write_text(
         "title: A clinic\nseed: 1\nfiles: visits.csv\ndesign: observational\n"
-        "questions:\n  - {id: trust, title: Is there more trust?, claim: MEC-1, family: recovery, exposure: compassion, "
+        "questions:\n  - {id: trust, title: 'Is there more trust?', claim: MEC-1, family: recovery, exposure: compassion, "
         "outcome: {column: trust, kind: score, unit: point}, smallest_effect: 0.1}\n"
     )
     return folder

@@ -23,6 +23,22 @@ if TYPE_CHECKING:
     from researchkit.study import Study
 
 
+def arrived(dataset: Dataset) -> Table:
+    """What arrived and what the readers did to it, in their own words."""
+    profile = PROFILES[dataset.study.disclosure]
+    told = {
+        "Study": dataset.study.title,
+        "Table": dataset.table,
+        "Rows that arrived": wording.count(dataset.rows),
+        "Kept": wording.count(len(dataset.frame)),
+        "Fingerprint of the content": dataset.fingerprint,
+        "Small counts": f"profile {profile.name}: {profile.version}",
+    }
+    notes = {f"Note {number}": note for number, note in enumerate(dataset.notes, 1)}
+    data = pd.DataFrame({"": [*told, *notes], "What arrived": [*told.values(), *notes.values()]})
+    return frame(data, "What arrived")
+
+
 def columns(dataset: Dataset) -> Table:
     """Each column: what it is called, how much of it is answered, and from where to where it runs."""
     profile = PROFILES[dataset.study.disclosure]

@@ -68,7 +68,6 @@ class Answer:
             "rows": None if telling else shown(self.sample.rows, profile),
             "used": shown(self.effect.n, profile),
             "dropped": [{"why": why, "rows": rows} for why, rows in kept.items()],
-            "notes": list(self.dataset.notes),
             "disclosure": profile.name,
         }
 

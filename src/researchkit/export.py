@@ -23,6 +23,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 OURS = "application/vnd.researchkit."
 RESULT = f"{OURS}result+json"
 CHIPS = {"supported": "good", "contradicted": "against", "too small to matter": "small", "cannot tell": "open"}
+NOTEBOOK_ONLY = "notebook-only"  # the tag of a cell that speaks to whoever runs the notebook, not to a page's reader
 _QUIET_TAGS = {"div", "p", "ul", "ol", "li", "strong", "em", "code", "br"}
 _NAMES = {"parameters": "Parameters", "injected-parameters": "Parameters of this run", "setup": "Set-up"}
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -44,6 +45,7 @@ def export(notebook: Any, result: Mapping[str, Any]) -> str:
         HTML with exactly one h1: the question; the notebook's own first heading where the result has no title.
     """
     pages = copy.deepcopy(notebook)
+    pages.cells = [cell for cell in pages.cells if NOTEBOOK_ONLY not in cell.metadata.get("tags", [])]
     writer = Prose()
     code = 0
     for cell in pages.cells:

@@ -187,7 +187,7 @@ def result_of(notebook: Any, study: Study, asked: Question, by: str) -> dict[str
     """The answer that the last cell showed, or ReportError if the run is not the good run that was asked for."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     outputs = code[-1].outputs if code else []
-    results = [output.data[MEDIA] for output in outputs if MEDIA in output.get("data", {})]
+    results = [output["data"][MEDIA] for output in outputs if MEDIA in output.get("data", {})]
     if len(results) != 1:
         raise ReportError("The notebook's last cell showed no answer, so the run is not known to be complete.")
     result = json.loads(json.dumps(results[0]))

@@ -14,15 +14,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pandas as pd
+
 from researchkit import figures, wording
+from researchkit.claims import claims
 from researchkit.export import CHIPS, TEMPLATES, style
+from researchkit.tables import Table, frame
 
 DOORS = {
     "loyalty": ("Loyalty", "Do people come back?"),
     "recovery": ("Recovery", "Do people get better, or get their problem solved, sooner?"),
     "burnout": ("Burnout", "What does it do to those who do the work?"),
 }
-Key = tuple[str, str, str]
+LEDGER = ["Claim", "Asked", "Study", "Data", "Verdict", "Estimate", "95 % interval", "Marks"]
 
 
 def write_index(out: Path) -> Path:
@@ -47,6 +51,36 @@ def write_index(out: Path) -> Path:
             own, gone = ([row for row in part if row["key"][0] == study] for part in (rows, stopped))
             _write(out / study / "index.html", _page(own, gone, start=f"{quote(study)}/", up="../index.html"))
     return _write(out / "index.html", _page(rows, stopped))
+
+
+def ledger(out: str | Path) -> Table:
+    """Every answer in a reports folder, one line each, in the order of the claims."""
+    told = [row for row in _rows(Path(out)) if not row.get("unread")]
+    order = {claim.id: place for place, claim in enumerate(claims())}
+    lines = [
+        {
+            "Claim": row["claim"],
+            "Asked": row["title"],
+            "Study": row["study"] + (f" ({row['by']})" if row["by"] else ""),
+            "Data": row["origin"],
+            "Verdict": row["word"],
+            "Estimate": f"{row['estimate']} {row['unit']}",
+            "95 % interval": row["limits"],
+            "Marks": ", ".join(row["marks"]),
+        }
+        for row in sorted(told, key=lambda row: order.get(row["claim"], len(order)))
+    ]
+    note = "" if lines else f"No report lies in {out} yet; `researchkit run` makes them."
+    return frame(pd.DataFrame(lines, columns=LEDGER), "Every answer", note)
+
+
+def unanswered(out: str | Path) -> Table:
+    """The claims that no report in the folder speaks to, with what each would need."""
+    asked = {row.get("claim") for row in _rows(Path(out))}
+    left = [claim for claim in claims() if claim.id not in asked]
+    wanted = {"id": "Claim", "statement": "Says", "design": "Would need", "rival": "And must face"}
+    lines = [{header: getattr(claim, key) for key, header in wanted.items()} for claim in left]
+    return frame(pd.DataFrame(lines, columns=list(wanted.values())), "Claims without an answer here")
 
 
 def failed_page(title: str, what_failed: str, details: str | Sequence[str] = ()) -> str:

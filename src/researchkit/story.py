@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from researchkit.answer import Answer
+    from researchkit.parts import Question
+    from researchkit.study import Study
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,12 @@ class Prose:
         return {"text/html": f'<div class="rk-prose">{html}</div>', "text/plain": str(self)}
 
 
-def asked(answer: Answer) -> Table:
+def asked(study: Study, question: Question) -> Table:
     """What the study file said before anyone looked."""
-    study, question = answer.study, answer.question
     tested, titles = claim(question.claim), {article.key: article for article in articles()}
-    scale, unit = wording.scale(answer.effect.unit)
+    share = question.outcome.kind in ("yes_no", "ordered") and not question.outcome.nps
+    scale, unit = wording.scale("probability" if share else question.outcome.unit or "units")
+    smallest = wording.number(scale * question.smallest_effect)
     expected = {
         "better": "better outcomes",
         "worse": "worse outcomes (a claim against)",
@@ -57,7 +60,7 @@ def asked(answer: Answer) -> Table:
         "Exposure": study.label(question.exposure.column),
         "Outcome": question.outcome.label or study.label(question.outcome.column),
         "Adjusted for": ", ".join(study.label(name) for name in question.adjust) or "nothing",
-        "Smallest effect that matters": f"{wording.number(scale * question.smallest_effect)} {unit}",
+        "Smallest effect that matters": f"{smallest} {wording.units(unit, smallest)}",
         "Expected": expected[question.expect],
         "Design": study.design_of(question),
         "Planned": "before the data were seen" if question.planned else "no: exploratory",
@@ -68,15 +71,24 @@ def asked(answer: Answer) -> Table:
 
 def picture(answer: Answer) -> figures.Figure:
     """How the outcome runs over the exposure: curves for durations, means or shares for the rest."""
-    fewest = max(PROFILES[answer.study.disclosure].threshold, 1)
     if answer.question.outcome.kind != "duration":
-        return figures.dose(answer.dataset, answer.question, fewest=fewest)
+        return figures.dose(answer.dataset, answer.question, fewest=fewest(answer))
     horizon, unit = answer.question.outcome.horizon or 0.0, answer.question.outcome.unit or "time"
     curves = [figures.Curve(name, *course(answer, rows)) for name, rows in thirds(answer).items()]
     title = f"{answer.question.outcome.label or answer.study.label(answer.question.outcome.event or '')} over time"
     return figures.curves(
-        curves, horizon=horizon, unit=f"{unit}s", title=title, name=f"{answer.question.id}-curves", fewest=fewest
+        curves,
+        horizon=horizon,
+        unit=f"{unit}s",
+        title=title,
+        name=f"{answer.question.id}-curves",
+        fewest=fewest(answer),
     )
+
+
+def fewest(answer: Answer) -> int:
+    """The smallest group that the study's profile lets be shown."""
+    return max(PROFILES[answer.study.disclosure].threshold, 1)
 
 
 def course(answer: Answer, rows: NDArray[np.bool_]) -> tuple[Any, ...]:
@@ -126,11 +138,10 @@ def groups(answer: Answer) -> Table:
     tell = {"ordered": promoters, "duration": restricted, "change": from_baseline}.get(
         answer.question.outcome.kind, means
     )
-    fewest = PROFILES[answer.study.disclosure].threshold
     rows = [
         {"Group": name, "n": int(rows.sum()), **tell(answer, rows)}
         for name, rows in thirds(answer).items()
-        if rows.sum() >= fewest
+        if rows.sum() >= fewest(answer)
     ]
     return frame(
         pd.DataFrame(rows), "By exposure, not adjusted", "Read these beside the adjusted effect, never instead of it."
@@ -265,7 +276,8 @@ def cutoffs(answer: Answer) -> Table | Prose:
         }
         for line in lines
     ]
-    return tables.cutoffs(answer.sample.outcome.tolist(), published, answer.study.label(answer.question.outcome.column))
+    label = answer.study.label(answer.question.outcome.column)
+    return tables.cutoffs(answer.sample.outcome.tolist(), published, label, fewest=fewest(answer))
 
 
 def truth(answer: Answer) -> Table | Prose:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from researchkit import wording
 from researchkit.errors import EstimationError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Model:
         return {"name": self.name, "errors": self.errors, "scale": self.scale, "terms": terms}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Effect:
     """The answer to one question, in the outcome's own unit per one unit of the exposure.
 
@@ -86,6 +87,12 @@ class Effect:
     also: dict[str, tuple[float, float, float]]
     notes: tuple[str, ...] = ()
     p_adjusted: float | None = None
+
+    def __repr__(self) -> str:
+        scale, unit = wording.scale(self.unit)
+        value, limits = wording.estimate(*(scale * part for part in (self.estimate, self.low, self.high)), sign=True)
+        told = f"{value} {wording.units(unit, value)}, {wording.percent(self.level, 0)} interval {limits}"
+        return f"{self.contrast}: {told} (n = {wording.count(self.n)}; {self.method})"
 
     def to_dict(self) -> dict[str, Any]:
         """The effect as it stands in `result.json` (the model stands beside it, see `Model.to_dict`)."""
