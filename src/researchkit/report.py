@@ -146,6 +146,7 @@ def execute(source: Path, target: Path, given: dict[str, Any]) -> dict[str, str]
             str(target),
             parameters=given,
             kernel_name="python3",
+            language="python",
             progress_bar=False,
             request_save_on_cell_execute=False,
             execution_timeout=CELL_SECONDS,
