@@ -44,7 +44,9 @@ def answer(estimate=0.031, low=0.023, high=0.039, label="Still a customer"):
 
 
 def dataset(outcome, exposure, cluster=None, **more):
+    everybody = np.ones(len(exposure), dtype=bool)
     facts = {"binary_exposure": False, "level_values": (), "offset_time": None, "weights": None}
+    facts["compared"] = lambda exposure: everybody
     sample = SimpleNamespace(
         outcome=np.array(outcome, float), exposure=np.array(exposure, float), cluster=cluster, **(facts | more)
     )

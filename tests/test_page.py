@@ -224,11 +224,12 @@ def test_the_answer_is_told_once_in_the_head_and_not_again_in_the_body():
     assert "again</p>" not in export(notebook(code("answer", answer)), result())
 
 
-def test_code_is_folded_and_the_parameters_are_named():
+def test_all_code_is_folded_into_one_place_at_the_end():
     page = export(notebook(code("study = '<b>'", tags=["parameters"]), code("y = 1")), result())
-    folds = re.findall(r'<details class="code"><summary>(.*?)</summary>', page)
-    assert folds == ["Parameters", "Code, step 2"]
-    assert "<b>" not in page.split("<details", 1)[1].split("</details>", 1)[0].replace("<b></b>", "")
+    folds = re.findall(r'<details class="code"><summary>(.*?)</summary>(.*?)</details>', page, re.S)
+    assert [summary for summary, _ in folds] == ["The code behind this page"]
+    assert "&lt;b&gt;" in folds[0][1]
+    assert re.sub(r"<[^>]+>", "", folds[0][1]).index("study") < re.sub(r"<[^>]+>", "", folds[0][1]).index("y = 1")
 
 
 def test_export_leaves_the_notebook_alone_and_gives_the_same_page_twice():

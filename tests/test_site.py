@@ -101,8 +101,8 @@ def test_real_and_simulated_data_are_told_apart(tmp_path, simulated, tag):
 
 
 def test_the_three_doors_and_the_tally_count_what_is_there(tmp_path):
-    put(tmp_path)
-    put(tmp_path, "pain", family="recovery", verdict={"word": "cannot tell", "marks": []})
+    put(tmp_path, simulated=False)
+    put(tmp_path, "pain", family="recovery", simulated=True, verdict={"word": "cannot tell", "marks": []})
     page = write_index(tmp_path).read_text(encoding="utf-8")
     assert [page.index(f">{door}</h2>") for door in ("Loyalty", "Recovery", "Burnout")] == sorted(
         page.index(f">{door}</h2>") for door in ("Loyalty", "Recovery", "Burnout")
@@ -111,8 +111,9 @@ def test_the_three_doors_and_the_tally_count_what_is_there(tmp_path):
         ("1", "supported"),
         ("0", "contradicted"),
         ("0", "too small to matter"),
-        ("1", "cannot tell"),
+        ("0", "cannot tell"),
     ]
+    assert page.count("and 1 in simulated data") == 1, "invented people are never counted with real ones"
     assert "No report yet." in page
 
 

@@ -1,7 +1,7 @@
 """An executed notebook to one page that can be shared: self-contained, no script, everything from data escaped.
 
-The notebook's markdown becomes the prose, its code is folded away, its outputs are shown by `shown`, and the result
-gives the head (question, verdict, marks) and the foot (provenance, how to run it again).
+The notebook's markdown becomes the prose, its code is folded away at the end, its outputs are shown by `shown`, and
+the result gives the head (question, verdict, marks) and the foot (provenance, how to run it again).
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ RESULT = f"{OURS}result+json"
 CHIPS = {"supported": "good", "contradicted": "against", "too small to matter": "small", "cannot tell": "open"}
 NOTEBOOK_ONLY = "notebook-only"  # the tag of a cell that speaks to whoever runs the notebook, not to a page's reader
 _QUIET_TAGS = {"div", "p", "ul", "ol", "li", "strong", "em", "code", "br"}
-_NAMES = {"parameters": "Parameters", "injected-parameters": "Parameters of this run", "setup": "Set-up"}
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -47,13 +46,9 @@ def export(notebook: Any, result: Mapping[str, Any]) -> str:
     pages = copy.deepcopy(notebook)
     pages.cells = [cell for cell in pages.cells if NOTEBOOK_ONLY not in cell.metadata.get("tags", [])]
     writer = Prose()
-    code = 0
     for cell in pages.cells:
         if cell.cell_type == "markdown":
             cell.metadata["told"] = writer.told(cell.source)
-        elif cell.cell_type == "code":
-            code += 1
-            cell.metadata["told"] = _code_name(cell, code)
     view = page_view(result, title=result.get("title") or writer.title or "Report", contents=writer.contents)
     body, _ = _exporter().from_notebook_node(pages, resources={"researchkit": view})
     return str(body)
@@ -207,13 +202,6 @@ def _pre(text: str | list[str]) -> str:
 
 def _joined(text: str | list[str]) -> str:
     return text if isinstance(text, str) else "".join(text)
-
-
-def _code_name(cell: Any, number: int) -> str:
-    for tag, name in _NAMES.items():
-        if tag in cell.metadata.get("tags", []):
-            return name
-    return f"Code, step {number}"
 
 
 def _coloured(source: str) -> str:

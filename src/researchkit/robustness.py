@@ -74,9 +74,8 @@ def leave_one_out(dataset: Dataset, question: Question, effect: Effect) -> Check
         "without_it": shifts[most],
     }
     turned = effect.low * effect.high > 0 and agree < 1
-    return Check(
-        name, dataset.fingerprint, facts, mark=f"fragile: the sign turns when {most} is left out" if turned else ""
-    )
+    mark = f"fragile: without {dataset.study.label(most)} the sign turns" if turned else ""
+    return Check(name, dataset.fingerprint, facts, mark=mark)
 
 
 def unmeasured(sample: Sample, question: Question, effect: Effect, made: str) -> Check:
@@ -167,7 +166,8 @@ def negative_control(dataset: Dataset, question: Question) -> Check:
         "p": found.p,
     }
     off = found.low > 0 or found.high < 0
-    mark = f"exposed: it goes with {question.negative_control} too, which it cannot have changed" if off else ""
+    label = dataset.study.label(question.negative_control)
+    mark = f"exposed: it goes with {label} too, which it cannot have changed" if off else ""
     return Check(name, dataset.fingerprint, facts, mark=mark)
 
 

@@ -47,6 +47,11 @@ class Sample:
     rows: int
     flow: tuple[Step, ...]
 
+    def compared(self, exposure: str) -> NDArray[np.bool_]:
+        """(n,) the rows that are at one of the two levels compared, for a coded `exposure` with more than two."""
+        others = np.array([group == exposure for group in self.groups], dtype=bool)
+        return ~(self.covariates[:, others] != 0).any(axis=1)
+
 
 def draw(
     study: Study,

@@ -26,6 +26,7 @@ DOORS = {
     "recovery": ("Recovery", "Do people get better, or get their problem solved, sooner?"),
     "burnout": ("Burnout", "What does it do to those who do the work?"),
 }
+ORIGINS = ("real data", "simulated")
 LEDGER = ["Claim", "Asked", "Study", "Data", "Verdict", "Estimate", "95 % interval", "Marks"]
 
 
@@ -105,8 +106,7 @@ def _rows(out: Path) -> list[dict[str, Any]]:
     """A line of the index for each result, in a fixed order; one that cannot be read says so."""
     found = sorted(out.glob("*/*/result.json")) + sorted(out.glob("*/*/*=*/result.json"))
     rows = [_row(path, out) for path in found if not path.relative_to(out).parts[0].startswith(".")]
-    order = {word: place for place, word in enumerate(CHIPS)}
-    return sorted(rows, key=lambda row: (row["key"][0], row["key"][1], row["key"][2], order.get(row["word"], 9)))
+    return sorted(rows, key=lambda row: (row.get("origin") == "simulated", row["key"]))
 
 
 def _row(path: Path, out: Path) -> dict[str, Any]:
@@ -194,7 +194,7 @@ def _page(rows: Iterable[dict[str, Any]], stopped: Sequence[dict[str, Any]], sta
     return _template("index.html.j2").render(
         doors=doors,
         stopped=gone,
-        tally=[(word, chip, sum(row["word"] == word for row in good)) for word, chip in CHIPS.items()],
+        tally=[(word, chip, *(count(good, word, origin) for origin in ORIGINS)) for word, chip in CHIPS.items()],
         total=len(good),
         studies=sorted({row["study"] for row in good}),
         only=(good[0]["study"] if good else start.strip("/")) if start else "",
@@ -202,6 +202,11 @@ def _page(rows: Iterable[dict[str, Any]], stopped: Sequence[dict[str, Any]], sta
         key=figures.mini(2.2, 1.4, 3.0, 1.0),
         style=style(),
     )
+
+
+def count(rows: Iterable[dict[str, Any]], word: str, origin: str) -> int:
+    """How many of the rows have a verdict and an origin; invented people are never counted with real ones."""
+    return sum(row["word"] == word and (row["origin"] == "simulated") == (origin == "simulated") for row in rows)
 
 
 def _seen_from(row: dict[str, Any], start: str) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def picture(answer: Answer) -> figures.Figure:
         return figures.dose(answer.dataset, answer.question, fewest=fewest(answer))
     horizon, unit = answer.question.outcome.horizon or 0.0, answer.question.outcome.unit or "time"
     curves = [figures.Curve(name, *course(answer, rows)) for name, rows in thirds(answer).items()]
-    title = f"{answer.question.outcome.label or answer.study.label(answer.question.outcome.event or '')} over time"
+    title = answer.question.outcome.label or answer.study.label(answer.question.outcome.column)
     return figures.curves(
         curves,
         horizon=horizon,
@@ -120,7 +120,8 @@ def thirds(answer: Answer) -> dict[str, NDArray[np.bool_]]:
         column = answer.study.columns.get(question.exposure.column)
         codes = column.codes if column else {}
         names = [codes.get(str(code), str(code)) for code in (question.exposure.reference, question.exposure.level)]
-        return {names[0]: exposure == 0, names[1]: exposure == 1}
+        compared = answer.sample.compared(question.exposure.column)
+        return {names[0]: compared & (exposure == 0), names[1]: compared & (exposure == 1)}
     label, scaled = answer.study.label(question.exposure.column), exposure * question.exposure.per
     low, high = np.quantile(scaled, [1 / 3, 2 / 3])
     parts = [scaled <= low, (scaled > low) & (scaled <= high), scaled > high]
@@ -135,60 +136,61 @@ def between(values: NDArray[np.float64]) -> str:
 
 def groups(answer: Answer) -> Table:
     """The outcome in each third of the exposure: NPS, time to the event, change from baseline, or the mean."""
-    tell = {"ordered": promoters, "duration": restricted, "change": from_baseline}.get(
-        answer.question.outcome.kind, means
-    )
-    rows = [
-        {"Group": name, "n": int(rows.sum()), **tell(answer, rows)}
-        for name, rows in thirds(answer).items()
-        if rows.sum() >= fewest(answer)
-    ]
-    return frame(
-        pd.DataFrame(rows), "By exposure, not adjusted", "Read these beside the adjusted effect, never instead of it."
-    )
+    tell = {"duration": restricted, "change": from_baseline}.get(answer.question.outcome.kind, means)
+    shown = {name: rows for name, rows in thirds(answer).items() if rows.sum() >= fewest(answer)}
+    told = [{"Group": name, "n": int(rows.sum()), **tell(answer, rows)} for name, rows in shown.items()]
+    note = "Read these beside the adjusted effect, never instead of it."
+    return frame(pd.DataFrame(told), "By exposure, not adjusted", note)
 
 
 def means(answer: Answer, rows: NDArray[np.bool_]) -> dict[str, Any]:
-    values = answer.sample.outcome[rows]
-    half = 1.96 * values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
-    share = answer.question.outcome.kind == "yes_no"
-    return {
-        "Per cent" if share else "Mean": (100 if share else 1) * values.mean(),
-        "95 % interval": limits(values.mean() - half, values.mean() + half, 100 if share else 1),
-    }
+    """Mean, share or net promoter score with its interval, which knows of clusters, weights and observed time."""
+    from researchkit.figures.levels import mean_interval
+
+    sample, (name, values) = answer.sample, counted(answer)
+    weights = np.ones(len(values)) if sample.weights is None else sample.weights
+    if answer.question.outcome.kind == "counts" and sample.offset_time is not None:
+        weights = weights * sample.offset_time
+    cluster = None if sample.cluster is None else sample.cluster[rows]
+    mean, low, high = mean_interval(values[rows], weights[rows], cluster)
+    return {name: mean, "95 % interval": limits(low, high)}
 
 
-def promoters(answer: Answer, rows: NDArray[np.bool_]) -> dict[str, Any]:
-    """Net promoter score with its multinomial interval, or the share of the top group."""
-    from researchkit.estimators.ordered import nps
+def counted(answer: Answer) -> tuple[str, NDArray[np.float64]]:
+    """What the mean of a group is called, and the value of each row that it is the mean of.
 
-    values = np.asarray(answer.sample.level_values, dtype=float)[answer.sample.outcome[rows].astype(int)]
-    if answer.question.outcome.nps:
-        score, _, low, high = nps(values)
-        return {"NPS": score, "95 % interval": limits(low, high)}
-    top = np.isin(values, [float(value) for value in answer.question.outcome.top]).astype(float)
-    half = 1.96 * top.std() / np.sqrt(len(top))
-    return {
-        "Per cent in the top group": 100 * top.mean(),
-        "95 % interval": limits(top.mean() - half, top.mean() + half, 100),
-    }
+    A promoter counts 100, a detractor -100 and the others 0, so that their mean is the net promoter score.
+    """
+    outcome, values = answer.question.outcome, answer.sample.outcome
+    if outcome.kind == "yes_no":
+        return "Per cent", 100 * values
+    if outcome.kind == "counts" and answer.sample.offset_time is not None:
+        return f"Rate ({outcome.unit or 'events per time'})", values / answer.sample.offset_time
+    if outcome.kind != "ordered":
+        return f"Mean ({outcome.unit})" if outcome.unit else "Mean", values
+    rated = np.asarray(answer.sample.level_values, dtype=float)[values.astype(int)]
+    if outcome.nps:
+        return "NPS", np.where(rated >= 9, 100.0, np.where(rated <= 6, -100.0, 0.0))
+    return "Per cent in the top group", np.where(np.isin(rated, [float(value) for value in outcome.top]), 100.0, 0.0)
 
 
 def restricted(answer: Answer, rows: NDArray[np.bool_]) -> dict[str, Any]:
-    """Mean time up to the horizon, or, where another end competes, the share that met the event by then."""
+    """Mean time up to the horizon, or, where another end competes, the share that met the event by then.
+
+    No interval where people share clusters: the simple one would be too narrow.
+    """
     from researchkit.estimators.survival import cumulative_incidence, restricted_mean
 
     time, event, horizon = answer.sample.outcome[rows], ended(answer)[rows], answer.question.outcome.horizon or 0.0
     if answer.question.outcome.competing:
         curve = cumulative_incidence(time, event, 1)
         place = max(int(np.searchsorted(curve.times, horizon, side="right")) - 1, 0)
-        share, low, high = (100 * float(part[place]) for part in (curve.value, curve.low, curve.high))
-        return {f"Per cent by {wording.typed(horizon)}": share, "95 % interval": wording.interval(low, high)}
-    mean, se = restricted_mean(time, (event == 1).astype(float), horizon)
-    return {
-        f"Mean time up to {wording.typed(horizon)}": mean,
-        "95 % interval": limits(mean - 1.96 * se, mean + 1.96 * se),
-    }
+        value, low, high = (100 * float(part[place]) for part in (curve.value, curve.low, curve.high))
+        name = f"Per cent by {wording.typed(horizon)}"
+    else:
+        value, se = restricted_mean(time, (event == 1).astype(float), horizon)
+        name, low, high = f"Mean time up to {wording.typed(horizon)}", value - 1.96 * se, value + 1.96 * se
+    return {name: value} if answer.sample.cluster is not None else {name: value, "95 % interval": limits(low, high)}
 
 
 def from_baseline(answer: Answer, rows: NDArray[np.bool_]) -> dict[str, Any]:
@@ -198,8 +200,8 @@ def from_baseline(answer: Answer, rows: NDArray[np.bool_]) -> dict[str, Any]:
     return {"Before": before.mean(), "After": after.mean(), "Change": (after - before).mean()}
 
 
-def limits(low: float, high: float, scale: float = 1.0) -> str:
-    return wording.interval(scale * low, scale * high)
+def limits(low: float, high: float) -> str:
+    return wording.interval(low, high)
 
 
 def published(answer: Answer) -> Table | Prose:

@@ -80,10 +80,10 @@ def _groups(sample: Any, question: Any, study: Any) -> pd.DataFrame:
     codes, places, cut = _levels(exposure)
     rows = []
     for code, place in enumerate(places):
-        inside = codes == code
+        inside = (codes == code) & sample.compared(question.exposure.column)
         cluster = None if sample.cluster is None else np.asarray(sample.cluster)[inside]
         name = _name(place, sample, question, study, cut)
-        rows.append((name, place, *_mean(outcome[inside], weights[inside], cluster), int(inside.sum())))
+        rows.append((name, place, *mean_interval(outcome[inside], weights[inside], cluster), int(inside.sum())))
     data = pd.DataFrame(rows, columns=["level", "exposure", "mean", "low", "high", "n"])
     if question.outcome.kind == "yes_no":
         data[["low", "high"]] = data[["low", "high"]].clip(0, 100)
@@ -124,7 +124,7 @@ def _name(place: float, sample: Any, question: Any, study: Any, cut: bool) -> st
     return f"around {wording.number(place)}" if cut else f"{place:g}"
 
 
-def _mean(
+def mean_interval(
     outcome: NDArray[np.float64], weights: NDArray[np.float64], cluster: NDArray[np.int64] | None
 ) -> tuple[float, float, float]:
     """Weighted mean with a 95 % t interval; with clusters, from the sums of residuals by cluster."""
