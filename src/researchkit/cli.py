@@ -141,22 +141,38 @@ def check(study: Path) -> None:
     from researchkit.study import load_study
 
     loaded = load_study(study)
-    problems = []
+    problems: list[str] = []
     for table in loaded.tables:
         try:
             dataset = load_dataset(loaded, table)
         except ResearchkitError as error:
             problems.append(str(error))
             continue
-        arrived, kept = wording.count(dataset.rows), wording.count(len(dataset.frame))
-        click.echo(f"{table}: {arrived} rows arrived, {kept} kept; {dataset.fingerprint}")
-        for step in dataset.flow:
-            click.echo(f"  {wording.count(step.rows)} dropped: {step.why}")
-        for note in dataset.notes:
-            click.echo(f"  {note}")
+        for line in account_of(dataset):
+            click.echo(line)
+        for question in loaded.questions:
+            if loaded.table_of(question) == table:
+                problems += drawn(dataset, question)
     if problems:
         raise click.ClickException(problems[0] if len(problems) == 1 else listing(str(study), problems))
-    click.echo(f"OK: {loaded.title}, {len(loaded.questions)} questions")
+    click.echo(f"OK: {loaded.title} Questions: {len(loaded.questions)}.")
+
+
+def account_of(dataset: Any) -> list[str]:
+    """What arrived, what went, and what the readers did, a line each."""
+    arrived, kept = wording.count(dataset.rows), wording.count(len(dataset.frame))
+    head = f"{dataset.table}: {arrived} rows arrived, {kept} kept; {dataset.fingerprint}"
+    gone = [f"  {wording.count(step.rows)} dropped: {step.why}" for step in dataset.flow]
+    return [head, *gone, *(f"  {note}" for note in dataset.notes)]
+
+
+def drawn(dataset: Any, question: Any) -> list[str]:
+    """What keeps a question from being asked of the data."""
+    try:
+        dataset.sample(question)
+    except ResearchkitError as error:
+        return [str(error)]
+    return []
 
 
 @main.group()

@@ -1,0 +1,221 @@
+"""The commands: words to calls, one message and a status for what is expected to go wrong."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from researchkit.batch import Job, plan, run
+from researchkit.cli import literal, main
+
+ROOT = Path(__file__).parents[1]
+CENTRE = str(ROOT / "data" / "contact_centre")
+
+
+@pytest.fixture
+def call(monkeypatch):
+    """Call the command from the checkout; gives (status, what it said)."""
+    monkeypatch.chdir(ROOT)
+
+    def called(*words: str):
+        result = CliRunner().invoke(main, [str(word) for word in words])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result.exit_code, result.output
+
+    return called
+
+
+@pytest.fixture
+def clinic(tmp_path):
+    """A small study of two wards, one of them with three people."""
+    folder = tmp_path / "clinic"
+    folder.mkdir()
+    lines = [
+        f"{kind},{kind + step % 5},{'North' if step < 11 else 'South'}" for kind in (1, 2, 3) for step in range(12)
+    ]
+    (folder / "visits.csv").write_text("compassion,trust,ward\n" + "\n".join(lines) + "\n")
+    (folder / "study.yml").write_text(
+        "title: A clinic\nseed: 1\nfiles: visits.csv\ndesign: observational\ndisclosure: five\n"
+        "columns: {ward: {label: Ward}}\n"
+        "questions:\n  - {id: trust, title: 'Is there more trust?', claim: MEC-1, family: recovery, exposure: compassion, "
+        "outcome: {column: trust, kind: score, unit: point}, smallest_effect: 0.1}\n"
+    )
+    return folder
+
+
+@pytest.mark.parametrize("command", ["run", "effect", "check", "data", "simulate", "claims", "lab"])
+def test_every_command_has_help_with_an_example(call, command):
+    status, said = call(command, "--help")
+    assert status == 0
+    assert "Example: researchkit" in said
+
+
+def test_version(call):
+    status, said = call("--version")
+    assert status == 0
+    assert re.fullmatch(r"researchkit \d+\.\d+\.\d+\n", said)
+
+
+def test_effect_is_a_sentence_or_the_whole_result(call):
+    status, said = call("effect", CENTRE, "trust")
+    assert status == 0
+    assert said.startswith("Supported. One more point of compassion of the handling went with trust")
+    result = json.loads(call("effect", CENTRE, "trust", "--json")[1])
+    wanted = {
+        "schema",
+        "study",
+        "question",
+        "claim",
+        "planned",
+        "by",
+        "effect",
+        "crude",
+        "model",
+        "robustness",
+        "verdict",
+    }
+    assert wanted | {"data", "provenance"} <= set(result)
+    assert "notebook" not in result["provenance"]
+    assert result["effect"]["low"] < result["effect"]["estimate"] < result["effect"]["high"]
+
+
+def test_effect_for_one_group(call):
+    north = json.loads(call("effect", CENTRE, "trust", "--by", "channel=phone", "--json")[1])
+    assert north["by"] == "channel=phone"
+    assert 0 < north["effect"]["n"] < 20_000
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("effect", "nowhere", "x"), "There is no study file nowhere"),
+        (("effect", CENTRE, "retentoin"), r"no question 'retentoin' \(did you mean 'retention'"),
+        (("effect", CENTRE, "trust", "--by", "channel=fax"), "channel is never 'fax'"),
+        (("effect", CENTRE, "trust", "--by", "channel"), "write column=value"),
+        (("effect", CENTRE, "trust", "--disclosure", "nhz"), "no disclosure profile 'nhz'"),
+        (("check", "nowhere"), "There is no study file nowhere"),
+        (("simulate", "moon", "--out", "x"), "no world 'moon'"),
+    ],
+)
+def test_what_is_expected_to_go_wrong_is_one_message(call, words, said):
+    status, output = call(*words)
+    assert status == 1
+    assert re.search(said, output)
+    assert "Traceback" not in output
+
+
+def test_check_says_ok_or_every_problem(call, clinic):
+    status, said = call("check", clinic)
+    assert (status, said.splitlines()[-1]) == (0, "OK: A clinic Questions: 1.")
+    text = (clinic / "visits.csv").read_text()
+    (clinic / "visits.csv").write_text(text + "x,2,North\n3,inf,South\n")
+    status, said = call("check", clinic)
+    assert status == 1
+    assert "has 2 problems" in said
+    assert re.search(r"compassion: 1 entry is no number .* in row 38 \('x'\)", said)
+    assert "trust: 1 value is infinite, in row 39" in said
+
+
+def test_simulate_writes_a_world_that_check_accepts(call, tmp_path):
+    status, said = call("simulate", "hospital", "--rows", "300", "--out", tmp_path / "small")
+    assert status == 0
+    assert {Path(line).name for line in said.split()} >= {"study.yml", "truth.yml", "stays.csv", "staff.csv"}
+    assert call("check", tmp_path / "small")[0] == 0
+
+
+def test_claims_names_all_48_with_article_and_answer(call):
+    status, said = call("claims")
+    assert status == 0
+    assert len(re.findall(r"^[A-Z]{3}-\d  ", said, re.M)) == 48
+    assert "contact_centre/retention" in said
+    assert "by no study here" in said
+    only = call("claims", "data/hospital")[1]
+    assert "REC-2" in only
+    assert "LOY-1" not in only
+
+
+def test_data_list_tells_licence_citation_and_page(call):
+    status, said = call("data", "list")
+    assert status == 0
+    for name in ("carrard_2022", "cms_hospitals", "nhs_staff", "claus_2020", "cfpb_complaints", "army_units"):
+        assert name in said
+    assert said.count("https://") >= 6
+
+
+def test_data_get_names_what_it_does_not_know(call):
+    assert call("data", "get")[0] == 2
+    status, said = call("data", "get", "nothing_of_that_name")
+    assert status == 1
+    assert "nothing_of_that_name" in said
+
+
+def test_run_makes_pages_an_index_and_a_record(call, clinic, tmp_path):
+    out = tmp_path / "reports"
+    status, said = call("run", clinic, "--out", out, "--jobs", "1")
+    assert status == 0, said
+    assert "ok       clinic/trust" in said
+    assert f"Index: {out / 'index.html'}" in said
+    assert "Is there more trust?" in (out / "index.html").read_text(encoding="utf-8")
+    assert json.loads((out / "run.json").read_text())["reports"][0]["status"] == "ok"
+
+
+def test_a_group_too_small_is_no_good_report_and_the_others_are_made(call, clinic, tmp_path):
+    out = tmp_path / "reports"
+    status, said = call("run", clinic, "--by", "ward", "--out", out, "--jobs", "2")
+    assert status == 1
+    assert "ok       clinic/trust/ward=North" in said
+    assert "too few  clinic/trust/ward=South" in said
+    assert (out / "clinic" / "trust" / "ward=North" / "result.json").exists()
+    page = (out / "clinic" / "trust" / "ward=South" / "report.html").read_text(encoding="utf-8")
+    assert "Too few people for the disclosure profile" in page
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--question", "trsut"), "no question 'trsut'"),
+        (("--by", "wrad"), "no column 'wrad'"),
+    ],
+)
+def test_a_run_that_cannot_start_exits_with_2(call, clinic, tmp_path, words, said):
+    status, output = call("run", clinic, *words, "--out", tmp_path / "reports")
+    assert status == 2
+    assert said in output
+
+
+def test_a_misspelt_parameter_stops_its_report(call, clinic, tmp_path):
+    status, said = call("run", clinic, "--set", "quesiton", "x", "--out", tmp_path / "reports", "--jobs", "1")
+    assert status == 1
+    assert "unknown parameter 'quesiton'; did you mean 'question'?" in said
+
+
+def test_one_study_that_fails_does_not_stop_the_others(clinic, tmp_path):
+    jobs = [Job(clinic / "study.yml", "trust"), Job(tmp_path / "gone" / "study.yml", "trust")]
+    statuses = {report.study: report.status for report in run(jobs, tmp_path / "reports", 2)}
+    assert statuses == {"clinic": "ok", "gone": "stopped"}
+
+
+def test_the_plan_is_one_job_a_question_and_value(clinic):
+    from researchkit.study import load_study
+
+    study = load_study(clinic)
+    assert [job.by for job in plan([study], by="ward")] == ["ward=North", "ward=South"]
+    assert [job.question for job in plan([study])] == ["trust"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("3", 3), ("0.5", 0.5), ("North", "North"), ("__import__('os')", "__import__('os')")]
+)
+def test_a_setting_is_a_literal_or_text_and_never_run(text, value):
+    assert literal(text) == value
+
+
+def test_the_installed_command_starts_and_loads_nothing_heavy():
+    code = "import sys, researchkit.cli; print(sorted({'pandas', 'numpy', 'statsmodels', 'matplotlib'} & set(sys.modules)))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=True)
+    assert said.stdout.strip() == "[]"
