@@ -145,6 +145,7 @@ def test_data_list_tells_licence_citation_and_page(call):
     for name in ("carrard_2022", "cms_hospitals", "nhs_staff", "claus_2020", "cfpb_complaints", "army_units"):
         assert name in said
     assert said.count("https://") >= 6
+    assert len(re.findall(r"sha256:[0-9a-f]{64}", said)) >= 5
 
 
 def test_data_get_names_what_it_does_not_know(call):
@@ -192,6 +193,8 @@ def test_a_misspelt_parameter_stops_its_report(call, clinic, tmp_path):
     status, said = call("run", clinic, "--set", "quesiton", "x", "--out", tmp_path / "reports", "--jobs", "1")
     assert status == 1
     assert "unknown parameter 'quesiton'; did you mean 'question'?" in said
+    page = tmp_path / "reports" / "clinic" / "trust" / "report.html"
+    assert "unknown parameter" in page.read_text(encoding="utf-8"), "no older page may look current"
 
 
 def test_one_study_that_fails_does_not_stop_the_others(clinic, tmp_path):

@@ -14,7 +14,8 @@ from typing import Any
 from researchkit import sources
 from researchkit.dataset import load_dataset
 from researchkit.errors import ParameterError, ResearchkitError
-from researchkit.report import Report, write_report
+from researchkit.readers.values import distinct
+from researchkit.report import Report, write_failure, write_report
 from researchkit.study import Study, load_study
 
 
@@ -60,8 +61,7 @@ def groups(study: Study, table: str, column: str) -> list[str]:
     frame = load_dataset(study, table).frame
     if column not in frame:
         raise ParameterError(f"{study.name}: there is no column {column!r} to make one report by.")
-    values = sorted(frame[column].dropna().astype(str).unique())
-    return [f"{column}={value}" for value in values]
+    return [f"{column}={value}" for value in distinct(frame[column])]
 
 
 def run(jobs: Sequence[Job], out: Path, workers: int | None = None) -> Iterator[Report]:
@@ -92,7 +92,7 @@ def one(job: Job, out: Path) -> Report:
 
 def stopped(job: Job, out: Path, reason: str) -> Report:
     name = job.study.parent.name if job.study.stem == "study" else job.study.stem
-    return Report(name, job.question, job.by, "stopped", reason, out / name / job.question)
+    return write_failure(out, name, job.question, job.by, reason)
 
 
 def record(reports: Sequence[Report], out: Path) -> Path:

@@ -195,7 +195,7 @@ def data_list() -> None:
         state = "at hand" if source.at_hand else "not at hand"
         size = wording.count(source.bytes) + " bytes" if source.bytes else "size not known"
         click.echo(f"{source.name}: {source.title} ({state}, {size})")
-        for line in (source.licence, source.citation, source.page):
+        for line in (source.licence, source.citation, source.page, *source.files):
             click.echo(f"  {line}")
 
 
@@ -220,7 +220,7 @@ def data_get(name: tuple[str, ...], everything: bool) -> None:
                 click.echo(f"{one}: {path}")
         except ResearchkitError as error:  # one dataset that is gone does not keep the others away
             failed += 1
-            click.echo(f"Error: {one}: {error}", err=True)
+            click.echo(f"Error: {error}", err=True)
     sys.exit(NOT_ALL_GOOD if failed else GOOD)
 
 

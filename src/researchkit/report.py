@@ -15,7 +15,8 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -94,15 +95,39 @@ def write_report(
     }
     given |= dict(parameters or {})
     check_parameters(source, given)
-    folder = Path(out) / study.name / asked.id / (folder_name(by) if by else "")
-    staging = Path(out) / f".making-{uuid.uuid4().hex}"
+    with staged(Path(out), study.name, asked.id, by) as staging:
+        made = make(source, given, staging, study, asked)
+    return Report(study.name, asked.id, by or None, folder=place(Path(out), study.name, asked.id, by), **made)
+
+
+def write_failure(out: Path, study: str, question: str, by: str | None, reason: str) -> Report:
+    """The page of a report that could not even begin, in the place where an older one may still look current."""
+    with staged(out, study, question, by) as staging:
+        fail(staging, " / ".join(part for part in (study, question, by) if part), reason, [])
+    return Report(study, question, by or None, "stopped", reason, place(out, study, question, by))
+
+
+def place(out: Path, study: str, question: str, by: str | None) -> Path:
+    """The folder of one report."""
+    return out / study / question / (folder_name(by) if by else "")
+
+
+@contextmanager
+def staged(out: Path, study: str, question: str, by: str | None) -> Iterator[Path]:
+    """A folder to fill, which takes the place of the report's own when nothing went wrong."""
+    staging = out / f".making-{uuid.uuid4().hex}"
     staging.mkdir(parents=True)
     try:
-        made = make(source, given, staging, study, asked)
-        move_into_place(staging, folder)
+        yield staging
+        move_into_place(staging, place(out, study, question, by))
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return Report(study.name, asked.id, by or None, folder=folder, **made)
+
+
+def fail(staging: Path, title: str, reason: str, details: list[str]) -> None:
+    from researchkit.site import failed_page
+
+    (staging / "report.html").write_text(failed_page(title, reason, details), encoding="utf-8")
 
 
 def make(source: Path, given: dict[str, Any], staging: Path, study: Study, asked: Question) -> dict[str, Any]:
@@ -110,7 +135,6 @@ def make(source: Path, given: dict[str, Any], staging: Path, study: Study, asked
     import nbformat
 
     from researchkit.export import export
-    from researchkit.site import failed_page
 
     trouble = execute(source, staging / "notebook.ipynb", given)
     try:
@@ -124,10 +148,8 @@ def make(source: Path, given: dict[str, Any], staging: Path, study: Study, asked
         (staging / "result.json").write_text(json.dumps(result, indent=1, ensure_ascii=False), encoding="utf-8")
         write_tables(notebook, staging / "tables")
     except ReportError as error:
-        status = (trouble or {}).get("status", "stopped")
-        page = failed_page(asked.title, str(error), [f"{study.title}: {asked.id} {given['by']}".strip(), source.name])
-        (staging / "report.html").write_text(page, encoding="utf-8")
-        return {"status": status, "reason": str(error)}
+        fail(staging, asked.title, str(error), [f"{study.title}: {asked.id} {given['by']}".strip(), source.name])
+        return {"status": (trouble or {}).get("status", "stopped"), "reason": str(error)}
     return {"status": "ok", "reason": "", "word": result["verdict"]["word"], "seconds": result["provenance"]["seconds"]}
 
 

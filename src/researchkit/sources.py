@@ -30,6 +30,7 @@ class RealStudy:
     page: str
     bytes: int | None
     at_hand: bool
+    files: tuple[str, ...]  # each with its checksum
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,13 @@ def sources(data_folder: str | Path) -> list[RealStudy]:
 def described(study: Study) -> RealStudy:
     source = study.source
     terms = (source.licence, source.citation, source.page, source.bytes) if source else ("not stated", "", "", None)
-    return RealStudy(study.name, study.title, *terms, at_hand=at_hand(study))
+    files = tuple(f"{one.name} {one.checksum or 'checked by its cells'}" for one in map(own_origin, published(study)))
+    return RealStudy(study.name, study.title, *terms, at_hand=at_hand(study), files=files)
+
+
+def own_origin(file: File) -> Origin:
+    """The address of a file, which comes after the mirror."""
+    return origins_of(file)[-1]
 
 
 def published(study: Study) -> list[File]:
