@@ -164,8 +164,8 @@ def test_dose_hides_small_groups_and_refuses_durations():
 
 def test_a_histogram_hides_bins_of_few_and_the_one_that_would_give_them_away():
     figure = figures.distribution([0] * 40 + [1] * 12 + [2] * 3 + [float("nan")], "Exhaustion")
-    people = figure.data["people"].astype(object)
-    assert people.tolist()[0] == 40 and figure.data["people"].isna().tolist() == [False, True, True]
+    people = figure.data["count"].astype(object)
+    assert people.tolist()[0] == 40 and figure.data["count"].isna().tolist() == [False, True, True]
     assert "1 without a score" in figure.caption and "2 bins" in figure.caption
     assert ",3" not in figure.to_csv()
     with pytest.raises(EstimationError, match="3 scores are too few"):

@@ -126,10 +126,10 @@ def balance(answer: Answer) -> Table | Prose:
 
 def spread(answer: Answer) -> figures.Figure:
     """How the exposure is spread."""
-    label = answer.study.label(answer.question.exposure.column)
-    return figures.distribution(
-        answer.sample.exposure.tolist(), label, fewest=max(PROFILES[answer.study.disclosure].threshold, 1)
-    )
+    study, column = answer.study, answer.question.exposure.column
+    values = (answer.sample.exposure * answer.question.exposure.per).tolist()
+    least = max(PROFILES[study.disclosure].threshold, 1)
+    return figures.distribution(values, study.label(column), fewest=least, of=study.tables[answer.dataset.table].rows)
 
 
 def scores(dataset: Dataset) -> Table | Prose:

@@ -279,7 +279,8 @@ def cutoffs(answer: Answer) -> Table | Prose:
         for line in lines
     ]
     label = answer.study.label(answer.question.outcome.column)
-    return tables.cutoffs(answer.sample.outcome.tolist(), published, label, fewest=fewest(answer))
+    of = answer.study.tables[answer.dataset.table].rows
+    return tables.cutoffs(answer.sample.outcome.tolist(), published, label, fewest=fewest(answer), of=of)
 
 
 def truth(answer: Answer) -> Table | Prose:

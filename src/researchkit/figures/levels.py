@@ -173,13 +173,17 @@ def _points(axes: Axes, data: pd.DataFrame) -> None:
         ink.number_axis(axes.xaxis)
 
 
-def distribution(values: Sequence[float], label: str, *, fewest: int = FEWEST, name: str = "distribution") -> Figure:
-    """How scores are spread: people in each bin, small bins left out.
+def distribution(
+    values: Sequence[float], label: str, *, fewest: int = FEWEST, name: str = "distribution", of: str = "people"
+) -> Figure:
+    """How scores are spread: how many are in each bin, small bins left out.
 
     Parameters
     ----------
     values
-        One score a person, shape (n,); gaps are left out and counted.
+        The scores, shape (n,); gaps are left out and counted.
+    of
+        What each score belongs to: people, contacts, stays.
     fewest
         Bins of 1 to fewest - 1 people are left out. If that leaves one bin out, the next smallest goes too: it could be
         worked out from the total.
@@ -190,31 +194,31 @@ def distribution(values: Sequence[float], label: str, *, fewest: int = FEWEST, n
         raise EstimationError(f"{label}: {len(known)} scores are too few to show a distribution; it needs {fewest}.")
     edges = _edges(known)
     counts, _ = np.histogram(known, edges)
-    data = pd.DataFrame({"from": edges[:-1], "to": edges[1:], "people": _protected(counts, fewest)})
+    data = pd.DataFrame({"from": edges[:-1], "to": edges[1:], "count": _protected(counts, fewest)})
     with ink.sheet(190) as (sheet, axes):
         _bars(axes, data)
         axes.set_xlabel(ink.wrapped(label))
-        axes.set_ylabel("people")
+        axes.set_ylabel(of)
         svg, png = ink.printed(sheet)
-    told = _told(known)
-    hidden = int(data["people"].isna().sum())
+    told = _told(known, of)
+    hidden = int(data["count"].isna().sum())
     caption = f"{told}; {wording.count(len(given) - len(known))} without a score."
-    caption += f" {hidden} bins with few people are left out." if hidden else ""
+    caption += f" {hidden} bins with few {of} are left out." if hidden else ""
     return Figure(name, f"Spread of {label}", f"{label}: {told}.{_peak(data)}", caption, data, svg, png)
 
 
-def _told(known: NDArray[np.float64]) -> str:
+def _told(known: NDArray[np.float64], of: str) -> str:
     mean, spread = float(known.mean()), float(known.std(ddof=1)) if len(known) > 1 else math.nan
     count = wording.count(len(known))
-    return f"{count} people, mean {wording.number(mean, 3)}, standard deviation {wording.number(spread)}"
+    return f"{count} {of}, mean {wording.number(mean, 3)}, standard deviation {wording.number(spread)}"
 
 
 def _peak(data: pd.DataFrame) -> str:
-    known = data.dropna(subset="people")
+    known = data.dropna(subset="count")
     if known.empty:
         return ""
-    low, high, people = known.sort_values("people", kind="stable").to_numpy(float)[-1]
-    return f" Most, {wording.count(int(people))}, lie between {wording.number(low, 3)} and {wording.number(high, 3)}."
+    low, high, most = known.sort_values("count", kind="stable").to_numpy(float)[-1]
+    return f" Most, {wording.count(int(most))}, lie between {wording.number(low, 3)} and {wording.number(high, 3)}."
 
 
 def _edges(known: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -238,7 +242,7 @@ def _bars(axes: Axes, data: pd.DataFrame) -> None:
     import seaborn as sns
 
     edges = np.append(data["from"].to_numpy(), data["to"].iloc[-1])
-    weights = data["people"].astype("float64").fillna(0.0)
+    weights = data["count"].astype("float64").fillna(0.0)
     centres = (data["from"] + data["to"]) / 2
     sns.histplot(
         x=centres, weights=weights, bins=list(edges), color=ink.BLUE, edgecolor="#ffffff", alpha=1, linewidth=1, ax=axes

@@ -71,14 +71,21 @@ def flow(answer: Any) -> Table:
 
 
 def cutoffs(
-    scores: Sequence[float], published: Iterable[Mapping[str, Any]], label: str = "score", *, fewest: int = 10
+    scores: Sequence[float],
+    published: Iterable[Mapping[str, Any]],
+    label: str = "score",
+    *,
+    fewest: int = 10,
+    of: str = "people",
 ) -> Table:
     """Share of people at or above each published cut-off, beside its source.
 
     Parameters
     ----------
     scores
-        One score a person, shape (n,); gaps are left out.
+        The scores, shape (n,); gaps are left out.
+    of
+        What each score belongs to: people, answers.
     published
         Mappings with `name`, `minimum` (in units of the score), `source` and, where it has one, `warning`.
     fewest
@@ -99,8 +106,8 @@ def cutoffs(
         values.append((rule["name"], rule["minimum"], share, len(known), source))
     columns = (Col("Cut-off"), Col("At or above", "right"), Col("Share", "right"), Col("Source"), Col("Warning"))
     note = (
-        f"Among {wording.count(len(known))} people. Rules differ, and none is a diagnosis: the mean and its interval "
-        f"come first. Shares of fewer than {fewest} people are not shown."
+        f"Among {wording.count(len(known))} {of}. Rules differ, and none is a diagnosis: the mean and its interval "
+        f"come first. Shares of fewer than {fewest} {of} are not shown."
     )
     data = pd.DataFrame(values, columns=["cut-off", "minimum", "share", "n", "source"])
     return Table(f"Share over each published cut-off: {label}", columns, tuple(rows), note, "cutoffs", data)
