@@ -286,8 +286,9 @@ def test_a_near_tie_is_noted():
     assert fit(refused()).notes == ()
 
 
-def test_a_centre_far_from_the_data_is_refused_rather_than_wrong():
-    exposure, covariates, outcome, cluster = world(offset=1e9)
+@pytest.mark.parametrize("offset", [3e6, 1e9])
+def test_a_centre_far_from_the_data_is_refused_rather_than_wrong(offset):
+    exposure, covariates, outcome, cluster = world(offset=offset)
     held = compress(exposure, covariates, outcome, cluster, centre=np.zeros(5), scale=np.ones(5))
     with pytest.raises(EstimationError, match="lost to rounding"):
         fit(held)
@@ -304,6 +305,15 @@ def test_a_cluster_that_alone_carries_the_exposure_is_named():
     exposure = (world()[3] == 4).astype(float)
     with pytest.raises(EstimationError, match="Without the cluster 4"):
         moments.cr3(fit(refused(exposure=exposure)))
+
+
+def test_cr2_knows_that_such_a_cluster_says_nothing_about_spread():
+    exposure, covariates, outcome, cluster = world()
+    exposure = (cluster == 4).astype(float)
+    row_wise = linear.cr2(linear.least_squares(matrix(exposure, covariates), outcome), cluster)
+    covariance, df = moments.cr2(fit(compress(exposure, covariates, outcome, cluster)))
+    assert covariance[1:, 1:] == pytest.approx(row_wise.covariance[1:, 1:], rel=1e-9)
+    assert df[1:] == pytest.approx(row_wise.df[1:], rel=1e-7)
 
 
 def test_other_columns_do_not_add():
