@@ -28,6 +28,7 @@ def sample(time, event, exposure, covariates=None, **more):
         "exposure": exposure,
         "covariates": columns.reshape(len(exposure), len(covariates)),
         "names": tuple(covariates),
+        "groups": tuple(covariates),
         "binary_exposure": set(np.unique(exposure)) <= {0, 1},
         "contrast": "care against none",
         "exposure_name": "care",

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,6 +32,7 @@ def sample(outcome, exposure, covariates=None, **more):
         "groups": tuple(covariates),
         "levels": (),
         "level_values": (),
+        "level_codes": (),
         "binary_exposure": set(np.unique(exposure)) <= {0, 1},
         "contrast": "care +1 point",
         "exposure_name": "care",
@@ -156,8 +158,6 @@ def test_net_promoter_score(reference, who):
 
 
 def test_clustered_logit_equals_statsmodels(rng):
-    import statsmodels.api as sm
-
     cluster, care = rng.integers(0, 25, 400), rng.normal(size=400)
     outcome = (rng.random(400) < 1 / (1 + np.exp(-0.5 * care - rng.normal(size=25)[cluster]))).astype(float)
     effect = estimate_sample(sample(outcome, care, cluster=cluster), question("yes_no"))
@@ -395,3 +395,20 @@ def test_a_level_is_a_share(level):
 def test_an_nps_refuses(answers, words):
     with pytest.raises(EstimationError, match=words):
         nps(np.array(answers))
+
+
+@pytest.mark.parametrize("kind", ["yes_no", "counts", "ordered"])
+def test_nobody_has_two_levels_of_the_exposure_in_a_what_if(rng, kind):
+    """As `marginaleffects::avg_comparisons` of a factor: everybody with the level, then everybody with the reference."""
+    arm, need = rng.choice(3, 600, p=[0.3, 0.4, 0.3]), rng.normal(size=600)
+    pull = np.array([0.0, 0.6, 2.0])[arm] + 0.4 * need - 0.5
+    outcome = rng.poisson(np.exp(0.5 * pull)) if kind == "counts" else rng.random(600) < 1 / (1 + np.exp(-pull))
+    asked = sample(outcome, arm == 1, {"care: much": arm == 2, "need": need}, groups=("care", "need"))
+    effect = estimate_sample(asked, question(kind, **({"top": ["1"]} if kind == "ordered" else {})))
+    family = sm.families.Poisson() if kind == "counts" else sm.families.Binomial()
+    columns = np.column_stack([np.ones(600), arm == 1, arm == 2, need])
+    fit = sm.GLM(outcome, columns, family=family).fit(tol=1e-12)
+    with_it, without = columns.copy(), columns.copy()
+    with_it[:, 1], with_it[:, 2], without[:, 1], without[:, 2] = 1, 0, 0, 0
+    by_hand = fit.predict(with_it).mean() - fit.predict(without).mean()
+    assert effect.estimate == pytest.approx(by_hand, rel=1e-6)

@@ -9,6 +9,7 @@ import json
 import math
 import platform
 import time
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
@@ -19,7 +20,7 @@ from typing import Any
 from researchkit.dataset import Dataset, Sample, load_dataset
 from researchkit.disclosure import PROFILES, enough, protect, shown
 from researchkit.errors import DisclosureError, ParameterError
-from researchkit.estimators import Effect, estimate, estimate_sample
+from researchkit.estimators import Effect, estimate_sample
 from researchkit.parts import Question
 from researchkit.robustness import Check, attack
 from researchkit.study import Study, load_study
@@ -59,7 +60,10 @@ class Answer:
     def data(self) -> dict[str, Any]:
         """Who is in the data: arrived, dropped at which step, used; small counts as the profile allows."""
         profile = PROFILES[self.study.disclosure]
-        steps = {step.why: step.rows for step in self.sample.flow if step.rows}
+        steps: Counter[str] = Counter()
+        for step in self.sample.flow:  # two rules may give the same reason
+            steps[step.why] += step.rows
+        steps = +steps
         kept = protect(steps, profile)
         # With every step hidden, arrived less used would still tell what they add up to.
         telling = bool(kept) and all(rows is None for rows in kept.values())
@@ -153,13 +157,23 @@ def answer_question(
     if by:
         dataset = dataset.only(*column_and_value(by))
     sample = dataset.sample(asked)
+    asked = with_arms(asked, sample)
     refuse_few(sample, study)
     effect = estimate_sample(sample, asked)
-    crude = estimate(dataset, asked, adjust=()) if asked.adjust else effect
+    # The crude effect is of the same rows: else a difference between the two might be one of people.
+    crude = estimate_sample(sample.unadjusted(asked.exposure.column), asked) if asked.adjust else effect
     checks = attack(dataset, asked, effect, sample)
     verdict = judge(effect, asked, study, crude=crude, checks=checks, fingerprint=dataset.fingerprint)
     seconds = time.perf_counter() - begun
     return Answer(study, asked, by or None, dataset, sample, effect, crude, checks, verdict, started, seconds)
+
+
+def with_arms(question: Question, sample: Sample) -> Question:
+    """The question with both codes that a coded exposure compares, where the study file leaves one to the data."""
+    if sample.arms is None:
+        return question
+    exposure = question.exposure.model_copy(update=dict(zip(("reference", "level"), sample.arms, strict=True)))
+    return question.model_copy(update={"exposure": exposure})
 
 
 def finite(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from researchkit.readers import Origin
 from researchkit.readers.values import among, canonical, distinct, each, written
 from researchkit.study import Study
 
+Level = tuple[str, str, float]  # an answer's code, label and value
 NPS = tuple(str(value) for value in range(11))
 
 
@@ -40,12 +41,20 @@ class Sample:
     baseline: Vector | None
     levels: tuple[str, ...]  # of an ordered outcome: the labels of the codes
     level_values: tuple[float, ...]  # and the values behind them
+    level_codes: tuple[str, ...]  # and how the data write them
     binary_exposure: bool
+    arms: tuple[str, str] | None  # of a coded exposure: the codes of reference and level, as the codebook writes them
     contrast: str  # "compassion +1 point", "PA against TAU"
     exposure_name: str
     people: int
     rows: int
     flow: tuple[Step, ...]
+
+    def unadjusted(self, exposure: str) -> Sample:
+        """The same rows without covariates, but for the further levels of a coded `exposure`."""
+        kept = [place for place, group in enumerate(self.groups) if group == exposure]
+        names, groups = (tuple(part[place] for place in kept) for part in (self.names, self.groups))
+        return replace(self, covariates=self.covariates[:, kept], names=names, groups=groups)
 
     def compared(self, exposure: str) -> NDArray[np.bool_]:
         """(n,) the rows that are at one of the two levels compared, for a coded `exposure` with more than two."""
@@ -93,7 +102,7 @@ def draw(
         raise EstimationError(f"Question {question.id!r}: no row is left of {rows:,} ({told}).")
     outcome, levels = outcome_of(now)
     extras = extras_of(now, outcome)
-    exposure, others, contrast = exposure_of(now)
+    exposure, others, arms, contrast = exposure_of(now)
     columns = {**others, **covariates_of(now, chosen)}
     if now.problems:
         raise DataError(listing(f"{origin.subject}, question {question.id!r}", now.problems))
@@ -106,9 +115,11 @@ def draw(
         groups=tuple(group for group, _ in columns),
         cluster=pd.factorize(now.frame[clusters[0]])[0].astype(np.int64) if clusters else None,
         cluster_name=clusters[0] if clusters else None,
-        levels=tuple(label for label, _ in levels),
-        level_values=tuple(value for _, value in levels),
-        binary_exposure=len(np.unique(exposure)) <= 2,
+        levels=tuple(label for _, label, _ in levels),
+        level_values=tuple(value for _, _, value in levels),
+        level_codes=tuple(code for code, _, _ in levels),
+        binary_exposure=set(np.unique(exposure)) <= {0.0, 1.0},
+        arms=arms,
         contrast=contrast,
         exposure_name=exposure_name(study, question.exposure),
         people=len(outcome) if people == "row" else int(now.frame[people].nunique()),
@@ -118,7 +129,7 @@ def draw(
     )
 
 
-def outcome_of(now: Draw) -> tuple[Vector, list[tuple[str, float]]]:
+def outcome_of(now: Draw) -> tuple[Vector, list[Level]]:
     """The outcome as numbers, and the levels of an ordered one."""
     outcome = now.question.outcome
     if outcome.kind == "yes_no":
@@ -149,7 +160,7 @@ def yes_no(now: Draw, outcome: Outcome) -> Vector:
     return yes.astype(np.float64)
 
 
-def ordered(now: Draw, outcome: Outcome) -> tuple[Vector, list[tuple[str, float]]]:
+def ordered(now: Draw, outcome: Outcome) -> tuple[Vector, list[Level]]:
     """Codes 0 to K-1 in the order of the values, or of the codebook where the codes are words."""
     series = now.frame[outcome.column]
     there = distinct(series)
@@ -170,14 +181,14 @@ def ordered(now: Draw, outcome: Outcome) -> tuple[Vector, list[tuple[str, float]
 
 def levelled(
     now: Draw, outcome: Outcome, values: Mapping[str, float], labels: Mapping[str, str]
-) -> tuple[Vector, list[tuple[str, float]]]:
+) -> tuple[Vector, list[Level]]:
     missing = [value for value in outcome.top if canonical(value) not in values]
     if outcome.top and len(missing) == len(outcome.top):
         now.problems.append(f"{outcome.column}: no entry is in the top group ({some(outcome.top)}).")
     order = {entry: place for place, entry in enumerate(sorted(values, key=lambda entry: values[entry]))}
     places = each(now.frame[outcome.column], lambda entry: str(order[canonical(entry)]))
     codes: Vector = places.to_numpy(dtype=np.float64)
-    return codes, [(labels.get(entry, entry), values[entry]) for entry in order]
+    return codes, [(entry, labels.get(entry, entry), values[entry]) for entry in order]
 
 
 def is_number(text: str) -> bool:
@@ -212,8 +223,8 @@ def extras_of(now: Draw, times: Vector) -> dict[str, Vector | None]:
 Columns = dict[tuple[str, str], Vector]  # (which entry of `adjust`, name) -> values
 
 
-def exposure_of(now: Draw) -> tuple[Vector, Columns, str]:
-    """The exposure, indicator columns for its further levels, and the contrast in words."""
+def exposure_of(now: Draw) -> tuple[Vector, Columns, tuple[str, str] | None, str]:
+    """The exposure, indicator columns for its further levels, the two codes compared, and the contrast in words."""
     exposure, study = now.question.exposure, now.study
     series, called = now.frame[exposure.column], exposure_name(now.study, now.question.exposure)
     there = distinct(series)
@@ -225,7 +236,8 @@ def exposure_of(now: Draw) -> tuple[Vector, Columns, str]:
             )
         part = study.columns.get(exposure.column) or study.scales.get(exposure.column)
         unit = (part.unit if part else None) or ""
-        return now.numbers(exposure.column) / exposure.per, {}, f"{called} +{written(exposure.per)} {unit}".strip()
+        contrast = f"{called} +{written(exposure.per)} {unit}".strip()
+        return now.numbers(exposure.column) / exposure.per, {}, None, contrast
     reference, level = compared(now, exposure, there)
     labels = codes_of(study, exposure.column)
     others = {
@@ -233,9 +245,11 @@ def exposure_of(now: Draw) -> tuple[Vector, Columns, str]:
         for value in there
         if value not in (reference, level)
     }
+    spelling = {canonical(code): code for code in (study.columns[exposure.column].codes if labels else ())}
     return (
         among(series, [level]).astype(np.float64),
         others,
+        (spelling.get(reference, reference), spelling.get(level, level)),
         f"{labels.get(level, level)} against {labels.get(reference, reference)}",
     )
 

@@ -73,13 +73,13 @@ def picture(answer: Answer) -> figures.Figure:
     """How the outcome runs over the exposure: curves for durations, means or shares for the rest."""
     if answer.question.outcome.kind != "duration":
         return figures.dose(answer.dataset, answer.question, fewest=fewest(answer))
-    horizon, unit = answer.question.outcome.horizon or 0.0, answer.question.outcome.unit or "time"
+    horizon, unit = answer.question.outcome.horizon or 0.0, answer.question.outcome.unit or "unit of time"
     curves = [figures.Curve(name, *course(answer, rows)) for name, rows in thirds(answer).items()]
     title = answer.question.outcome.label or answer.study.label(answer.question.outcome.column)
     return figures.curves(
         curves,
         horizon=horizon,
-        unit=f"{unit}s",
+        unit=wording.units(unit),
         title=title,
         name=f"{answer.question.id}-curves",
         fewest=fewest(answer),
@@ -116,10 +116,10 @@ def ended(answer: Answer) -> NDArray[np.float64]:
 def thirds(answer: Answer) -> dict[str, NDArray[np.bool_]]:
     """The rows of each level of a coded exposure, or of each third of a measured one."""
     exposure, question = answer.sample.exposure, answer.question
-    if answer.sample.binary_exposure:
+    if answer.sample.arms:
         column = answer.study.columns.get(question.exposure.column)
         codes = column.codes if column else {}
-        names = [codes.get(str(code), str(code)) for code in (question.exposure.reference, question.exposure.level)]
+        names = [codes.get(code, code) for code in answer.sample.arms]
         compared = answer.sample.compared(question.exposure.column)
         return {names[0]: compared & (exposure == 0), names[1]: compared & (exposure == 1)}
     label, scaled = answer.study.label(question.exposure.column), exposure * question.exposure.per
@@ -168,10 +168,10 @@ def counted(answer: Answer) -> tuple[str, NDArray[np.float64]]:
         return f"Rate ({outcome.unit or 'events per time'})", values / answer.sample.offset_time
     if outcome.kind != "ordered":
         return f"Mean ({outcome.unit})" if outcome.unit else "Mean", values
-    rated = np.asarray(answer.sample.level_values, dtype=float)[values.astype(int)]
-    if outcome.nps:
-        return "NPS", np.where(rated >= 9, 100.0, np.where(rated <= 6, -100.0, 0.0))
-    return "Per cent in the top group", np.where(np.isin(rated, [float(value) for value in outcome.top]), 100.0, 0.0)
+    from researchkit.estimators.ordered import counts_as
+
+    worth = counts_as(answer.sample, answer.question, np.arange(len(answer.sample.levels)))[values.astype(int)]
+    return ("NPS", worth) if outcome.nps else ("Per cent in the top group", 100 * worth)
 
 
 def restricted(answer: Answer, rows: NDArray[np.bool_]) -> dict[str, Any]:

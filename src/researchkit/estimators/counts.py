@@ -51,7 +51,7 @@ def counts(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     both = np.column_stack([sample.exposure, sample.covariates])
     if problems := refuse.eventless(both, (sample.exposure_name, *sample.names), outcome > 0):
         raise EstimationError(listing(f"The question {question.id!r}", problems))
-    columns = design(sample)
+    columns = design(sample, question.exposure.column)
     time = np.ones(len(outcome)) if sample.offset_time is None else sample.offset_time
     weight = np.ones(len(outcome)) if sample.weights is None else sample.weights
     try:

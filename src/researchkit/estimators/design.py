@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from researchkit.errors import EstimationError, some
 from researchkit.estimators.effect import Matrix, Vector
@@ -26,7 +27,8 @@ class Design:
     """Columns ready to fit, shape (n, k): exposure first, covariates, and last the intercept if there is one.
 
     `centre` and `scale` (k,) are what was subtracted and divided by; `back` (k, k) maps scaled coefficients to those
-    of the raw columns. `notes` names covariates that were left out because others determine them.
+    of the raw columns. `notes` names covariates that were left out because others determine them. `others` (k,) are the
+    indicators of further levels of a coded exposure.
     """
 
     matrix: Matrix
@@ -36,10 +38,15 @@ class Design:
     back: Matrix
     intercept: bool
     notes: tuple[str, ...]
+    others: NDArray[np.bool_]
 
     def at(self, exposure: Vector | float) -> Matrix:
-        """The same people with another exposure (raw units): the matrix of a what-if."""
+        """The same people with another exposure (raw units): the matrix of a what-if.
+
+        Nobody has two levels of a coded exposure at a time, so those who have a further level leave it.
+        """
         moved = self.matrix.copy()
+        moved[:, self.others] = (-self.centre / self.scale)[self.others]
         moved[:, 0] = (exposure - self.centre[0]) / self.scale[0]
         return moved
 
@@ -48,8 +55,12 @@ class Design:
         return self.back @ coefficients, self.back @ covariance @ self.back.T
 
 
-def design(sample: Sample, *, intercept: bool = True, first: tuple[str, Vector] | None = None) -> Design:
+def design(
+    sample: Sample, exposure: str = "", *, intercept: bool = True, first: tuple[str, Vector] | None = None
+) -> Design:
     """Build the columns of a model: exposure, `first` (a named covariate, such as a baseline), covariates, intercept.
+
+    `exposure` is the column that the exposure is from: covariates of that group are its further levels.
 
     Raises
     ------
@@ -67,20 +78,28 @@ def design(sample: Sample, *, intercept: bool = True, first: tuple[str, Vector] 
     kept = _independent(scaled, names)
     gone = [name for place, name in enumerate(names) if place not in kept]
     notes = (f"left out because the other covariates determine them: {some(gone)}",) if gone else ()
-    chosen = scaled[:, kept]
-    return _assemble(chosen, [names[place] for place in kept], centre[kept], scale[kept], intercept, notes)
+    chosen, groups = scaled[:, kept], ["", *([""] if first else []), *sample.groups]
+    others = np.array([groups[place] == exposure != "" for place in kept] + [False] * intercept)
+    return _assemble(chosen, [names[place] for place in kept], centre[kept], scale[kept], intercept, notes, others)
 
 
 def _assemble(
-    scaled: Matrix, names: Sequence[str], centre: Vector, scale: Vector, intercept: bool, notes: tuple[str, ...]
+    scaled: Matrix,
+    names: Sequence[str],
+    centre: Vector,
+    scale: Vector,
+    intercept: bool,
+    notes: tuple[str, ...],
+    others: NDArray[np.bool_],
 ) -> Design:
     """Add the intercept and the map back to the raw columns."""
     if not intercept:
-        return Design(scaled, tuple(names), centre, scale, np.diag(1 / scale), False, notes)
+        return Design(scaled, tuple(names), centre, scale, np.diag(1 / scale), False, notes, others)
     matrix = np.column_stack([scaled, np.ones(len(scaled))])
     back = np.diag(np.append(1 / scale, 1.0))
     back[-1, :-1] = -centre / scale
-    return Design(matrix, (*names, "Intercept"), np.append(centre, 0.0), np.append(scale, 1.0), back, True, notes)
+    ends = np.append(centre, 0.0), np.append(scale, 1.0)
+    return Design(matrix, (*names, "Intercept"), *ends, back, True, notes, others)
 
 
 def _independent(scaled: Matrix, names: Sequence[str]) -> list[int]:

@@ -48,7 +48,7 @@ def duration(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     `survfit(coxph(...), newdata)`; hazard ratios with `coxph(..., cluster)`.
     """
     notes = refuse.check(sample, question, _problems(sample, question))
-    event, columns = _events(sample), design(sample, intercept=False)
+    event, columns = _events(sample), design(sample, question.exposure.column, intercept=False)
     _refuse_eventless(sample, question, event)
     horizon = float(question.outcome.horizon or 0)
     fits = [

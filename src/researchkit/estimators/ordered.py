@@ -42,9 +42,9 @@ def ordered(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     """
     notes = refuse.check(sample, question, _problems(sample))
     seen, answer = np.unique(sample.outcome.astype(int), return_inverse=True)
-    worth = _worth(sample, question, seen)
+    worth = counts_as(sample, question, seen)
     _refuse_exact(sample, question, answer)
-    columns = design(sample, intercept=False)
+    columns = design(sample, question.exposure.column, intercept=False)
     at, information, scores = fit(columns.matrix, answer, sample.weights, columns.names)
     errors = spread(information, scores, sample.cluster, robust=sample.weights is not None)
     effect = _difference(sample, columns, at, worth)
@@ -191,7 +191,7 @@ def _slope(columns: Design, at: Vector, worth: Vector, share: Vector) -> Average
     return Average(-at[0] * mean / scale, gradient / scale)
 
 
-def _worth(sample: Sample, question: Question, seen: NDArray[np.int64]) -> Vector:
+def counts_as(sample: Sample, question: Question, seen: NDArray[np.int64]) -> Vector:
     """What each answer counts: 1 in the top group and 0 below, or 100, 0 and -100 for an NPS."""
     outcome = question.outcome
     if outcome.nps:
@@ -212,10 +212,11 @@ def _worth(sample: Sample, question: Question, seen: NDArray[np.int64]) -> Vecto
 
 
 def _in_top(sample: Sample, code: int, top: Sequence[object]) -> bool:
-    """Whether an answer is one of `top`, which may name values (9, "9") or labels."""
+    """Whether an answer is one of `top`, which may name codes ("very_good", "9"), values (9, 9.0) or labels."""
     names = {str(item) for item in top}
     value = sample.level_values[code] if len(sample.level_values) else float(code)
-    return bool(names & {_label(sample, code), str(value), f"{typed(value)}"})
+    written = {sample.level_codes[code]} if len(sample.level_codes) else {str(value), f"{typed(value)}"}
+    return bool(names & {_label(sample, code), *written})
 
 
 def _label(sample: Sample, code: int) -> str:
@@ -225,8 +226,9 @@ def _label(sample: Sample, code: int) -> str:
 def _aim(sample: Sample, question: Question) -> str:
     if question.outcome.nps:
         return "NPS"
-    top = question.outcome.top or (_label(sample, int(sample.outcome.max())),)
-    return f"probability of {some(top)}"
+    asked, last = question.outcome.top, int(sample.outcome.max())
+    top = [code for code in range(len(sample.levels)) if _in_top(sample, code, asked)] if asked else [last]
+    return f"probability of {' or '.join(_label(sample, code) for code in top) or some(asked)}"
 
 
 def _back(columns: Design, size: int) -> Matrix:

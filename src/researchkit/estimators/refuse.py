@@ -27,7 +27,8 @@ def check(sample: Sample, question: Question, more: Sequence[str] = ()) -> tuple
     n = len(sample.outcome)
     if n == 0:
         raise EstimationError(f"{_subject(question)}: none of {sample.rows} rows is complete. {_most_lost(sample)}")
-    problems = [*_not_finite(sample, question), *_no_contrast(sample, question), *_clusters(sample), *more]
+    arms = _arms(sample, question)
+    problems = [*_not_finite(sample, question), *_no_contrast(sample, question), *_clusters(sample, arms), *more]
     need = sample.covariates.shape[1] + 4 if sample.covariates.ndim == 2 else 4
     if n < need:
         problems.append(
@@ -36,7 +37,7 @@ def check(sample: Sample, question: Question, more: Sequence[str] = ()) -> tuple
         )
     if problems:
         raise EstimationError(listing(_subject(question), problems))
-    return _weak(sample)
+    return _weak(sample, arms)
 
 
 def level(value: float) -> None:
@@ -133,7 +134,16 @@ def _no_contrast(sample: Sample, question: Question) -> list[str]:
     return problems
 
 
-def _clusters(sample: Sample) -> list[str]:
+def _arms(sample: Sample, question: Question) -> list[NDArray[np.bool_]]:
+    """The rows (n,) without and with the exposure, further levels in neither; none where it is a number."""
+    if not sample.binary_exposure:
+        return []
+    others = [group == question.exposure.column for group in sample.groups]
+    further = (np.asarray(sample.covariates).reshape(len(sample.outcome), -1)[:, others] != 0).any(axis=1)
+    return [(sample.exposure == arm) & ~further for arm in (0, 1)]
+
+
+def _clusters(sample: Sample, arms: Sequence[NDArray[np.bool_]]) -> list[str]:
     """One cluster, or one arm that is one cluster and nothing else, has no spread between clusters to judge by."""
     if sample.cluster is None:
         return []
@@ -143,12 +153,9 @@ def _clusters(sample: Sample) -> list[str]:
             f"all {len(sample.outcome)} rows belong to one value of {sample.cluster_name}; errors that allow for "
             "clusters need at least 2. Name a finer column under `clusters`, or collect data from more of them."
         ]
-    if not sample.binary_exposure:
-        return []
-    for arm in (0, 1):
-        inside = np.unique(sample.cluster[sample.exposure == arm])
-        if len(inside) == 1 and np.all(sample.exposure[sample.cluster == inside[0]] == arm):
-            side = "with" if arm else "without"
+    for side, arm in zip(("without", "with"), arms, strict=False):
+        inside = np.unique(sample.cluster[arm])
+        if len(inside) == 1 and np.all(arm[sample.cluster == inside[0]]):
             return [
                 f"all rows {side} {sample.exposure_name} are one single {sample.cluster_name} and nobody else is in "
                 "it, so the exposure cannot be told from that one. At least 2 are needed on each side."
@@ -156,13 +163,13 @@ def _clusters(sample: Sample) -> list[str]:
     return []
 
 
-def _weak(sample: Sample) -> tuple[str, ...]:
+def _weak(sample: Sample, arms: Sequence[NDArray[np.bool_]]) -> tuple[str, ...]:
     if sample.cluster is None:
         return ()
     groups = len(np.unique(sample.cluster))
     notes = [f"few clusters: {groups} ({sample.cluster_name})"] if groups < FEW_CLUSTERS else []
-    if sample.binary_exposure:
-        sides = [len(np.unique(sample.cluster[sample.exposure == arm])) for arm in (0, 1)]
+    if arms:
+        sides = [len(np.unique(sample.cluster[arm])) for arm in arms]
         if min(sides) < 5 and groups >= FEW_CLUSTERS:
             notes.append(f"few clusters: {min(sides)} on one side ({sample.cluster_name})")
     return tuple(notes)

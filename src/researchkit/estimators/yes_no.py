@@ -49,7 +49,7 @@ def yes_no(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     notes = refuse.check(sample, question, _problems(outcome))
     if problems := refuse.separating(*_columns(sample), ended):
         raise EstimationError(listing(f"The question {question.id!r}", problems))
-    columns = design(sample)
+    columns = design(sample, question.exposure.column)
     weight = np.ones(len(outcome)) if sample.weights is None else sample.weights
     try:
         at, information = fitted(LOGIT, columns.matrix, outcome, sample.weights)

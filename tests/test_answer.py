@@ -1,0 +1,73 @@
+"""The whole chain for one question: the same rows before and after adjustment, arms by name, an account that adds up."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from researchkit import story
+from researchkit.answer import answer_question
+
+WORDS = {"vb": "very bad", "b": "bad", "g": "good", "vg": "very good"}
+
+
+@pytest.fixture
+def ask(tmp_path):
+    """Answers one question about a small made-up study; keywords are the question's, `study` holds the study's."""
+    rng = np.random.default_rng(5)
+    n = 240
+    told = pd.DataFrame({"arm": rng.choice(["a", "b"], n), "half": rng.choice([1, 2], n), "need": rng.normal(size=n)})
+    told["score"] = 3 + (told["arm"] == "b") + told["need"] + rng.normal(size=n)
+    told["liking"] = pd.cut(told["score"], 4, labels=list(WORDS))
+    told["gap"] = np.where(np.arange(n) < 3, np.nan, rng.normal(size=n))
+    told["site"] = np.where(np.arange(n) < 9, "S", np.where(np.arange(n) < 120, "M", "L"))
+
+    def asked(study=None, frame=told, **question):
+        usual = {"id": "q", "title": "Does it?", "claim": "BUR-1", "smallest_effect": 0.1, "expect": "equal"}
+        usual |= {"exposure": "need", "outcome": {"column": "score", "kind": "score"}}
+        columns = {"arm": {"codes": {"a": "Usual care", "b": "Kind care"}}, "liking": {"codes": WORDS}}
+        whole = {"title": "t", "seed": 1, "files": "a.csv", "design": "observational", "columns": columns}
+        frame.to_csv(tmp_path / "a.csv", index=False)
+        (tmp_path / "study.yml").write_text(yaml.safe_dump(whole | (study or {}) | {"questions": [usual | question]}))
+        return answer_question(tmp_path, "q")
+
+    asked.frame = told
+    return asked
+
+
+@pytest.mark.parametrize("named", [{"level": "b"}, {"reference": "a"}])
+def test_of_two_levels_one_need_be_named(ask, named):
+    answer = ask(exposure={"column": "arm", **named})
+    assert "Kind care instead of usual care" in answer.verdict.sentence
+    assert [row[0] for row in story.groups(answer).rows] == ["Usual care", "Kind care"]
+
+
+def test_a_number_with_two_values_has_two_groups_and_a_slope(ask):
+    answer = ask(exposure="half", outcome={"column": "liking", "kind": "ordered", "top": ["vg", "g"]})
+    assert len(story.groups(answer).rows) == 2
+    assert "average marginal effect" in answer.effect.method or not answer.sample.binary_exposure
+
+
+def test_words_in_order_have_a_top_group(ask):
+    answer = ask(outcome={"column": "liking", "kind": "ordered", "top": ["vg", "g"]})
+    share = ask.frame["liking"].isin(["g", "vg"])
+    assert "probability of good or very good" in answer.effect.method
+    low, *_ = story.groups(answer).data["Per cent in the top group"]
+    lowest = ask.frame["need"] <= ask.frame["need"].quantile(1 / 3)
+    assert low == pytest.approx(100 * share[lowest].mean())
+
+
+def test_the_crude_effect_is_of_the_same_rows(ask):
+    """Else the two would differ by who is in them; and their difference would give a small gap away."""
+    answer = ask(adjust=["gap"])
+    assert answer.crude.n == answer.effect.n == 237
+    assert [term.term for term in answer.crude.model.terms] == ["need", "Intercept"]
+
+
+def test_two_rules_with_one_reason_are_both_counted(ask):
+    rules = [{"column": "site", "not_values": [site], "why": "not eligible"} for site in "SM"]
+    answer = ask(study={"keep": rules[:1]}, keep=rules[1:])
+    assert answer.data["dropped"] == [{"why": "not eligible", "rows": 120}]
+    assert answer.data["rows"] - 120 == answer.data["used"]
