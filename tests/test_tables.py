@@ -126,6 +126,16 @@ def test_the_model_keeps_its_own_scale():
     assert table.rows == (("compassion", "0.180", "0.140 to 0.220", "< .001"),)
 
 
+CURVE = {"check": "specification curve", "ran": True, "specifications": 8, "possible": 8, "agree": 0.75} | {
+    "agree_on_zero": 0.5,
+    "median": 0.0464,
+    "low": 0.0324,
+    "high": 0.0606,
+    "planned": 0.0328,
+    "moves_it_most": "severity",
+    "without_it": 0.0606,
+    "scale": "linear approximation",
+}
 CHECKS = [
     (
         {
@@ -166,6 +176,14 @@ CHECKS = [
             "wrong_sign": 0.0,
         },
         ["1.1 percentage points", "99 %", "1.0 times"],
+    ),
+    (CURVE, ["Of 8 ways to adjust, 75 % agree in sign and 50 % in", "gives 4.6 percentage points", "3.2 and 6.1"]),
+    (CURVE, ["Severity of the problem: without it +6.1, with all +3.3", "approximation to the model"]),
+    (CURVE | {"specifications": 1024, "possible": 4096}, ["Of 1,024 ways to adjust, drawn from 4,096, 75 %"]),
+    (
+        {"check": "unmeasured confounder", "ran": True, "robustness_value": 0.06, "strongest_measured": "severity"}
+        | {"with_one_as_strong": {"estimate": 0.01, "low": -0.01, "high": 0.03}},
+        ["The strongest measured cause is Severity", "one no stronger could move the answer to +1.0 percentage points"],
     ),
     (
         {"check": "negative control", "ran": False, "reason": "the study names none"},

@@ -86,6 +86,18 @@ def picture(answer: Answer) -> figures.Figure:
     )
 
 
+def curve(answer: Answer) -> figures.Figure | Prose:
+    """Every way to adjust, sorted, in the outcome's unit; or why there is none."""
+    check = next(check for check in answer.checks if check.name == "specification curve")
+    if not check.ran:
+        return Prose((f"No curve is drawn: {check.reason}.",))
+    scale, unit = wording.scale(answer.effect.unit)
+    rows = [(label, scale * estimate, scale * low, scale * high) for label, estimate, low, high in check.ways]
+    limits = figures.band(answer.effect.unit, answer.question.smallest_effect)
+    name = f"{answer.question.id}-specifications"
+    return figures.specifications(rows, planned=0, unit=wording.units(unit), band=limits, name=name)
+
+
 def fewest(answer: Answer) -> int:
     """The smallest group that the study's profile lets be shown."""
     return max(PROFILES[answer.study.disclosure].threshold, 1)

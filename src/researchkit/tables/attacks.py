@@ -47,10 +47,22 @@ def _left_out(check: Mapping[str, Any], answer: Any) -> str:
 def _curve(check: Mapping[str, Any], answer: Any) -> str:
     scale, unit = wording.scale(answer.effect.unit)
     middle, limits = wording.estimate(scale * check["median"], scale * check["low"], scale * check["high"])
-    return (
-        f"Of {wording.count(check['specifications'])} ways to adjust, {wording.percent(check['agree'], 0)} agree; the "
-        f"middle one gives {middle} {wording.units(unit, middle)}, all lie between {limits.replace(' to ', ' and ')}."
+    ways, possible = (wording.count(check[name]) for name in ("specifications", "possible"))
+    of = f"{ways} ways to adjust" if ways == possible else f"{ways} ways to adjust, drawn from {possible}"
+    told = [
+        f"Of {of}, {wording.percent(check['agree'], 0)} agree in sign and {wording.percent(check['agree_on_zero'], 0)} "
+        f"in whether the interval excludes zero; the middle one gives {middle} {wording.units(unit, middle)}, all lie "
+        f"between {limits.replace(' to ', ' and ')}."
+    ]
+    effect, most = answer.effect, answer.study.label(check["moves_it_most"])
+    without, planned = (
+        wording.estimate(scale * check[name], scale * effect.low, scale * effect.high, sign=True)[0]
+        for name in ("without_it", "planned")
     )
+    told.append(f"What moves it most is {most}: without it {without}, with all {planned}.")
+    if check["scale"] != "linear":
+        told.append("Computed by straight lines, an approximation to the model of the answer.")
+    return " ".join(told)
 
 
 def _unmeasured(check: Mapping[str, Any], answer: Any) -> str:
@@ -64,8 +76,21 @@ def _unmeasured(check: Mapping[str, Any], answer: Any) -> str:
     if (limit := check.get("e_value_of_the_limit")) is not None:
         told.append(f"To bring the interval to nothing, {wording.number(limit)} is enough.")
     if measured := check.get("strongest_measured"):
-        told.append(f"The strongest measured cause is {answer.study.label(measured)}.")
+        told.append(_beside(check, answer, answer.study.label(measured)))
     return " ".join(told) or _plain(check, answer)
+
+
+def _beside(check: Mapping[str, Any], answer: Any, measured: str) -> str:
+    """Where the answer could move beside a cause as strong as the strongest measured one, and twice as strong."""
+    told = []
+    for name, strength in (("with_one_as_strong", "no stronger"), ("with_one_twice_as_strong", "twice as strong")):
+        if bound := check.get(name):
+            scale, unit = wording.scale(answer.effect.unit)
+            ends = (scale * bound[end] for end in ("estimate", "low", "high"))
+            value, limits = wording.estimate(*ends, sign=True)
+            told.append(f"one {strength} could move the answer to {value} {wording.units(unit, value)} ({limits})")
+    left_out = f" Left out, {'; '.join(told)}." if told else ""
+    return f"The strongest measured cause is {measured}.{left_out}"
 
 
 def _control(check: Mapping[str, Any], answer: Any) -> str:

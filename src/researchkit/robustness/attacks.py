@@ -1,17 +1,17 @@
-"""The answer attacked: what could undo it, and what this study could have seen.
-
-Each check is a `Check` made from one dataset; one that cannot run stays in the list with its reason.
-"""
+"""Every attack of this version, and those that ask the model again."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from researchkit.errors import ResearchkitError
+from researchkit.errors import EstimationError, ResearchkitError
+from researchkit.robustness.check import Check
+from researchkit.robustness.curve import specification_curve
+from researchkit.robustness.linear import Linear, linearised
+from researchkit.robustness.unmeasured import unmeasured
 
 if TYPE_CHECKING:
     from researchkit.dataset import Dataset, Sample
@@ -19,31 +19,21 @@ if TYPE_CHECKING:
     from researchkit.parts import Question
 
 
-@dataclass(frozen=True)
-class Check:
-    """One attack on the answer: what came out, or why it could not run."""
-
-    name: str
-    fingerprint: str
-    facts: dict[str, Any] = field(default_factory=dict)
-    reason: str | None = None
-    mark: str = ""
-
-    @property
-    def ran(self) -> bool:
-        return self.reason is None
-
-    def to_dict(self) -> dict[str, Any]:
-        told: dict[str, Any] = {"check": self.name, "ran": self.ran, **self.facts}
-        return told if self.ran else {**told, "reason": self.reason}
-
-
 def attack(dataset: Dataset, question: Question, effect: Effect, sample: Sample) -> tuple[Check, ...]:
     """Every check of this version, in the order of the page."""
     made = dataset.fingerprint
+    line: Linear | str
+    try:
+        line = linearised(sample, question)
+    except EstimationError as error:
+        line = str(error)
+    curve = specification_curve(line, dataset, question, effect)
+    # Where no straight line serves, the model itself is asked again, one adjustment at a time.
+    instead = () if curve.ran or not question.adjust else (leave_one_out(dataset, question, effect),)
     return (
-        leave_one_out(dataset, question, effect),
-        unmeasured(sample, question, effect, made),
+        curve,
+        *instead,
+        unmeasured(line, dataset, question, effect),
         negative_control(dataset, question),
         Check("design", made, design_figures(effect.se, question.smallest_effect)),
     )
@@ -76,73 +66,6 @@ def leave_one_out(dataset: Dataset, question: Question, effect: Effect) -> Check
     turned = effect.low * effect.high > 0 and agree < 1
     mark = f"fragile: without {dataset.study.label(most)} the sign turns" if turned else ""
     return Check(name, dataset.fingerprint, facts, mark=mark)
-
-
-def unmeasured(sample: Sample, question: Question, effect: Effect, made: str) -> Check:
-    """How strong an unmeasured cause of both would have to be to bring the estimate to zero.
-
-    Robustness value after Cinelli and Hazlett (2020), JRSS-B 82, 39-67, eq. 14 with q = 1, for linear models; E-value
-    after VanderWeele and Ding (2017), Ann Intern Med 167, 268-274, for the risk ratio of yes/no outcomes.
-    """
-    name = "unmeasured confounder"
-    if effect.unit == "probability":
-        risk = share(sample, question, effect)
-        ratio, nearer = risk_ratio(effect.estimate, risk), risk_ratio(limit_nearer_zero(effect), risk)
-        return Check(name, made, {"e_value": e_value(ratio), "e_value_of_the_limit": e_value(nearer)})
-    if effect.kind not in ("score", "change"):
-        return Check(name, made, reason="for this kind of outcome there is no agreed measure on its own scale")
-    strength = partial_r2(sample)
-    facts = {"robustness_value": robustness_value(strength["exposure"]), "partial_r2": strength["exposure"]}
-    return Check(name, made, facts)
-
-
-def share(sample: Sample, question: Question, effect: Effect) -> float:
-    """The mean chance of the outcome: of a yes, or of the top group."""
-    if effect.kind == "yes_no":
-        return float(sample.outcome.mean())
-    top = [
-        place
-        for place, value in enumerate(sample.level_values)
-        if value in {float(one) for one in question.outcome.top}
-    ]
-    return float(np.isin(sample.outcome, top).mean())
-
-
-def risk_ratio(difference: float, risk: float) -> float:
-    """The risk ratio of a difference around the mean risk, kept away from impossible risks."""
-    return max(risk + difference / 2, 1e-6) / max(risk - difference / 2, 1e-6)
-
-
-def limit_nearer_zero(effect: Effect) -> float:
-    if effect.low <= 0 <= effect.high:
-        return 0.0
-    return effect.low if effect.low > 0 else effect.high
-
-
-def partial_r2(sample: Sample) -> dict[str, float]:
-    """Share of the outcome's remaining variance that goes with the exposure, given the covariates."""
-    extra = [sample.baseline[:, None]] if sample.baseline is not None else []
-    given = np.column_stack([np.ones(len(sample.outcome)), *extra, sample.covariates])
-    outcome, exposure = (rest(values, given) for values in (sample.outcome, sample.exposure))
-    total = float(outcome @ outcome) * float(exposure @ exposure)
-    return {"exposure": float(outcome @ exposure) ** 2 / total if total > 0 else 0.0}
-
-
-def rest(values: np.ndarray, given: np.ndarray) -> np.ndarray:
-    """What is left of `values` once the columns of `given` have explained what they can."""
-    return values - given @ np.linalg.lstsq(given, values, rcond=None)[0]
-
-
-def robustness_value(partial: float) -> float:
-    """The partial R² with exposure and with outcome that an unmeasured cause would need (Cinelli and Hazlett 2020)."""
-    f2 = partial / (1 - partial) if partial < 1 else math.inf
-    return 0.5 * (math.sqrt(f2 * f2 + 4 * f2) - f2) if math.isfinite(f2) else 1.0
-
-
-def e_value(ratio: float) -> float:
-    """The risk ratio with exposure and with outcome that an unmeasured cause would need (VanderWeele and Ding 2017)."""
-    ratio = max(ratio, 1 / ratio)
-    return ratio + math.sqrt(ratio * (ratio - 1))
 
 
 def negative_control(dataset: Dataset, question: Question) -> Check:

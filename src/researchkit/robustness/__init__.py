@@ -1,0 +1,24 @@
+"""The answer attacked: what could undo it, and what this study could have seen.
+
+Each check is a `Check` made from one dataset; one that cannot run stays in the list with its reason.
+"""
+
+from researchkit.robustness.attacks import attack, design_figures
+from researchkit.robustness.check import Check
+from researchkit.robustness.curve import specification_curve
+from researchkit.robustness.linear import Linear, linearised
+from researchkit.robustness.unmeasured import benchmarks, e_value, exposure_r2, robustness_value, unmeasured
+
+__all__ = [
+    "Check",
+    "Linear",
+    "attack",
+    "benchmarks",
+    "design_figures",
+    "e_value",
+    "exposure_r2",
+    "linearised",
+    "robustness_value",
+    "specification_curve",
+    "unmeasured",
+]
