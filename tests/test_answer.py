@@ -71,3 +71,9 @@ def test_two_rules_with_one_reason_are_both_counted(ask):
     answer = ask(study={"keep": rules[:1]}, keep=rules[1:])
     assert answer.data["dropped"] == [{"why": "not eligible", "rows": 120}]
     assert answer.data["rows"] - 120 == answer.data["used"]
+
+
+@pytest.mark.parametrize(("declared", "unit"), [("day", "days"), (None, "points")])
+def test_the_unit_of_a_score_is_the_codebooks_and_else_a_point(ask, declared, unit):
+    columns = {"score": {"unit": declared}} if declared else {}
+    assert f" {unit} higher" in ask(study={"columns": columns}).verdict.sentence

@@ -111,7 +111,7 @@ def test_what_is_expected_to_go_wrong_is_one_message(call, words, said):
 
 def test_check_says_ok_or_every_problem(call, clinic):
     status, said = call("check", clinic)
-    assert (status, said.splitlines()[-1]) == (0, "OK: A clinic Questions: 1.")
+    assert (status, said.splitlines()[-1]) == (0, "OK, 1 question: A clinic")
     text = (clinic / "visits.csv").read_text()
     (clinic / "visits.csv").write_text(text + "x,2,North\n3,inf,South\n")
     status, said = call("check", clinic)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from html import unescape
 from html.parser import HTMLParser
 
 import nbformat.v4 as v4
@@ -242,3 +243,8 @@ def test_export_leaves_the_notebook_alone_and_gives_the_same_page_twice():
 def test_a_command_with_odd_names_can_be_pasted_into_a_shell():
     page = " ".join(Reading(export(PLAIN, result(question="a; rm -rf b", by=None))).words)
     assert "--question 'a; rm -rf b' --disclosure" in page
+
+
+def test_the_command_to_make_it_again_names_the_study_where_it_lay():
+    made = result() | {"provenance": {"parameters": {"study": "surveys/my study/study.yml"}}}
+    assert "researchkit run 'surveys/my study/study.yml' --question" in unescape(export(PLAIN, made))

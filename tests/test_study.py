@@ -160,3 +160,10 @@ def test_any_text_is_a_study_or_a_study_error(tmp_path, text):
     path.write_text(text, encoding="utf-8", errors="surrogatepass")
     with pytest.raises(ResearchkitError):
         load_study(path)
+
+
+def test_a_study_in_the_folder_where_one_stands_has_the_folders_name(write, monkeypatch):
+    """Its reports would else lie among the studies, in no folder of their own."""
+    path = write(GOOD)
+    monkeypatch.chdir(path.parent)
+    assert load_study(".").name == load_study("study.yml").name == path.parent.name != ""

@@ -157,7 +157,7 @@ def answer_question(
     if by:
         dataset = dataset.only(*column_and_value(by))
     sample = dataset.sample(asked)
-    asked = with_arms(asked, sample)
+    asked = settled(asked, study, sample)
     refuse_few(sample, study)
     effect = estimate_sample(sample, asked)
     # The crude effect is of the same rows: else a difference between the two might be one of people.
@@ -168,12 +168,15 @@ def answer_question(
     return Answer(study, asked, by or None, dataset, sample, effect, crude, checks, verdict, started, seconds)
 
 
-def with_arms(question: Question, sample: Sample) -> Question:
-    """The question with both codes that a coded exposure compares, where the study file leaves one to the data."""
-    if sample.arms is None:
-        return question
-    exposure = question.exposure.model_copy(update=dict(zip(("reference", "level"), sample.arms, strict=True)))
-    return question.model_copy(update={"exposure": exposure})
+def settled(question: Question, study: Study, sample: Sample) -> Question:
+    """The question with what it leaves to the rest: the unit to the codebook, one of two levels to the data."""
+    exposure, outcome = question.exposure, question.outcome
+    part = study.columns.get(outcome.column) or study.scales.get(outcome.column)
+    if part and not outcome.unit and outcome.kind in ("score", "change", "duration"):
+        outcome = outcome.model_copy(update={"unit": part.unit})
+    if sample.arms:
+        exposure = exposure.model_copy(update=dict(zip(("reference", "level"), sample.arms, strict=True)))
+    return question.model_copy(update={"exposure": exposure, "outcome": outcome})
 
 
 def finite(value: Any) -> Any:

@@ -155,7 +155,8 @@ def check(study: Path) -> None:
                 problems += drawn(dataset, question)
     if problems:
         raise click.ClickException(problems[0] if len(problems) == 1 else listing(str(study), problems))
-    click.echo(f"OK: {loaded.title} Questions: {len(loaded.questions)}.")
+    asked = wording.units("question", str(len(loaded.questions)))
+    click.echo(f"OK, {len(loaded.questions)} {asked}: {loaded.title}")
 
 
 def account_of(dataset: Any) -> list[str]:

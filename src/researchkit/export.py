@@ -275,7 +275,8 @@ def command(result: Mapping[str, Any]) -> str:
     """The command that makes this page again."""
     if not (result.get("study") and result.get("question")):
         return ""
-    words = ["researchkit", "run", f"data/{result['study']}", "--question", str(result["question"])]
+    given = result.get("provenance", {}).get("parameters", {}).get("study")
+    words = ["researchkit", "run", str(given or f"data/{result['study']}"), "--question", str(result["question"])]
     if by := result.get("by"):
         words += ["--by", str(by).partition("=")[0]]
     disclosure = result.get("data", {}).get("disclosure")

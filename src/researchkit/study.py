@@ -72,8 +72,8 @@ class Study(Part):
 
     @property
     def name(self) -> str:
-        """The folder's name, or the file's where it is not called study.yml."""
-        return self.folder.name if self._path.stem == "study" else self._path.stem
+        """The name of the folder (resolved, for "." has none), or of the file where it is not called study.yml."""
+        return self.folder.resolve().name if self._path.stem == "study" else self._path.stem
 
     @property
     def sha256(self) -> str:
@@ -144,7 +144,7 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise StudyError(f"There is no study file {path}. `researchkit new FILE` drafts one.") from None
+        raise StudyError(f"There is no study file {path}. The README shows what stands in one.") from None
     except OSError as error:
         raise StudyError(f"{path} cannot be read: {error.strerror}.") from None
 

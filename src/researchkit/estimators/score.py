@@ -87,7 +87,7 @@ def _effect(
         own.estimate,
         own.se,
         float(spread.df[0]),
-        unit=outcome.unit or outcome.label or outcome.column,
+        unit=outcome.unit or "point",
         method=f"{how}, {_errors(sample, spread)}",
         model=Model("least squares", spread.errors, rows, outcome.unit or "points"),
         notes=(*notes, *columns.notes, *_thin(sample, float(spread.df[0]))),
