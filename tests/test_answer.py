@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from researchkit import story
+from researchkit import account, story
 from researchkit.answer import answer_question
 
 WORDS = {"vb": "very bad", "b": "bad", "g": "good", "vg": "very good"}
@@ -77,3 +77,39 @@ def test_two_rules_with_one_reason_are_both_counted(ask):
 def test_the_unit_of_a_score_is_the_codebooks_and_else_a_point(ask, declared, unit):
     columns = {"score": {"unit": declared}} if declared else {}
     assert f" {unit} higher" in ask(study={"columns": columns}).verdict.sentence
+
+
+def test_a_protected_account_gives_no_small_count_back(ask):
+    """Arrived less kept, notes, groups: nothing tells that 9 rows went and 3 have a gap."""
+    keep = [{"column": "site", "not_values": ["S"], "why": "another firm"}]
+    answer = ask(study={"keep": keep, "disclosure": "cms", "columns": {"gap": {"missing": ["0"]}}}, adjust=["gap"])
+    told = dict(account.arrived(answer.dataset).rows)
+    assert told["Rows that arrived"] == "not shown" and told["Kept"] == "231"
+    assert answer.data["rows"] is None and answer.data["dropped"] == [{"why": "another firm", "rows": None}]
+
+
+def test_notes_that_count_rows_are_for_those_who_hold_the_data(ask):
+    twice = pd.concat([ask.frame, ask.frame.head(4)])
+    seen = {}
+    for profile in ("none", "cms"):
+        seen[profile] = str(account.arrived(ask(study={"disclosure": profile}, frame=twice).dataset))
+    assert "4 rows repeat an earlier row" in seen["none"]
+    assert "4 rows" not in seen["cms"] and "Notes that count rows: 1" in seen["cms"]
+
+
+def test_a_group_is_as_large_as_its_people(ask):
+    """Eighty contacts of one customer are one person."""
+    frame = ask.frame.assign(who=np.where(ask.frame["half"] == 1, 0, np.arange(240)))
+    study = {"people": "who", "disclosure": "five"}
+    answer = ask(study=study, frame=frame, exposure={"column": "half", "reference": "1", "level": "2"})
+    assert "none is shown" in str(story.groups(answer))
+    assert "5 people" in str(story.picture(answer))
+
+
+def test_a_floor_of_a_few_people_is_not_shown(ask):
+    frame = ask.frame.assign(i1=1, i2=1)
+    frame.loc[:2, ["i1", "i2"]] = 0
+    scales = {"made": {"items": ["i1", "i2"], "range": [0, 4]}}
+    for profile, told in (("none", "1.25"), ("cms", "not shown")):
+        answer = ask(study={"scales": scales, "disclosure": profile}, frame=frame)
+        assert told in str(account.ends(answer.dataset))

@@ -47,6 +47,7 @@ def dataset(outcome, exposure, cluster=None, **more):
     everybody = np.ones(len(exposure), dtype=bool)
     facts = {"binary_exposure": False, "level_values": (), "offset_time": None, "weights": None}
     facts["compared"] = lambda exposure: everybody
+    facts["heads"] = lambda rows: int(rows.sum())
     sample = SimpleNamespace(
         outcome=np.array(outcome, float), exposure=np.array(exposure, float), cluster=cluster, **(facts | more)
     )
@@ -153,13 +154,22 @@ def test_dose_gives_counts_per_time():
 
 
 def test_dose_hides_small_groups_and_refuses_durations():
-    data = dataset([0, 1] * 10 + [1] * 3, [1] * 20 + [2] * 3)
+    data = dataset([0, 1] * 30 + [1] * 3, [1] * 20 + [3] * 40 + [2] * 3)
     figure = figures.dose(data, asked())
-    assert figure.data["n"].tolist() == [20] and "Left out: 1 with fewer than 10 rows" in figure.caption
-    with pytest.raises(EstimationError, match=r"no level of the exposure has 30 rows"):
-        figures.dose(data, asked(), fewest=30)
+    # 63 less 40 less 20 would be 3, so the next smallest level goes too
+    assert figure.data["n"].tolist() == [40] and "2 that could single out fewer than 10 people" in figure.caption
+    with pytest.raises(EstimationError, match=r"no level of the exposure has 50 people"):
+        figures.dose(data, asked(), fewest=50)
     with pytest.raises(EstimationError, match=r"figures\.curves"):
         figures.dose(data, asked("duration"))
+
+
+def test_dose_hides_a_share_that_stands_for_a_few_people_and_counts_people_not_rows():
+    outcome, exposure = [1] * 2 + [0] * 98 + [1, 0] * 100, [1] * 100 + [2] * 100 + [3] * 100
+    assert len(figures.dose(dataset(outcome, exposure), asked()).data) == 1
+    data = dataset(outcome, exposure, heads=lambda rows: 1)
+    with pytest.raises(EstimationError, match="has 10 people"):
+        figures.dose(data, asked("score"))
 
 
 def test_a_histogram_hides_bins_of_few_and_the_one_that_would_give_them_away():

@@ -5,12 +5,14 @@ Counts follow the study's disclosure profile; a group too small for it is left o
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from researchkit import figures, wording
+from researchkit import disclosure, figures, wording
 from researchkit.disclosure import PROFILES, enough
 from researchkit.errors import some
 from researchkit.scales import cronbach_alpha, item_rest, rule_of, score_scale
@@ -23,18 +25,31 @@ if TYPE_CHECKING:
     from researchkit.study import Study
 
 
+HIDDEN = "not shown"
+COUNTED = re.compile(r"[0-9][0-9,]* (rows|entries|people|of them)\b")  # a note that counts, and might single out
+
+
 def arrived(dataset: Dataset) -> Table:
     """What arrived and what the readers did to it, in their own words."""
     profile = PROFILES[dataset.study.disclosure]
+    steps: Counter[str] = Counter()
+    for step in dataset.flow:
+        steps[step.why] += step.rows
+    rows, _, kept = disclosure.account(dataset.rows, steps, len(dataset.frame), profile)
     told = {
         "Study": dataset.study.title,
         "Table": dataset.table,
-        "Rows that arrived": wording.count(dataset.rows),
-        "Kept": wording.count(len(dataset.frame)),
+        "Rows that arrived": HIDDEN if rows is None else wording.count(rows),
+        "Kept": HIDDEN if kept is None else wording.count(kept),
         "Fingerprint of the content": dataset.fingerprint,
         "Small counts": f"profile {profile.name}: {profile.version}",
     }
-    notes = {f"Note {number}": note for number, note in enumerate(dataset.notes, 1)}
+    open_notes = [note for note in dataset.notes if profile.threshold == 1 or not COUNTED.search(note)]
+    notes = {f"Note {number}": note for number, note in enumerate(open_notes, 1)}
+    if gone := len(dataset.notes) - len(open_notes):
+        notes["Not shown"] = (
+            f"Notes that count rows: {gone}. `researchkit check` tells them to those who hold the data."
+        )
     data = pd.DataFrame({"": [*told, *notes], "What arrived": [*told.values(), *notes.values()]})
     return frame(data, "What arrived")
 
@@ -137,7 +152,7 @@ def scores(dataset: Dataset) -> Table | Prose:
     made = scales_here(dataset)
     if not made:
         return Prose((f"{dataset.study.title} declares no scale in the table {dataset.table!r}.",))
-    rows = []
+    rows, profile = [], PROFILES[dataset.study.disclosure]
     for name, scale in made.items():
         rule = rule_of(scale)
         account = score_scale(dataset.frame, scale)[1]
@@ -149,7 +164,7 @@ def scores(dataset: Dataset) -> Table | Prose:
                 "Items": len(scale.items),
                 "Reversed": len(rule.reverse),
                 "Rule": rule.rule,
-                **{word.capitalize(): n for word, n in account.items()},
+                **{word.capitalize(): n for word, n in disclosure.protect(account, profile).items()},
             }
         )
     return frame(
@@ -161,14 +176,15 @@ def scores(dataset: Dataset) -> Table | Prose:
 
 def reliability(dataset: Dataset) -> Table | Prose:
     """Alpha with Feldt's interval for each scale."""
-    rows = []
+    rows, profile = [], PROFILES[dataset.study.disclosure]
     for name in scales_here(dataset):
         answers = turned(dataset, name)
         alpha, low, high = cronbach_alpha(answers)
+        gaps = len(dataset.frame) - len(answers)
         rows.append(
             {
                 "Scale": dataset.study.label(name),
-                "People with all items": len(answers),
+                "People with all items": len(answers) if gaps == 0 or enough(gaps, profile) else HIDDEN,
                 "Alpha": alpha,
                 "95 % interval": wording.interval(low, high),
             }
@@ -198,13 +214,19 @@ def ends(dataset: Dataset) -> Table | Prose:
             {
                 "Scale": dataset.study.label(name),
                 "Lowest possible": low,
-                "Per cent there": 100 * (known <= low).mean(),
+                "Per cent there": per_cent(known <= low, dataset),
                 "Highest possible": high,
-                "Per cent at it": 100 * (known >= high).mean(),
+                "Per cent at it": per_cent(known >= high, dataset),
                 "Items": len(scale.items),
             }
         )
     return frame(pd.DataFrame(rows), "Floor and ceiling") if rows else nothing()
+
+
+def per_cent(there: pd.Series, dataset: Dataset) -> float | str:
+    """How many per cent are there, where that singles out nobody."""
+    found = disclosure.share(int(there.sum()), len(there), PROFILES[dataset.study.disclosure].threshold)
+    return HIDDEN if found is None else 100 * found
 
 
 def bounds(name: str, dataset: Dataset) -> tuple[float, float]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from researchkit.dataset import Dataset, Sample, load_dataset
-from researchkit.disclosure import PROFILES, enough, protect, shown
+from researchkit.disclosure import PROFILES, account, enough
 from researchkit.errors import DisclosureError, ParameterError
 from researchkit.estimators import Effect, estimate_sample
 from researchkit.parts import Question
@@ -63,14 +63,11 @@ class Answer:
         steps: Counter[str] = Counter()
         for step in self.sample.flow:  # two rules may give the same reason
             steps[step.why] += step.rows
-        steps = +steps
-        kept = protect(steps, profile)
-        # With every step hidden, arrived less used would still tell what they add up to.
-        telling = bool(kept) and all(rows is None for rows in kept.values())
+        arrived, kept, used = account(self.sample.rows, steps, self.effect.n, profile)
         return {
             "fingerprint": self.dataset.fingerprint,
-            "rows": None if telling else shown(self.sample.rows, profile),
-            "used": shown(self.effect.n, profile),
+            "rows": arrived,
+            "used": used,
             "dropped": [{"why": why, "rows": rows} for why, rows in kept.items()],
             "disclosure": profile.name,
         }

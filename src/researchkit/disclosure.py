@@ -6,7 +6,7 @@ data decides, and judges the report as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from researchkit.errors import DisclosureError
@@ -74,3 +74,28 @@ def hard_to_tell(hidden: list[int], profile: Profile) -> bool:
         return False
     least = 1 if profile.zero_shown else 0
     return total not in (least * len(hidden), (profile.threshold - 1) * len(hidden))
+
+
+def apart(counts: Sequence[int], fewest: int) -> list[bool]:
+    """Which groups of a known total may be shown, where none of 1 to `fewest` - 1 may be, or be worked out."""
+    profile = Profile("", max(fewest, 1), True, 1, "")
+    kept = protect({str(place): count for place, count in enumerate(counts)}, profile)
+    return [count is not None for count in kept.values()]
+
+
+def share(part: int, whole: int, fewest: int) -> float | None:
+    """The share, or None where it stands for 1 to `fewest` - 1 people inside it or outside it."""
+    few = any(0 < side < fewest for side in (part, whole - part))
+    return None if few or not whole else part / whole
+
+
+def account(
+    arrived: int, steps: Mapping[str, int], used: int, profile: Profile
+) -> tuple[int | None, dict[str, int | None], int | None]:
+    """Rows that arrived, dropped for each reason, and used, so that no hidden reason can be worked out.
+
+    With every reason hidden, arrived less used would still tell what they add up to, so arrived is hidden too.
+    """
+    kept = protect({why: rows for why, rows in steps.items() if rows}, profile)
+    telling = bool(kept) and all(rows is None for rows in kept.values())
+    return None if telling else shown(arrived, profile), kept, shown(used, profile)

@@ -47,6 +47,7 @@ class Sample:
     contrast: str  # "compassion +1 point", "PA against TAU"
     exposure_name: str
     people: int
+    person: NDArray[np.int64] | None  # (n,) codes of the people, where one may have several rows
     rows: int
     flow: tuple[Step, ...]
 
@@ -55,6 +56,12 @@ class Sample:
         kept = [place for place, group in enumerate(self.groups) if group == exposure]
         names, groups = (tuple(part[place] for place in kept) for part in (self.names, self.groups))
         return replace(self, covariates=self.covariates[:, kept], names=names, groups=groups)
+
+    def heads(self, rows: NDArray[np.bool_]) -> int:
+        """How many people some rows (n,) are of; rows that name nobody count as nobody."""
+        if self.person is None:
+            return int(rows.sum())
+        return len(np.unique(self.person[rows & (self.person >= 0)]))
 
     def compared(self, exposure: str) -> NDArray[np.bool_]:
         """(n,) the rows that are at one of the two levels compared, for a coded `exposure` with more than two."""
@@ -123,6 +130,7 @@ def draw(
         contrast=contrast,
         exposure_name=exposure_name(study, question.exposure),
         people=len(outcome) if people == "row" else int(now.frame[people].nunique()),
+        person=None if people == "row" else pd.factorize(now.frame[people])[0].astype(np.int64),
         rows=rows,
         flow=tuple(now.flow),
         **extras,

@@ -15,8 +15,8 @@ import pandas as pd
 
 from researchkit import figures, tables, wording
 from researchkit.claims import articles, claim
-from researchkit.disclosure import PROFILES
-from researchkit.errors import some
+from researchkit.disclosure import PROFILES, apart
+from researchkit.errors import EstimationError, some
 from researchkit.evidence import published as published_results
 from researchkit.markup import read_yaml
 from researchkit.tables import Table, frame
@@ -69,10 +69,13 @@ def asked(study: Study, question: Question) -> Table:
     return frame(data, "What was asked")
 
 
-def picture(answer: Answer) -> figures.Figure:
+def picture(answer: Answer) -> figures.Figure | Prose:
     """How the outcome runs over the exposure: curves for durations, means or shares for the rest."""
     if answer.question.outcome.kind != "duration":
-        return figures.dose(answer.dataset, answer.question, fewest=fewest(answer))
+        try:
+            return figures.dose(answer.dataset, answer.question, fewest=fewest(answer))
+        except EstimationError as error:  # every group is too small to be shown; the answer stands without it
+            return Prose((str(error),))
     horizon, unit = answer.question.outcome.horizon or 0.0, answer.question.outcome.unit or "unit of time"
     curves = [figures.Curve(name, *course(answer, rows)) for name, rows in thirds(answer).items()]
     title = answer.question.outcome.label or answer.study.label(answer.question.outcome.column)
@@ -146,12 +149,19 @@ def between(values: NDArray[np.float64]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def groups(answer: Answer) -> Table:
+def groups(answer: Answer) -> Table | Prose:
     """The outcome in each third of the exposure: NPS, time to the event, change from baseline, or the mean."""
+    from researchkit.figures.levels import fewest_of
+
     tell = {"duration": restricted, "change": from_baseline}.get(answer.question.outcome.kind, means)
-    shown = {name: rows for name, rows in thirds(answer).items() if rows.sum() >= fewest(answer)}
-    told = [{"Group": name, "n": int(rows.sum()), **tell(answer, rows)} for name, rows in shown.items()]
+    parts = thirds(answer)
+    smallest = [fewest_of(answer.sample, answer.question, rows) for rows in parts.values()]
+    shown = [part for part, safe in zip(parts.items(), apart(smallest, fewest(answer)), strict=True) if safe]
+    told = [{"Group": name, "n": int(rows.sum()), **tell(answer, rows)} for name, rows in shown]
+    if not told:
+        return Prose((f"Every group could single out fewer than {fewest(answer)} people, so none is shown.",))
     note = "Read these beside the adjusted effect, never instead of it."
+    note += " Groups that could single out a few people are left out." if len(told) < len(parts) else ""
     return frame(pd.DataFrame(told), "By exposure, not adjusted", note)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from researchkit import wording
+from researchkit import disclosure, wording
 from researchkit.errors import EstimationError
 from researchkit.figures import ink
 from researchkit.figures.figure import Figure
@@ -33,7 +33,8 @@ def dose(dataset: Any, question: Any, *, fewest: int = FEWEST) -> Figure:
     dataset
         A `Dataset`; its `sample(question)` gives the rows.
     fewest
-        Groups of fewer rows are left out of drawing, words and data.
+        Groups of fewer people are left out of drawing, words and data, and so are shares that stand for fewer. If that
+        leaves one group out, the next smallest goes too: it could be worked out from the total.
 
     Raises
     ------
@@ -46,12 +47,12 @@ def dose(dataset: Any, question: Any, *, fewest: int = FEWEST) -> Figure:
             f"Question {question.id!r}: a mean of unfinished durations misleads; draw it with figures.curves."
         )
     sample = dataset.sample(question)
-    data = _groups(sample, question, dataset.study)
-    kept = data[data["n"] >= fewest].reset_index(drop=True)
+    data = _groups(sample, question, dataset.study, fewest)
+    kept = data[data["shown"]].drop(columns="shown").reset_index(drop=True)
     if kept.empty:
-        raise EstimationError(f"Question {question.id!r}: no level of the exposure has {fewest} rows to be shown.")
+        raise EstimationError(f"Question {question.id!r}: no level of the exposure has {fewest} people to be shown.")
     outcome, exposure = (label_of(dataset.study, part) for part in (question.outcome, question.exposure))
-    unit = "per cent" if question.outcome.kind == "yes_no" else wording.units(question.outcome.unit or "") or "mean"
+    unit = _unit(question.outcome)
     with ink.sheet(220) as (sheet, axes):
         _points(axes, kept)
         axes.set_xlabel(ink.wrapped(exposure))
@@ -62,7 +63,7 @@ def dose(dataset: Any, question: Any, *, fewest: int = FEWEST) -> Figure:
     caption = "Means with 95 % intervals, not adjusted for anything." + (
         " The exposure is cut into fifths." if data.attrs["cut"] else ""
     )
-    caption += f" Left out: {gone} with fewer than {fewest} rows." if gone else ""
+    caption += f" Left out: {gone} that could single out fewer than {fewest} people." if gone else ""
     return Figure(
         f"{question.id}-dose",
         f"{outcome} by {exposure}",
@@ -74,30 +75,50 @@ def dose(dataset: Any, question: Any, *, fewest: int = FEWEST) -> Figure:
     )
 
 
-def _groups(sample: Any, question: Any, study: Any) -> pd.DataFrame:
+def _unit(outcome: Any) -> str:
+    if outcome.kind == "ordered":
+        return "NPS points" if outcome.nps else "per cent in the top group"
+    return "per cent" if outcome.kind == "yes_no" else wording.units(outcome.unit or "") or "mean"
+
+
+def _groups(sample: Any, question: Any, study: Any, fewest: int) -> pd.DataFrame:
     outcome, weights = _values(sample, question)
     exposure = np.asarray(sample.exposure, float) * (1 if sample.binary_exposure else question.exposure.per)
     codes, places, cut = _levels(exposure)
-    rows = []
+    rows, people = [], []
     for code, place in enumerate(places):
         inside = (codes == code) & sample.compared(question.exposure.column)
         cluster = None if sample.cluster is None else np.asarray(sample.cluster)[inside]
         name = _name(place, sample, question, study, cut)
+        people.append(fewest_of(sample, question, inside))
         rows.append((name, place, *mean_interval(outcome[inside], weights[inside], cluster), int(inside.sum())))
     data = pd.DataFrame(rows, columns=["level", "exposure", "mean", "low", "high", "n"])
     if question.outcome.kind == "yes_no":
         data[["low", "high"]] = data[["low", "high"]].clip(0, 100)
+    data["shown"] = disclosure.apart(people, fewest)
     data.attrs["cut"] = cut
     return data
 
 
+def fewest_of(sample: Any, question: Any, inside: NDArray[np.bool_]) -> int:
+    """The smallest count of people that the mean of some rows gives away: all of them or, for a share, either side."""
+    people = int(sample.heads(inside))
+    if question.outcome.kind != "yes_no":
+        return people
+    sides = [int(sample.heads(inside & (sample.outcome == side))) for side in (0, 1)]
+    return min([people, *filter(None, sides)])
+
+
 def _values(sample: Any, question: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The outcome as the drawing tells it, and its weights: per cent, the levels' own values, counts per time."""
+    """The outcome as the drawing tells it, and its weights: per cent, NPS points, counts per time."""
+    from researchkit.estimators.ordered import counts_as
+
     outcome = np.asarray(sample.outcome, float)
     weights = np.ones(len(outcome)) if sample.weights is None else np.asarray(sample.weights, float)
     kind = question.outcome.kind
     if kind == "ordered" and sample.level_values:
-        return np.asarray(sample.level_values, float)[outcome.astype(int)], weights
+        worth = counts_as(sample, question, np.arange(len(sample.level_values)))[outcome.astype(int)]
+        return (worth if question.outcome.nps else 100 * worth), weights
     if kind == "counts" and sample.offset_time is not None:
         time = np.asarray(sample.offset_time, float)
         return outcome / time, weights * time

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from researchkit import wording
+from researchkit import disclosure, wording
 from researchkit.tables.table import Col, Table
 
 
@@ -99,7 +99,7 @@ def cutoffs(
     known = pd.Series(scores, dtype=float).dropna()
     rows, values = [], []
     for rule in published:
-        share = _share(int((known >= rule["minimum"]).sum()), len(known), fewest)
+        share = disclosure.share(int((known >= rule["minimum"]).sum()), len(known), fewest)
         told = "not shown" if share is None else wording.percent(share)
         source, warning = str(rule["source"]), str(rule.get("warning") or "")
         rows.append((str(rule["name"]), wording.number(rule["minimum"]), told, source, warning))
@@ -111,12 +111,6 @@ def cutoffs(
     )
     data = pd.DataFrame(values, columns=["cut-off", "minimum", "share", "n", "source"])
     return Table(f"Share over each published cut-off: {label}", columns, tuple(rows), note, "cutoffs", data)
-
-
-def _share(over: int, known: int, fewest: int) -> float | None:
-    """The share, or None where it would single out a few people above or below."""
-    few = any(0 < part < fewest for part in (over, known - over))
-    return None if few or not known else over / known
 
 
 def claims(items: Iterable[Any]) -> Table:
