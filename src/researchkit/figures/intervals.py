@@ -192,15 +192,22 @@ def specifications(
         if band:
             axes.axhspan(*band, color=ink.BAND, linewidth=0, zorder=0)
         axes.axhline(null, color=ink.MUTE, linewidth=1, zorder=1)
-        axes.fill_between(data.index, data["low"], data["high"], color=ink.BLUE, alpha=0.18, linewidth=0)
-        axes.plot(data.index, data["estimate"], color=ink.BLUE, linewidth=2)
+        # Steps, and places from one: between two ways to adjust there is no third.
+        at = data.index + 1
+        axes.fill_between(at, data["low"], data["high"], step="mid", color=ink.BLUE, alpha=0.18, linewidth=0)
+        axes.plot(at, data["estimate"], drawstyle="steps-mid", color=ink.BLUE, linewidth=2)
         for place in data.index[data["planned"]]:
             axes.plot(
-                [place], [data["estimate"][place]], marker="o", markersize=8, color=ink.BLUE, markeredgecolor="#ffffff"
+                [place + 1],
+                [data["estimate"][place]],
+                marker="o",
+                markersize=8,
+                color=ink.BLUE,
+                markeredgecolor="#ffffff",
             )
             axes.annotate(
                 "planned",
-                (place, data["high"][place]),
+                (place + 1, data["high"][place]),
                 xytext=(0, 6),
                 textcoords="offset points",
                 ha="center",
