@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from researchkit.errors import EstimationError, ResearchkitError
+from researchkit.robustness.believed import believed_causes
 from researchkit.robustness.check import Check
 from researchkit.robustness.curve import specification_curve
 from researchkit.robustness.linear import Linear, linearised
@@ -35,6 +36,7 @@ def attack(dataset: Dataset, question: Question, effect: Effect, sample: Sample)
         *instead,
         unmeasured(line, dataset, question, effect),
         negative_control(dataset, question),
+        believed_causes(dataset, question),
         Check("design", made, design_figures(effect.se, question.smallest_effect)),
     )
 
