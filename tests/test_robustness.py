@@ -1,6 +1,7 @@
 """The figures that attack an answer agree with their papers, and say why when they cannot run."""
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,11 +9,12 @@ import pytest
 from scipy.stats import t as student
 
 from researchkit.answer import answer_question
+from researchkit.dataset import load_dataset
 from researchkit.moments import compress, fit, partial_r2
-from researchkit.parts import Question
+from researchkit.parts import Exposure, Question
 from researchkit.robustness import Check, benchmarks, design_figures, e_value, exposure_r2, robustness_value
-from researchkit.robustness.curve import fragile, subsets
-from researchkit.robustness.linear import clusters
+from researchkit.robustness.curve import fragile, specification_curve, subsets
+from researchkit.robustness.linear import clusters, linearised
 from researchkit.study import load_study
 
 rng = np.random.default_rng(20260101)
@@ -225,3 +227,34 @@ def test_many_rows_without_clusters_are_dealt_into_groups():
     assert len(np.unique(clusters(few, 5)[0])) == 1000
     assert len(np.unique(clusters(many, 5)[0])) == 5000
     assert "dealt" in clusters(many, 5)[1]
+
+
+def test_rates_are_compared_with_the_time_that_each_was_seen(contact_centre):
+    """With nothing held equal and a yes/no exposure, the line is the difference of events over time."""
+    question = contact_centre.question("calling_back")
+    sample = load_dataset(contact_centre).sample(question)
+    kind = (sample.exposure > np.median(sample.exposure)).astype(float)
+    line = linearised(replace(sample, exposure=kind, binary_exposure=True), question)
+    rate = [sample.outcome[kind == arm].sum() / sample.offset_time[kind == arm].sum() for arm in (0, 1)]
+    assert fit(line.moments, []).coefficients[0] == pytest.approx(rate[1] - rate[0], rel=1e-9)
+
+
+def test_further_levels_of_a_coded_exposure_never_go_out(contact_centre):
+    exposure = Exposure(column="channel", reference="phone", level="chat")
+    question = contact_centre.question("retention").model_copy(
+        update={"exposure": exposure, "adjust": ("severity", "tenure")}
+    )
+    dataset = load_dataset(contact_centre)
+    answer = answer_question(contact_centre, question)
+    found = {label: estimate for label, estimate, _, _ in named(answer, "specification curve").ways}
+    sample = dataset.sample(question)
+    share = [sample.outcome[sample.compared("channel") & (sample.exposure == arm)].mean() for arm in (0, 1)]
+    assert len(found) == 4
+    assert found["nothing"] == pytest.approx(share[1] - share[0], rel=1e-9)
+
+
+def test_a_line_that_tells_something_else_than_the_model_does_not_stand_in_for_it(contact_centre):
+    question, dataset = contact_centre.question("retention"), load_dataset(contact_centre)
+    line = linearised(dataset.sample(question), question)
+    effect = SimpleNamespace(low=0.2, high=0.3, level=0.95)
+    assert "cannot stand in" in specification_curve(line, dataset, question, effect).reason
