@@ -76,7 +76,9 @@ def test_two_rules_with_one_reason_are_both_counted(ask):
 @pytest.mark.parametrize(("declared", "unit"), [("day", "days"), (None, "points")])
 def test_the_unit_of_a_score_is_the_codebooks_and_else_a_point(ask, declared, unit):
     columns = {"score": {"unit": declared}} if declared else {}
-    assert f" {unit} higher" in ask(study={"columns": columns}).verdict.sentence
+    verdict = ask(study={"columns": columns}).verdict
+    assert f" {unit} higher" in verdict.sentence
+    assert f" {unit} and excludes no difference" in verdict.reasons[0]
 
 
 def test_a_protected_account_gives_no_small_count_back(ask):
@@ -85,6 +87,8 @@ def test_a_protected_account_gives_no_small_count_back(ask):
     answer = ask(study={"keep": keep, "disclosure": "cms", "columns": {"gap": {"missing": ["0"]}}}, adjust=["gap"])
     told = dict(account.arrived(answer.dataset).rows)
     assert told["Rows that arrived"] == "not shown" and told["Kept"] == "231"
+    gaps = ask(study={"disclosure": "cms"}, adjust=["gap"])
+    assert dict(account.arrived(gaps.dataset).rows)["Kept"] == "not shown"  # 240, and 237 are in the answer
     assert answer.data["rows"] is None and answer.data["dropped"] == [{"why": "another firm", "rows": None}]
 
 

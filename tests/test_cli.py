@@ -222,3 +222,9 @@ def test_the_installed_command_starts_and_loads_nothing_heavy():
     code = "import sys, researchkit.cli; print(sorted({'pandas', 'numpy', 'statsmodels', 'matplotlib'} & set(sys.modules)))"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=True)
     assert said.stdout.strip() == "[]"
+
+
+def test_a_profile_that_is_none_stops_before_any_page_is_replaced(call, clinic, tmp_path):
+    status, said = call("run", clinic, "--disclosure", "nsh", "--out", tmp_path / "out")
+    assert status == 2 and "'nsh' is not one of 'none', 'cms'" in said
+    assert not (tmp_path / "out").exists()

@@ -26,16 +26,22 @@ if TYPE_CHECKING:
 
 
 HIDDEN = "not shown"
-COUNTED = re.compile(r"[0-9][0-9,]* (rows|entries|people|of them)\b")  # a note that counts, and might single out
+# A note that counts may single somebody out.
+COUNTED = re.compile(r"[0-9][0-9,]* (rows?|entry|entries|people|cells?|of them)\b")
 
 
 def arrived(dataset: Dataset) -> Table:
-    """What arrived and what the readers did to it, in their own words."""
+    """What arrived and what the readers did to it, in their own words.
+
+    Where counts are protected and there are gaps, only the account of an answer tells how many rows there are.
+    """
     profile = PROFILES[dataset.study.disclosure]
     steps: Counter[str] = Counter()
     for step in dataset.flow:
         steps[step.why] += step.rows
     rows, _, kept = disclosure.account(dataset.rows, steps, len(dataset.frame), profile)
+    if profile.threshold > 1 and dataset.frame.isna().to_numpy().any():
+        rows = kept = None  # less the rows of an answer, either would tell how many went for a gap
     told = {
         "Study": dataset.study.title,
         "Table": dataset.table,

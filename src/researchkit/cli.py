@@ -13,9 +13,11 @@ from typing import Any
 import click
 
 from researchkit import wording
+from researchkit.disclosure import PROFILES
 from researchkit.errors import ResearchkitError
 
 GOOD, NOT_ALL_GOOD, NOTHING_STARTED = 0, 1, 2
+PROFILE = click.Choice(list(PROFILES))  # refused before it can put a page of failure in the place of a report
 
 
 class Command(click.Group):
@@ -45,7 +47,7 @@ def main() -> None:
 @click.option("--by", metavar="COLUMN", help="One report for each value of a column, such as site.")
 @click.option("--set", "settings", nargs=2, multiple=True, metavar="NAME VALUE", help="A parameter of the notebook.")
 @click.option("--jobs", type=click.IntRange(1), metavar="N", help="Workers; as many as there are cores by default.")
-@click.option("--disclosure", metavar="PROFILE", help="none, cms, nhs, ukllc or five, in place of the study's own.")
+@click.option("--disclosure", type=PROFILE, help="A profile in place of the study's own.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
 def run(
     study: tuple[Path, ...],

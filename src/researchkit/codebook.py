@@ -120,7 +120,8 @@ def coded(study: Study, table: str, gathered: Gathered) -> tuple[pd.DataFrame, l
         raise DataError(listing(gathered.origin.subject, check.problems))
     unused = sorted(there - {check.source(name) for name in columns})
     if unused:
-        check.notes.append(f"{len(unused)} columns of the file are not used by the study: {some(unused)}.")
+        words = "column of the file is" if len(unused) == 1 else "columns of the file are"
+        check.notes.append(f"{len(unused)} {words} not used by the study: {some(unused)}.")
     return frame.assign(**scores), check.notes
 
 
@@ -137,7 +138,8 @@ def prepared(check: Check, name: str, bounds: Bounds | None) -> pd.Series:
     column = check.column(name)
     series, gone = blank(check.gathered.frame[check.source(name)].rename(name), column.missing)
     if gone:
-        check.notes.append(f"{name}: {gone} entries hold a code declared as missing.")
+        words = "entry holds" if gone == 1 else "entries hold"
+        check.notes.append(f"{name}: {gone} {words} a code declared as missing.")
     if column.recode:
         new = {canonical(old): value for old, value in column.recode.items()}
         series = each(series, lambda entry: new.get(canonical(entry), entry))

@@ -317,4 +317,4 @@ def truth(answer: Answer) -> Table | Prose:
         value, limits_ = wording.estimate(scale * effect.estimate, scale * effect.low, scale * effect.high)
         inside = effect.low <= found["truth"] <= effect.high
         rows.append({"": name, "Value": value, "95 % interval": limits_, "Holds the truth": "yes" if inside else "no"})
-    return frame(pd.DataFrame(rows), "The truth, and who found it", f"In {unit}. {found['how']}")
+    return frame(pd.DataFrame(rows), "The truth, and who found it", f"In {wording.units(unit)}. {found['how']}")

@@ -122,8 +122,10 @@ def claimed_side(question: Question) -> int:
 def reasons(effect: Effect, crude: Effect | None, question: Question) -> tuple[str, ...]:
     """Why this word: the interval against zero, against the band, and against the crude answer."""
     scale, unit = wording.scale(effect.unit)
-    margin = f"{wording.number(scale * question.smallest_effect)} {unit}"
-    limits = f"The 95 % interval runs from {wording.interval(scale * effect.low, scale * effect.high)} {unit}"
+    least = wording.number(scale * question.smallest_effect)
+    margin = f"{least} {wording.units(unit, least)}"
+    level, limits = wording.percent(effect.level, 0), wording.interval(scale * effect.low, scale * effect.high)
+    limits = f"The {level} interval runs from {limits} {wording.units(unit)}"
     zero = "and includes no difference" if effect.low <= 0 <= effect.high else "and excludes no difference"
     told = [f"{limits} {zero}."]
     if -question.smallest_effect < effect.low and effect.high < question.smallest_effect:
