@@ -129,6 +129,9 @@ def test_two_questions_of_one_id(write):
         ("title: !!python/object/apply:os.system [ls]", "the tag"),
         ("a: &x [1]\nb: *x", "anchor or alias"),
         ("title: [", "is not YAML"),
+        ("? [a, b]\n: 1", "line 1: a key is one word or text"),
+        ("title: x", "`files` is missing"),
+        ("questions: []", "`questions` is empty; at least 1 is wanted"),
         ("[" * 3000 + "]" * 3000, "nested too deep"),
     ],
 )

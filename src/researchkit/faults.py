@@ -42,6 +42,8 @@ def sentence(fault: Any, place: Place, model: type[BaseModel]) -> str:
     if kind == "extra_forbidden":
         known = names_at(model, place[:-1])
         return f"{where} is not known here{nearest(str(place[-1]), known)}."
+    if kind == "missing" and place == ("tables",):
+        return "`files` is missing: which files hold the data (or `tables`, where there are several)."
     if kind == "missing":
         return f"{where} is missing."
     if kind in ("literal_error", "enum"):
@@ -52,6 +54,10 @@ def sentence(fault: Any, place: Place, model: type[BaseModel]) -> str:
         return f"{where} is {given!r}; text is wanted, so put it in quotes."
     if kind == "string_pattern_mismatch":
         return f"{where} is {given!r}; {pattern_hint(context['pattern'])}."
+    if kind == "too_short":
+        return f"{where} is empty; at least {context['min_length']} is wanted."
+    if kind == "greater_than":
+        return f"{where} is {given!r}; it must be above {context['gt']:g}."
     if kind == "value_error":
         return f"{where}: {context['error']}."
     return f"{where} is {shorten(given)}: {fault['msg'][0].lower()}{fault['msg'][1:]}."

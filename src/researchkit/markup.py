@@ -40,10 +40,10 @@ def read_yaml(text: str, subject: str) -> tuple[Any, dict[Place, int]]:
     except RecursionError:
         raise StudyError(f"{subject}: lists and mappings are nested too deep to be a study file.") from None
     lines: dict[Place, int] = {}
-    doubles: list[str] = []
-    value = plain(node, (), lines, doubles)
-    if doubles:
-        raise StudyError(listing(subject, doubles))
+    wrong: list[str] = []
+    value = plain(node, (), lines, wrong)
+    if wrong:
+        raise StudyError(listing(subject, wrong))
     return value, lines
 
 
@@ -56,22 +56,26 @@ def refuse_tricks(event: yaml.Event, subject: str) -> None:
         raise StudyError(f"{subject}, line {line}: {what} is not allowed here; write the value out.")
 
 
-def plain(node: yaml.Node | None, place: Place, lines: dict[Place, int], doubles: list[str]) -> Any:
-    """The value of one node, its line noted; keys that stand twice are gathered in `doubles`."""
+def plain(node: yaml.Node | None, place: Place, lines: dict[Place, int], wrong: list[str]) -> Any:
+    """The value of one node, its line noted; what is wrong with keys is gathered in `wrong`."""
     if node is None:
         return None
     lines.setdefault(place, node.start_mark.line + 1)
     if isinstance(node, yaml.ScalarNode):
         return node.value if node.style is not None else scalar(node.value)
     if isinstance(node, yaml.SequenceNode):
-        return [plain(child, (*place, i), lines, doubles) for i, child in enumerate(node.value)]
+        return [plain(child, (*place, i), lines, wrong) for i, child in enumerate(node.value)]
     found: dict[str, Any] = {}
     for key_node, child in node.value:
-        key, line = str(key_node.value), key_node.start_mark.line + 1
+        line = key_node.start_mark.line + 1
+        if not isinstance(key_node, yaml.ScalarNode):
+            wrong.append(f"line {line}: a key is one word or text, never a list or a mapping.")
+            continue
+        key = str(key_node.value)
         if key in found:
-            doubles.append(f"line {line}: {key!r} stands twice; the first is in line {lines[(*place, key)]}.")
+            wrong.append(f"line {line}: {key!r} stands twice; the first is in line {lines[(*place, key)]}.")
         lines[(*place, key)] = line
-        found[key] = plain(child, (*place, key), lines, doubles)
+        found[key] = plain(child, (*place, key), lines, wrong)
     return found
 
 
