@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from researchkit.markup import Place
+from researchkit.wording import typed
 
 
 def told(error: ValidationError, model: type[BaseModel], lines: Mapping[Place, int]) -> list[str]:
@@ -57,7 +58,7 @@ def sentence(fault: Any, place: Place, model: type[BaseModel]) -> str:
     if kind == "too_short":
         return f"{where} is empty; at least {context['min_length']} is wanted."
     if kind == "greater_than":
-        return f"{where} is {given!r}; it must be above {context['gt']:g}."
+        return f"{where} is {given!r}; it must be above {typed(context['gt'])}."
     if kind == "value_error":
         return f"{where}: {context['error']}."
     return f"{where} is {shorten(given)}: {fault['msg'][0].lower()}{fault['msg'][1:]}."
