@@ -104,11 +104,11 @@ def test_all_problems_come_at_once_and_in_order(write):
         ("kind: score", "kind: duration", "of kind duration needs event and horizon"),
         ("kind: score", "kind: change", "of kind change needs baseline"),
         ("kind: score", "kind: ordered", "needs `top`"),
-        ("smallest_effect: 1e-1", "smallest_effect: 0", "greater than 0"),
+        ("smallest_effect: 1e-1", "smallest_effect: 0", "must be above 0"),
         ("smallest_effect: 1e-1", "smallest_effect: .inf", "not a number here"),
         ("id: calm", "id: ../calm", "small letters"),
         ("files: visits.csv", "files: {url: 'https://example.org/a.csv'}", "needs the `sha256`"),
-        ("files: visits.csv", "files: []", "at least 1 item"),
+        ("files: visits.csv", "files: []", "is empty; at least 1 is wanted"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(write, old, new, said):
@@ -132,6 +132,7 @@ def test_two_questions_of_one_id(write):
         ("? [a, b]\n: 1", "line 1: a key is one word or text"),
         ("title: x", "`files` is missing"),
         ("questions: []", "`questions` is empty; at least 1 is wanted"),
+        ("scales: {calm: {items: [a]}}", "`items` of `calm` of `scales` has only 1; at least 2 are wanted"),
         ("[" * 3000 + "]" * 3000, "nested too deep"),
     ],
 )

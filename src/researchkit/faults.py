@@ -16,8 +16,10 @@ from researchkit.wording import typed
 def told(error: ValidationError, model: type[BaseModel], lines: Mapping[Place, int]) -> list[str]:
     """One sentence a problem, in the order of the file."""
     faults = []
+    every = [fault["loc"] for fault in error.errors()]
     for fault in error.errors():
-        if fault["type"] == "too_short" and fault["input"]:
+        inside = any(place[: len(fault["loc"])] == fault["loc"] != place for place in every)
+        if fault["type"] == "too_short" and inside:
             continue  # pydantic counts only the sound items; the others are told by themselves
         place = tuple(part for part in fault["loc"] if part != "[key]")
         line = line_of(place, lines)
@@ -56,7 +58,9 @@ def sentence(fault: Any, place: Place, model: type[BaseModel]) -> str:
     if kind == "string_pattern_mismatch":
         return f"{where} is {given!r}; {pattern_hint(context['pattern'])}."
     if kind == "too_short":
-        return f"{where} is empty; at least {context['min_length']} is wanted."
+        least = context["min_length"]
+        short = f"has only {len(given)}" if given else "is empty"
+        return f"{where} {short}; at least {least} {'is' if least == 1 else 'are'} wanted."
     if kind == "greater_than":
         return f"{where} is {given!r}; it must be above {typed(context['gt'])}."
     if kind == "value_error":
