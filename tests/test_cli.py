@@ -180,7 +180,7 @@ def test_a_group_too_small_is_no_good_report_and_the_others_are_made(call, clini
     ("words", "said"),
     [
         (("--question", "trsut"), "no question 'trsut'"),
-        (("--by", "wrad"), "no column 'wrad'"),
+        (("--by", "wrad"), "'wrad' is no column that the study uses or declares (did you mean 'ward'?)"),
     ],
 )
 def test_a_run_that_cannot_start_exits_with_2(call, clinic, tmp_path, words, said):
@@ -189,12 +189,33 @@ def test_a_run_that_cannot_start_exits_with_2(call, clinic, tmp_path, words, sai
     assert said in output
 
 
-def test_a_misspelt_parameter_stops_its_report(call, clinic, tmp_path):
+def test_a_misspelt_parameter_stops_the_run_before_any_page_is_replaced(call, clinic, tmp_path):
+    old = tmp_path / "reports" / "clinic" / "trust" / "report.html"
+    old.parent.mkdir(parents=True)
+    old.write_text("a good page")
     status, said = call("run", clinic, "--set", "quesiton", "x", "--out", tmp_path / "reports", "--jobs", "1")
-    assert status == 1
+    assert status == 2
     assert "unknown parameter 'quesiton'; did you mean 'question'?" in said
-    page = tmp_path / "reports" / "clinic" / "trust" / "report.html"
-    assert "unknown parameter" in page.read_text(encoding="utf-8"), "no older page may look current"
+    assert old.read_text() == "a good page"
+
+
+def test_a_report_that_cannot_begin_replaces_the_page_that_looks_current(clinic, tmp_path):
+    old = tmp_path / "reports" / "clinic" / "trust" / "report.html"
+    old.parent.mkdir(parents=True)
+    old.write_text("a page of last month")
+    job = Job(clinic / "study.yml", "trust")
+    (clinic / "study.yml").write_text("title: broken since")
+    (report,) = run([job], tmp_path / "reports", 1)
+    assert report.status == "stopped"
+    assert "`seed` is missing" in old.read_text(encoding="utf-8")
+
+
+def test_an_empty_column_makes_no_reports_by(call, clinic, tmp_path):
+    text = (clinic / "visits.csv").read_text()
+    (clinic / "visits.csv").write_text(text.replace(",North", ",").replace(",South", ","))
+    status, said = call("run", clinic, "--by", "ward", "--out", tmp_path / "reports")
+    assert status == 2
+    assert "ward is empty in every row" in said
 
 
 def test_one_study_that_fails_does_not_stop_the_others(clinic, tmp_path):

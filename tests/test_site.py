@@ -196,3 +196,11 @@ def test_a_failed_page_says_what_failed():
     page = failed_page("Do customers stay?", "x.csv has 2 problems:\n  1. a", ["Contact centre", ""])
     assert "Do customers stay?" in page and "x.csv has 2 problems:\n  1. a" in page
     assert page.count("<li>") == 1 and page.count("<h1>") == 1
+
+
+def test_words_of_groups_are_not_to_be_compared(tmp_path):
+    put(tmp_path)
+    warning = "does not show that they differ"
+    assert warning not in write_index(tmp_path).read_text(encoding="utf-8")
+    put(tmp_path, by="site=North")
+    assert warning in write_index(tmp_path).read_text(encoding="utf-8")

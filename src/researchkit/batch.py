@@ -14,8 +14,9 @@ from typing import Any
 from researchkit import sources
 from researchkit.dataset import load_dataset
 from researchkit.errors import ParameterError, ResearchkitError
+from researchkit.faults import nearest
 from researchkit.readers.values import distinct
-from researchkit.report import Report, write_failure, write_report
+from researchkit.report import Report, check_parameters, notebook_of, write_failure, write_report
 from researchkit.study import Study, load_study
 
 
@@ -51,6 +52,7 @@ def plan(
     for study in chosen:
         asked = [study.question(question)] if question else study.questions
         for one in asked:
+            check_parameters(notebook_of(study, one), parameters or {})  # before any page is replaced
             values = groups(study, study.table_of(one), by) if by else [None]
             jobs += [Job(study.path, one.id, value, disclosure, dict(parameters or {})) for value in values]
     return jobs
@@ -60,8 +62,13 @@ def groups(study: Study, table: str, column: str) -> list[str]:
     """Every value of a column as "column=value"."""
     frame = load_dataset(study, table).frame
     if column not in frame:
-        raise ParameterError(f"{study.name}: there is no column {column!r} to make one report by.")
-    return [f"{column}={value}" for value in distinct(frame[column])]
+        raise ParameterError(
+            f"{study.path}: {column!r} is no column that the study uses or declares{nearest(column, frame.columns)}. "
+            f"To make one report for each of its values, declare it: `columns: {{{column}: {{type: category}}}}`."
+        )
+    if not (values := distinct(frame[column])):
+        raise ParameterError(f"{study.path}: {column} is empty in every row, so there is nothing to make reports by.")
+    return [f"{column}={value}" for value in values]
 
 
 def run(jobs: Sequence[Job], out: Path, workers: int | None = None) -> Iterator[Report]:
@@ -91,7 +98,8 @@ def one(job: Job, out: Path) -> Report:
 
 
 def stopped(job: Job, out: Path, reason: str) -> Report:
-    name = job.study.parent.name if job.study.stem == "study" else job.study.stem
+    path = job.study.resolve()
+    name = path.parent.name if path.stem == "study" else path.stem
     return write_failure(out, name, job.question, job.by, reason)
 
 

@@ -86,7 +86,7 @@ def write_report(
     """
     study = study if isinstance(study, Study) else load_study(study)
     asked = question if isinstance(question, Question) else study.question(question)
-    source = Path(notebook) if notebook else notebooks_folder() / NOTEBOOKS[study.family_of(asked)]
+    source = Path(notebook) if notebook else notebook_of(study, asked)
     given = {
         "study": str(study.path),
         "question": asked.id,
@@ -98,6 +98,11 @@ def write_report(
     with staged(Path(out), study.name, asked.id, by) as staging:
         made = make(source, given, staging, study, asked)
     return Report(study.name, asked.id, by or None, folder=place(Path(out), study.name, asked.id, by), **made)
+
+
+def notebook_of(study: Study, asked: Question) -> Path:
+    """The notebook that tells this question's family."""
+    return notebooks_folder() / NOTEBOOKS[study.family_of(asked)]
 
 
 def write_failure(out: Path, study: str, question: str, by: str | None, reason: str) -> Report:

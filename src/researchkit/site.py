@@ -196,6 +196,7 @@ def _page(rows: Iterable[dict[str, Any]], stopped: Sequence[dict[str, Any]], sta
         stopped=gone,
         tally=[(word, chip, *(count(good, word, origin) for origin in ORIGINS)) for word, chip in CHIPS.items()],
         total=len(good),
+        by_groups=any(row["by"] for row in good),
         studies=sorted({row["study"] for row in good}),
         only=(good[0]["study"] if good else start.strip("/")) if start else "",
         up=up,
