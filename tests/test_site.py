@@ -204,3 +204,8 @@ def test_words_of_groups_are_not_to_be_compared(tmp_path):
     assert warning not in write_index(tmp_path).read_text(encoding="utf-8")
     put(tmp_path, by="site=North")
     assert warning in write_index(tmp_path).read_text(encoding="utf-8")
+
+
+def test_where_all_data_are_simulated_the_tally_says_so(tmp_path):
+    put(tmp_path, simulated=True)
+    assert "<b>1</b>supported<br><span>in simulated data</span>" in write_index(tmp_path).read_text(encoding="utf-8")
