@@ -249,3 +249,17 @@ def test_a_profile_that_is_none_stops_before_any_page_is_replaced(call, clinic, 
     status, said = call("run", clinic, "--disclosure", "nsh", "--out", tmp_path / "out")
     assert status == 2 and "'nsh' is not one of 'none', 'cms'" in said
     assert not (tmp_path / "out").exists()
+
+
+def test_a_later_run_of_another_report_keeps_the_word_on_the_one_that_stopped(clinic, tmp_path):
+    from researchkit.batch import record
+    from researchkit.report import write_failure
+
+    out = tmp_path / "reports"
+    record([write_failure(out, "clinic", "calm", None, "too bad")], out)
+    record([write_failure(out, "clinic", "trust", None, "worse")], out)
+    told = {entry["question"]: entry["reason"] for entry in json.loads((out / "run.json").read_text())["reports"]}
+    assert told == {"calm": "too bad", "trust": "worse"}
+    (out / "run.json").write_text("{")
+    record([write_failure(out, "clinic", "trust", None, "better")], out)
+    assert [entry["reason"] for entry in json.loads((out / "run.json").read_text())["reports"]] == ["better"]

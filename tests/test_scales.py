@@ -167,12 +167,6 @@ def test_item_rest_correlations_agree_with_r(reference, worry):
         assert ours == reference.value("reliability_bfi_N", f"r_item_rest_N{number}")
 
 
-def test_reliabilities_read_the_scale_of_the_study(reference):
-    scale = Scale(items=[f"N{number}" for number in range(1, 6)])
-    found = scales.reliabilities(reference.frame("bfi_cc"), {"worry": scale})
-    assert found["worry"][0] == reference.value("reliability_bfi_N", "alpha_raw")
-
-
 def test_alpha_of_people_who_do_not_differ_is_refused():
     with pytest.raises(DataError, match="everybody has the same total"):
         scales.cronbach_alpha(np.ones((5, 3)))

@@ -83,8 +83,8 @@ def run(jobs: Sequence[Job], out: Path, workers: int | None = None) -> Iterator[
             job = futures[future]
             try:
                 yield future.result()
-            except Exception as error:  # a worker that was killed takes its job with it, and no other
-                yield stopped(job, out, f"The worker died: {error}")
+            except Exception as error:  # a worker that was killed takes along what it did and all that still waits
+                yield stopped(job, out, f"A worker died, and this report was not made. Run it again. ({error})")
 
 
 def one(job: Job, out: Path) -> Report:
@@ -104,12 +104,22 @@ def stopped(job: Job, out: Path, reason: str) -> Report:
 
 
 def record(reports: Sequence[Report], out: Path) -> Path:
-    """`run.json`: what became of each report of this run."""
+    """`run.json`: what became of each report, in this run or in the last one that made it."""
     told = [
         {**asdict(report), "folder": str(report.folder.relative_to(out)), "page": str(report.page.relative_to(out))}
         for report in reports
     ]
+    made = {entry["page"] for entry in told}
+    told = [entry for entry in recorded(out) if entry["page"] not in made and (out / entry["page"]).exists()] + told
     path, aside = out / "run.json", out / ".run.json"
     aside.write_text(json.dumps({"schema": 1, "reports": told}, indent=1, ensure_ascii=False), encoding="utf-8")
     aside.replace(path)
     return path
+
+
+def recorded(out: Path) -> list[dict[str, Any]]:
+    """What earlier runs said of their reports; nothing where there was none or it cannot be read."""
+    try:
+        return [entry for entry in json.loads((out / "run.json").read_text("utf-8"))["reports"] if "page" in entry]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []

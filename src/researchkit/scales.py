@@ -6,7 +6,6 @@ reversed, what an answer is worth, how many must be answered. Which answers are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -334,16 +333,3 @@ def reliable_change(
     result[worse] = "deteriorated"
     result[worse & well_before & ~well_after] = "harmed"
     return result.reindex(before.index)
-
-
-def reliabilities(frame: pd.DataFrame, scales: Mapping[str, Scale]) -> dict[str, tuple[float, float, float]]:
-    """Alpha with its interval for each scale, over the rows that answered all its items."""
-    found = {}
-    for name, scale in scales.items():
-        answers = frame[list(scale.items)].dropna().to_numpy(dtype=np.float64, copy=True)
-        rule = rule_of(scale, answers)
-        turned = [scale.items.index(item) for item in rule.reverse]
-        if rule.low is not None and rule.high is not None:
-            answers[:, turned] = rule.low + rule.high - answers[:, turned]
-        found[name] = cronbach_alpha(answers)
-    return found

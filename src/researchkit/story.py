@@ -175,7 +175,7 @@ def means(answer: Answer, rows: NDArray[np.bool_]) -> dict[str, Any]:
         weights = weights * sample.offset_time
     cluster = None if sample.cluster is None else sample.cluster[rows]
     mean, low, high = mean_interval(values[rows], weights[rows], cluster)
-    return {name: mean, "95 % interval": limits(low, high)}
+    return {name: mean, "95 % interval": wording.interval(low, high)}
 
 
 def counted(answer: Answer) -> tuple[str, NDArray[np.float64]]:
@@ -199,20 +199,30 @@ def counted(answer: Answer) -> tuple[str, NDArray[np.float64]]:
 def restricted(answer: Answer, rows: NDArray[np.bool_]) -> dict[str, Any]:
     """Mean time up to the horizon, or, where another end competes, the share that met the event by then.
 
-    No interval where people share clusters: the simple one would be too narrow.
+    No interval where people share clusters: the simple one would be too narrow. No mean where nobody of the group was
+    watched to the horizon.
     """
     from researchkit.estimators.survival import cumulative_incidence, restricted_mean
 
     time, event, horizon = answer.sample.outcome[rows], ended(answer)[rows], answer.question.outcome.horizon or 0.0
+    late = None if answer.sample.entry is None else answer.sample.entry[rows]
     if answer.question.outcome.competing:
-        curve = cumulative_incidence(time, event, 1)
+        curve = cumulative_incidence(time, event, 1, late)
         place = max(int(np.searchsorted(curve.times, horizon, side="right")) - 1, 0)
         value, low, high = (100 * float(part[place]) for part in (curve.value, curve.low, curve.high))
         name = f"Per cent by {wording.typed(horizon)}"
     else:
-        value, se = restricted_mean(time, (event == 1).astype(float), horizon)
-        name, low, high = f"Mean time up to {wording.typed(horizon)}", value - 1.96 * se, value + 1.96 * se
-    return {name: value} if answer.sample.cluster is not None else {name: value, "95 % interval": limits(low, high)}
+        name = f"Mean time up to {wording.typed(horizon)}"
+        try:
+            value, se = restricted_mean(time, (event == 1).astype(float), horizon, late)
+        except EstimationError:
+            return {name: None}
+        low, high = value - 1.96 * se, value + 1.96 * se
+    return (
+        {name: value}
+        if answer.sample.cluster is not None
+        else {name: value, "95 % interval": wording.interval(low, high)}
+    )
 
 
 def from_baseline(answer: Answer, rows: NDArray[np.bool_]) -> dict[str, Any]:
@@ -220,10 +230,6 @@ def from_baseline(answer: Answer, rows: NDArray[np.bool_]) -> dict[str, Any]:
     before = np.zeros(int(rows.sum())) if answer.sample.baseline is None else answer.sample.baseline[rows]
     after = answer.sample.outcome[rows]
     return {"Before": before.mean(), "After": after.mean(), "Change": (after - before).mean()}
-
-
-def limits(low: float, high: float) -> str:
-    return wording.interval(low, high)
 
 
 def published(answer: Answer) -> Table | Prose:
