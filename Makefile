@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reports test data lab check bench lock clean
+.PHONY: help setup reports test data lab check bench reference lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,11 @@ check: .venv/.installed ## style, types, and the order of the house
 
 bench: .venv/.installed ## many specifications and bootstraps against one model at a time; takes half a minute
 	@$(BIN)/python tests/bench.py
+
+reference: .venv/.installed ## renew the values that R computes from simulated data (needs R and the packages it names)
+	@folder=$$(mktemp -d) && $(BIN)/python tests/reference/worlds.py "$$folder" && \
+	for script in tests/reference/[!c]*.R; do echo "$$script"; Rscript "$$script" "$$folder" "$${script%.R}.json" || exit 1; done; \
+	rm -r "$$folder"
 
 lock: ## renew requirements.lock and environment.yml from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -61,6 +62,31 @@ class Reference:
             if re.search(pattern, quantity):
                 tolerance |= override
         return pytest.approx(entry["quantities"][quantity], rel=tolerance["rtol"], abs=tolerance["atol"])
+
+
+@dataclass(frozen=True)
+class Held:
+    """Values that R computed from simulated data (tests/reference): `held("entry", "quantity")`, and `held.frames`."""
+
+    frames: dict[str, pd.DataFrame]
+    values: dict[str, dict[str, float]]
+
+    def __call__(self, entry: str, quantity: str, rel: float = 1e-7) -> Any:
+        return pytest.approx(self.values[entry][quantity], rel=rel)
+
+
+@pytest.fixture(scope="session")
+def held() -> Held:
+    """Every value file of tests/reference beside the frames that it was computed from."""
+    folder = ROOT / "tests" / "reference"
+    worlds: dict[str, Any] = runpy.run_path(str(folder / "worlds.py"))
+    values: dict[str, dict[str, float]] = {}
+    for path in sorted(folder.glob("*.json")):
+        told = json.loads(path.read_text(encoding="utf-8"))
+        assert told["data"] == worlds["digests"](), f"{path.name} is of other simulated data; run `make reference`"
+        assert not values.keys() & told["values"].keys(), f"{path.name} repeats an entry of another file"
+        values |= told["values"]
+    return Held(worlds["frames"](), values)
 
 
 @cache
