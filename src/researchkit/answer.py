@@ -23,6 +23,7 @@ from researchkit.errors import DisclosureError, ParameterError
 from researchkit.estimators import Effect, estimate_sample
 from researchkit.parts import Question
 from researchkit.robustness import Check, attack
+from researchkit.robustness.several import several
 from researchkit.study import Study, load_study
 from researchkit.verdict import Verdict, judge
 
@@ -150,19 +151,24 @@ def answer_question(
     study = study if isinstance(study, Study) else load_study(study)
     study = with_profile(study, disclosure)
     asked = question if isinstance(question, Question) else study.question(question)
-    dataset = load_dataset(study, study.table_of(asked))
-    if by:
-        dataset = dataset.only(*column_and_value(by))
+    dataset = rows_of(study, study.table_of(asked), by)
     sample = dataset.sample(asked)
     asked = settled(asked, study, sample)
     refuse_few(sample, study)
     effect = estimate_sample(sample, asked)
     # The crude effect is of the same rows: else a difference between the two might be one of people.
     crude = estimate_sample(sample.unadjusted(asked.exposure.column), asked) if asked.adjust else effect
-    checks = attack(dataset, asked, effect, sample)
+    effect, together = several(asked, effect, dataset, lambda table: rows_of(study, table, by))
+    checks = (*attack(dataset, asked, effect, sample), together)
     verdict = judge(effect, asked, study, crude=crude, checks=checks, fingerprint=dataset.fingerprint)
     seconds = time.perf_counter() - begun
     return Answer(study, asked, by or None, dataset, sample, effect, crude, checks, verdict, started, seconds)
+
+
+def rows_of(study: Study, table: str, by: str | None) -> Dataset:
+    """One table of the study; with `by`, the rows of one site or team alone."""
+    dataset = load_dataset(study, table)
+    return dataset.only(*column_and_value(by)) if by else dataset
 
 
 def settled(question: Question, study: Study, sample: Sample) -> Question:
