@@ -36,7 +36,7 @@ def sample(time, event, exposure, covariates=None, **more):
         "flow": (),
         "cluster_name": None if more.get("cluster") is None else "team",
     }
-    rest = dict.fromkeys(("cluster", "weights", "entry", "offset_time", "baseline"))
+    rest = dict.fromkeys(("cluster", "crossed", "crossed_name", "weights", "entry", "offset_time", "baseline"))
     return SimpleNamespace(**(basics | rest | more))
 
 

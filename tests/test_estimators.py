@@ -16,7 +16,9 @@ from researchkit.estimators import estimate, estimate_sample
 from researchkit.estimators.ordered import nps
 from researchkit.parts import Question
 
-NONE = dict.fromkeys(("cluster", "cluster_name", "weights", "event", "entry", "offset_time", "baseline"))
+NONE = dict.fromkeys(
+    ("cluster", "cluster_name", "crossed", "crossed_name", "weights", "event", "entry", "offset_time", "baseline")
+)
 
 
 def sample(outcome, exposure, covariates=None, **more):

@@ -59,7 +59,7 @@ def variants(study: Study, question: Question) -> list[Question]:
     changed = [question]
     for name in question.alternatives:
         other = study.alternatives[name]
-        update = {part: getattr(other, part) for part in ("exposure", "outcome", "adjust")}
+        update = {part: getattr(other, part) for part in ("exposure", "outcome", "adjust", "weights")}
         update = {part: value for part, value in update.items() if value is not None}
         changed.append(question.model_copy(update={**update, "keep": (*question.keep, *other.keep)}))
     return changed

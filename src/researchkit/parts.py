@@ -173,13 +173,19 @@ class Outcome(Part):
 
 
 class Alternative(Part):
-    """A planned variant of a question: another sample, another column, another adjustment."""
+    """A planned variant of a question: another sample, column, adjustment or model, other weights.
+
+    A random intercept (or slope) serves scores and changes with clusters; inverse probability a 0/1 exposure; the
+    doubly robust estimate every kind but durations.
+    """
 
     label: str
     exposure: Annotated[Exposure | None, BeforeValidator(column_only)] = None
     outcome: Outcome | None = None
     adjust: Names | None = None
     keep: tuple[Keep, ...] = ()
+    model: Literal["random intercept", "random slope", "doubly robust", "inverse probability"] | None = None
+    weights: str | None = None
 
 
 class Question(Part):

@@ -50,6 +50,8 @@ class Sample:
     person: NDArray[np.int64] | None  # (n,) codes of the people, where one may have several rows
     rows: int
     flow: tuple[Step, ...]
+    crossed: NDArray[np.int64] | None = None  # (n,) codes of second clusters that cut across the first, if any
+    crossed_name: str | None = None
 
     def unadjusted(self, exposure: str) -> Sample:
         """The same rows without covariates, but for the further levels of a coded `exposure`."""
