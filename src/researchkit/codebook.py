@@ -21,6 +21,7 @@ from researchkit.study import Study
 
 Bounds = tuple[float, float, str]  # lowest, highest, and where the study file says so
 NEARLY = 0.9  # from this share of numbers on, a column without a declared type is one of numbers with mistakes in it
+VAST = 1e100  # beyond it squares overflow, and nothing measured is that large
 UNDECLARED = Column.model_validate({})
 SHORT = 40  # characters of an entry that a message shows
 
@@ -211,16 +212,20 @@ def as_dates(check: Check, series: pd.Series, name: str) -> pd.Series:
 
 
 def check_numbers(check: Check, series: pd.Series, name: str, bounds: Bounds | None) -> None:
-    """Infinite values, and answers outside the range."""
+    """Values that are infinite or too large to be any measurement, and answers outside the range."""
     values = series.to_numpy(dtype=np.float64, na_value=np.nan)
     infinite = np.isinf(values)
+    vast = (np.abs(values) > VAST) & ~infinite
+    if vast.any():
+        words = count(vast, "value is beyond 1e100", "values are beyond 1e100")
+        check.wrong(name, words, vast, "(a code for missing? then list it under `missing`).")
     if infinite.any():
         words = count(infinite, "value is infinite", "values are infinite")
         check.wrong(name, words, infinite, "(a division by zero makes such values; leave them empty).")
     if bounds is None:
         return
     low, high, where = bounds
-    outside = ((values < low) | (values > high)) & ~infinite
+    outside = ((values < low) | (values > high)) & ~infinite & ~vast
     if outside.any():
         words = f"{count(outside, 'answer', 'answers')} outside {written(low)}-{written(high)}"
         after = (

@@ -91,6 +91,8 @@ def benchmarks(
     Cinelli and Hazlett (2020), section 4.4: with k times the strength, R²(D~Z|X) = k r/(1 - r) with r the measured
     one's partial R² with the exposure, and R²(Y~Z|D,X) as there; agrees with `sensemakr::ovb_bounds`.
     """
+    if moments.n - len(moments.names) < 2:  # no row to spare for one more column
+        return {}
     strengths = partial_r2(moments, groups)
     found = {}
     for name, (exposure, outcome) in strengths.items():
