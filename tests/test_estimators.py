@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from researchkit.errors import EstimationError
 from researchkit.estimators import estimate, estimate_sample
-from researchkit.estimators.ordered import nps
+from researchkit.estimators.promoters import nps
 from researchkit.parts import Question
 
 NONE = dict.fromkeys(

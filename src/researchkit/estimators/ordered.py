@@ -12,16 +12,15 @@ from numpy.typing import NDArray
 from researchkit.errors import EstimationError, listing, some
 from researchkit.estimators import refuse
 from researchkit.estimators.design import Design, design
-from researchkit.estimators.effect import Effect, Matrix, Model, Vector, ratio, terms, told, wald
+from researchkit.estimators.effect import Effect, Matrix, Model, Vector, ratio, terms, told
 from researchkit.estimators.likelihood import Average, Derivatives, RunsAway, logistic, newton, shares, spread
+from researchkit.estimators.promoters import DETRACTOR, PROMOTER
 from researchkit.estimators.yes_no import named
 from researchkit.wording import typed
 
 if TYPE_CHECKING:
     from researchkit.dataset import Sample
     from researchkit.parts import Question
-
-PROMOTER, DETRACTOR = 9, 6  # from 9 up; from 6 down
 
 
 def ordered(sample: Sample, question: Question, level: float = 0.95) -> Effect:
@@ -67,30 +66,6 @@ def ordered(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     )
 
 
-def nps(values: Vector, level: float = 0.95) -> tuple[float, float, float, float]:
-    """Net Promoter Score of answers 0 to 10 (n,): (score, standard error, low, high), in points from -100 to 100.
-
-    The variance is the multinomial's, (P + D - (P - D)^2) / n with P promoters (9, 10) and D detractors (0 to 6).
-
-    Raises
-    ------
-    EstimationError
-        With no answer, an answer outside 0 to 10, or all answers of one kind (there is no interval then).
-    """
-    values = np.asarray(values, dtype=float)
-    if outside := int(np.sum(~np.isin(values, np.arange(11)))):
-        raise EstimationError(f"{outside} answers are not whole numbers from 0 to 10, so they have no place in an NPS.")
-    if not len(values):
-        raise EstimationError("There is no answer to take an NPS of.")
-    up, down = float(np.mean(values >= PROMOTER)), float(np.mean(values <= DETRACTOR))
-    variance = (up + down - (up - down) ** 2) / len(values)
-    if variance <= 0:
-        raise EstimationError(f"All {len(values)} answers are of one kind, so their NPS has no interval.")
-    se = 100 * float(np.sqrt(variance))
-    low, high, _ = wald(100 * (up - down), se, level)
-    return 100 * (up - down), se, low, high
-
-
 def fit(
     matrix: Matrix, answer: NDArray[np.int64], weights: Vector | None, names: Sequence[str]
 ) -> tuple[Vector, Matrix, Matrix]:
@@ -119,21 +94,26 @@ def _steps(answer: NDArray[np.int64], thresholds: int) -> tuple[Matrix, Matrix]:
 
 
 def _by_threshold(at: Vector, matrix: Matrix, answer: NDArray[np.int64]) -> tuple[Vector, ...]:
-    """First derivatives of each row's log-likelihood by its upper and lower threshold, with the parts of the second.
-
-    With u and l the thresholds less x'b, P = F(u) - F(l) = F(u) (1 - F(l)) (1 - exp(l - u)), which loses no digits.
-    """
+    """What `between` gives, at the thresholds above and below each answer, less x'b."""
     slopes, thresholds = at[: matrix.shape[1]], at[matrix.shape[1] :]
     edges = np.concatenate([[-np.inf], thresholds, [np.inf]])
     eta = matrix @ slopes
-    upper, lower = edges[answer + 1] - eta, edges[answer] - eta
+    return between(edges[answer + 1] - eta, edges[answer] - eta)
+
+
+def between(upper: Vector, lower: Vector) -> tuple[Vector, ...]:
+    """The log-likelihood of answers between two edges (n,): first derivatives by both, value, parts of the second.
+
+    With u and l the edges, P = F(u) - F(l) = F(u) (1 - F(l)) (1 - exp(l - u)), which loses no digits. The second
+    derivatives are -(first part + third) by the upper, -(second + third) by the lower, and the third by both.
+    """
     gap = upper - lower
     value = -np.logaddexp(0, -upper) - np.logaddexp(0, lower) + np.log(-np.expm1(-gap))
     shared = 1 / np.expm1(gap)
-    between = 1 / (4 * np.sinh(gap / 2) ** 2)
+    shared_bend = 1 / (4 * np.sinh(gap / 2) ** 2)
     at_upper, at_lower = logistic(upper), logistic(lower)
     density_upper, density_lower = at_upper * logistic(-upper), at_lower * logistic(-lower)
-    return (logistic(-upper) + shared, -at_lower - shared, value, density_upper, density_lower, between)
+    return (logistic(-upper) + shared, -at_lower - shared, value, density_upper, density_lower, shared_bend)
 
 
 def _derivatives(matrix: Matrix, answer: NDArray[np.int64], weight: Vector) -> Derivatives:
