@@ -51,6 +51,7 @@ def effect(low, high, **changes) -> SimpleNamespace:
         "n": 400,
         "clusters": 40,
         "contrast": "compassion +1 point",
+        "notes": (),
     }
     return SimpleNamespace(**{**plan, **changes})
 
@@ -114,6 +115,11 @@ def test_probabilities_read_as_percentage_points():
     assert "went with a share of “still here” that was 3.1 percentage points higher (95 % interval 2.3 to 3.9)" in said
 
 
+BURNOUT = {"burnout": {"items": ["b1", "b2"]}}
+STAFF = {name: Column(source="nurse") for name in ("compassion", "b1", "b2")}
+AGGREGATES = {"data": {"files": ["a.csv"], "rows": "hospitals", "aggregates": True}}
+
+
 @pytest.mark.parametrize(
     ("changes", "studied", "shown", "mark"),
     [
@@ -126,17 +132,33 @@ def test_probabilities_read_as_percentage_points():
             {},
             "one source: patient",
         ),
-        ({}, {}, {"clusters": 8}, "few clusters: 8"),
+        ({}, {"scales": BURNOUT, "columns": STAFF}, {"asked": "burnout"}, "one source: nurse"),
+        ({}, {}, {"notes": ("few clusters: 8 (nurse)",)}, "few clusters: 8"),
+        (
+            {},
+            {},
+            {"notes": ("x", "few clusters: the comparison is worth 3 degrees of freedom (nurse)")},
+            "few clusters",
+        ),
+        ({}, {"tables": AGGREGATES}, {}, "ecological: about groups"),
         ({}, {}, {"low": -3.0, "high": 3.0}, "imprecise"),
     ],
 )
 def test_each_mark(changes, studied, shown, mark):
     sound = effect(-3.0, -2.0)
+    if "asked" in shown:
+        changes = {**changes, "outcome": Outcome(column=shown["asked"], kind="score", good="low", unit="points")}
     weak = SimpleNamespace(**{**vars(sound), **shown})
     marks = judge(weak, question(**changes), study(**studied)).marks
     assert any(one.startswith(mark) for one in marks)
     if mark != "observational":
         assert not any(one.startswith(mark) for one in judge(sound, question(), study()).marks)
+
+
+@pytest.mark.parametrize("sources", [{}, {"b1": "nurse"}, {"b1": "nurse", "b2": "leader", "compassion": "nurse"}])
+def test_who_rated_a_scale_is_known_only_where_all_items_say_the_same(sources):
+    columns = {name: Column(source=rater) for name, rater in sources.items()}
+    assert study(scales=BURNOUT, columns=columns).source_of("burnout") is None
 
 
 def test_a_word_that_the_adjustment_made_is_told():

@@ -99,6 +99,12 @@ class Study(Part):
     def family_of(self, question: Question) -> str:
         return question.family or claim(question.claim).group
 
+    def source_of(self, name: str) -> str | None:
+        """Who rated a column, or all the items of a scale; None where that is not said or differs."""
+        items = self.scales[name].items if name in self.scales else (name,)
+        said = {self.columns[item].source if item in self.columns else None for item in items}
+        return said.pop() if len(said) == 1 else None
+
     def label(self, name: str) -> str:
         """What a column or scale is called on a page."""
         part = self.columns.get(name) or self.scales.get(name)

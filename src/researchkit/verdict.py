@@ -29,10 +29,6 @@ if TYPE_CHECKING:
 
 Word = Literal["supported", "contradicted", "too small to matter", "cannot tell"]
 
-FEW_CLUSTERS = (
-    20  # below this, clustered intervals of every method are known to run narrow (Cameron & Miller 2015, p. 341)
-)
-
 
 @dataclass(frozen=True)
 class Verdict:
@@ -146,19 +142,16 @@ def reasons(effect: Effect, crude: Effect | None, question: Question) -> tuple[s
 def marks(effect: Effect, question: Question, study: Study, checks: Sequence[Check]) -> tuple[str, ...]:
     """What weakens the answer, in words."""
     observational = study.design_of(question) == "observational"
-    sources = [
-        part.source for name in (question.exposure.column, question.outcome.column) if (part := study.columns.get(name))
-    ]
+    rater = study.source_of(question.outcome.column)
+    one_source = rater is not None and rater == study.source_of(question.exposure.column)
+    few = next((note for note in effect.notes if note.startswith("few clusters")), "")
     found = [
         (not question.planned, "exploratory: not planned before the data were seen"),
         (observational, "observational: went with, not caused"),
         (study.tables[study.table_of(question)].aggregates, "ecological: about groups, not about the people in them"),
         (observational and not question.adjust, "not adjusted for anything"),
-        (
-            len(sources) == 2 and sources[0] is not None and sources[0] == sources[1],
-            f"one source: {sources[0] if sources else ''} rated both",
-        ),
-        (effect.clusters is not None and effect.clusters < FEW_CLUSTERS, f"few clusters: {effect.clusters}"),
+        (one_source, f"one source: {rater} rated both"),
+        (bool(few), few),
         (
             effect.low < -question.smallest_effect and effect.high > question.smallest_effect,
             "imprecise: the interval holds effects that matter in both directions",
