@@ -40,6 +40,36 @@ def mirror() -> Path:
     return folder
 
 
+class Close:
+    """R's value, to a tolerance; remembers what it was compared with, for the table of agreement.
+
+    RESEARCHKIT_AGREEMENT names a CSV to write that table into after the tests.
+    """
+
+    met: list[tuple[str, str, float, float]] = []  # noqa: RUF012 - one list for all
+    __array_ufunc__ = None  # numpy leaves the comparison to us
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, entry: str, quantity: str, value: Any, **tolerance: float) -> None:
+        self.name, self.value = (entry, quantity), value
+        self.approx = pytest.approx(value, **tolerance)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(self.value, int | float):
+            self.met.append((*self.name, float(self.value), float(other)))  # type: ignore[arg-type]
+        return bool(self.approx == other)
+
+    def __repr__(self) -> str:
+        return f"{'/'.join(self.name)} = {self.approx!r}"
+
+
+def pytest_sessionfinish() -> None:
+    if path := os.environ.get("RESEARCHKIT_AGREEMENT"):
+        table = pd.DataFrame(Close.met, columns=["reference", "quantity", "R", "ours"]).drop_duplicates()
+        table["relative difference"] = (table["ours"] - table["R"]).abs() / table["R"].abs()
+        table.sort_values(["reference", "quantity"]).to_csv(path, index=False)
+
+
 @dataclass(frozen=True)
 class Reference:
     """Values computed in R: `reference["lm_birthwt"]` is one entry, `reference.frame("birthwt")` its data."""
@@ -61,7 +91,7 @@ class Reference:
         for pattern, override in (tolerance.get("overrides") or {}).items():
             if re.search(pattern, quantity):
                 tolerance |= override
-        return pytest.approx(entry["quantities"][quantity], rel=tolerance["rtol"], abs=tolerance["atol"])
+        return Close(name, quantity, entry["quantities"][quantity], rel=tolerance["rtol"], abs=tolerance["atol"])
 
 
 @dataclass(frozen=True)
@@ -72,7 +102,7 @@ class Held:
     values: dict[str, dict[str, float]]
 
     def __call__(self, entry: str, quantity: str, rel: float = 1e-7) -> Any:
-        return pytest.approx(self.values[entry][quantity], rel=rel)
+        return Close(entry, quantity, self.values[entry][quantity], rel=rel)
 
 
 @pytest.fixture(scope="session")
