@@ -82,12 +82,47 @@ def require(now: Draw, names: Sequence[str]) -> None:
         raise StudyError(listing(f"Question {now.question.id!r}", told))
 
 
-def complete(now: Draw, adjust: Sequence[str], clusters: Sequence[str]) -> None:
+def complete(now: Draw, adjust: Sequence[str]) -> None:
     """Drop what the question leaves out, then every row with a gap, each for its first reason."""
     question, outcome = now.question, now.question.outcome
     for rule in question.keep:
         now.drop(~kept(now.frame, rule), rule.why)
     extras = (outcome.event, outcome.entry, outcome.time, outcome.baseline)
-    used = (outcome.column, *extras, question.exposure.column, *adjust, question.weights, *clusters)
-    for name in dict.fromkeys(name for name in used if name):
+    gapless(now, (outcome.column, *extras, question.exposure.column, *adjust, question.weights))
+
+
+def gapless(now: Draw, names: Sequence[str | None]) -> None:
+    """Drop every row with a gap in one of these columns."""
+    for name in dict.fromkeys(name for name in names if name):
         now.drop(now.frame[name].isna().to_numpy(), f"{name} missing")
+
+
+def outermost(now: Draw, names: Sequence[str]) -> tuple[str, ...]:
+    """The clusters that errors must allow for: none that lies within another; two where they cut across each other.
+
+    Rows that are in none of them are dropped.
+
+    Raises
+    ------
+    StudyError
+        If three or more cut across each other.
+    """
+    if now.frame.empty:
+        return tuple(names[:1])
+    used: list[str] = []
+    for name in names:
+        if not any(within(now.frame, name, other) for other in used):
+            used = [*(other for other in used if not within(now.frame, other, name)), name]
+    if len(used) > 2:
+        raise StudyError(
+            f"Question {now.question.id!r}: the clusters {some(used)} all cut across each other, and errors can be "
+            "clustered two ways at most. Name under `clusters` the two in which people are most alike."
+        )
+    gapless(now, used)
+    return tuple(used)
+
+
+def within(frame: pd.DataFrame, inner: str, outer: str) -> bool:
+    """Whether each of the inner clusters lies in one of the outer ones, of which there are several."""
+    pairs = frame[[inner, outer]].dropna().drop_duplicates()
+    return pairs[outer].nunique() > 1 and len(pairs) == pairs[inner].nunique()

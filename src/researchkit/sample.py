@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from researchkit.errors import DataError, EstimationError, StudyError, listing, some
-from researchkit.flow import Draw, Step, Vector, complete, require
+from researchkit.flow import Draw, Step, Vector, complete, outermost, require
 from researchkit.parts import Exposure, Outcome, Question
 from researchkit.readers import Origin
 from researchkit.readers.values import among, canonical, distinct, each, written
@@ -103,9 +103,10 @@ def draw(
     rows, steps = arrived
     now = Draw(study, question, frame, origin, list(steps))
     chosen = tuple(question.adjust if adjust is None else adjust)
-    clusters = study.clusters_of(question)[:1]
+    clusters = study.clusters_of(question)
     require(now, [*question.columns, *chosen, *clusters])
-    complete(now, chosen, clusters)
+    complete(now, chosen)
+    clusters = outermost(now, clusters)
     if now.frame.empty:
         told = "; ".join(f"{step.why}: {step.rows:,} rows" for step in now.flow)
         raise EstimationError(f"Question {question.id!r}: no row is left of {rows:,} ({told}).")
@@ -124,6 +125,8 @@ def draw(
         groups=tuple(group for group, _ in columns),
         cluster=pd.factorize(now.frame[clusters[0]])[0].astype(np.int64) if clusters else None,
         cluster_name=clusters[0] if clusters else None,
+        crossed=pd.factorize(now.frame[clusters[1]])[0].astype(np.int64) if clusters[1:] else None,
+        crossed_name=clusters[1] if clusters[1:] else None,
         levels=tuple(label for _, label, _ in levels),
         level_values=tuple(value for _, _, value in levels),
         level_codes=tuple(code for code, _, _ in levels),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from researchkit.errors import EstimationError, listing
-from researchkit.estimators import refuse
+from researchkit.estimators import crossed, refuse
 from researchkit.estimators.design import Design, design
 from researchkit.estimators.effect import Effect, Model, Vector, ratio, terms, told
 from researchkit.estimators.likelihood import (
@@ -18,7 +18,6 @@ from researchkit.estimators.likelihood import (
     mean_at,
     mean_slope,
     shares,
-    spread,
 )
 from researchkit.estimators.yes_no import named
 from researchkit.wording import number
@@ -35,7 +34,8 @@ def counts(sample: Sample, question: Question, level: float = 0.95) -> Effect:
 
     The expected events of everybody's own time are added up with and without the exposure (or the slope, for a numeric
     one) and divided by all the time: what this sample's time would have seen. Errors are HC0, which needs the mean
-    to be right but not the Poisson variance; CR1 with t(G - 1) with clusters. The rate ratio is in `also`.
+    to be right but not the Poisson variance; CR1 with t(G - 1) with clusters, both ways where two kinds cross. The rate
+    ratio is in `also`.
 
     Raises
     ------
@@ -59,8 +59,9 @@ def counts(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     except RunsAway as away:
         raise refuse.no_maximum(columns.names[:-1], away.at[:-1]) from None
     expected = time * np.exp(columns.matrix @ at)
-    errors = spread(information, columns.matrix * (weight * (outcome - expected))[:, None], sample.cluster, robust=True)
     effect = _difference(sample, columns, at, weight * time)
+    scores = columns.matrix * (weight * (outcome - expected))[:, None]
+    errors = crossed.spread(information, scores, sample, effect.gradient, robust=True)
     rows = terms(columns.names, *columns.raw(at, errors.covariance), level, errors.df)
     how = "standardised over the sample" if sample.binary_exposure else "average marginal effect"
     return told(
@@ -74,7 +75,7 @@ def counts(sample: Sample, question: Question, level: float = 0.95) -> Effect:
         method=f"Poisson, rate difference, {how}, {named(errors, sample)}",
         model=Model("Poisson", errors.errors, rows, "log rate"),
         also={"rate ratio": ratio(rows[0])},
-        notes=(*notes, *columns.notes, *_overdispersed(outcome, expected, len(at))),
+        notes=(*notes, *columns.notes, *errors.notes, *_overdispersed(outcome, expected, len(at))),
     )
 
 

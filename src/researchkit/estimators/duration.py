@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from researchkit.errors import EstimationError, listing
-from researchkit.estimators import refuse
+from researchkit.estimators import crossed, refuse
 from researchkit.estimators.cox import Cox, cox
 from researchkit.estimators.design import Design, design
 from researchkit.estimators.effect import Effect, Matrix, Model, Vector, ratio, terms, told
 from researchkit.estimators.likelihood import shares
-from researchkit.estimators.linear import summed
 from researchkit.estimators.survival import watched
 from researchkit.wording import typed
 
@@ -56,23 +55,20 @@ def duration(sample: Sample, question: Question, level: float = 0.95) -> Effect:
         for code in ((1, 2) if np.any(event == 2) else (1,))
     ]
     value, influence = _difference(sample, columns, fits, horizon)
-    influence = influence if sample.cluster is None else summed(influence[:, None], sample.cluster)[:, 0]
-    df, factor = (
-        (None, 1.0) if sample.cluster is None else (len(influence) - 1.0, len(influence) / (len(influence) - 1))
-    )
+    se, df, remarks = crossed.of_influence(influence, sample)
     model = _model(sample, columns, fits[0], level)
     return told(
         sample,
         question,
         level,
         value,
-        float(np.sqrt(factor * influence @ influence)),
+        se,
         df,
         unit=question.outcome.unit or "units of time",
         method=_method(sample, horizon, len(fits) > 1),
         model=model,
         also={"hazard ratio": ratio(model.terms[0])},
-        notes=(*notes, *columns.notes, *_remarks(sample, event, horizon)),
+        notes=(*notes, *columns.notes, *remarks, *_remarks(sample, event, horizon)),
     )
 
 
@@ -174,17 +170,18 @@ def _model(sample: Sample, columns: Design, fit: Cox, level: float) -> Model:
     """Hazard ratios as R prints them: normal intervals; robust only with clusters or weights."""
     robust = sample.cluster is not None or sample.weights is not None
     covariance = fit.robust(sample.cluster) if robust else fit.covariance
+    if sample.crossed is not None:
+        covariance = crossed.two_way(fit.influence, sample, columns.back[0])[0]
     rows = terms(columns.names, *columns.raw(fit.coefficients, covariance), level)
     return Model("Cox (Efron)", "robust" if robust else "model-based", rows, "log hazard")
 
 
 def _method(sample: Sample, horizon: float, competing: bool) -> str:
     ends = "two cause-specific Cox models (Efron), other ends competing" if competing else "Cox model (Efron)"
-    groups = f", clustered by {sample.cluster_name}" if sample.cluster is not None else ""
     weighted = ", weighted" if sample.weights is not None else ""
     return (
         f"{ends}, difference in restricted mean time up to {typed(horizon)}, standardised over the sample, "
-        f"infinitesimal jackknife errors{groups}{weighted}"
+        f"infinitesimal jackknife errors{crossed.words(sample)}{weighted}"
     )
 
 

@@ -66,8 +66,8 @@ class Effect:
     """The answer to one question, in the outcome's own unit per one unit of the exposure.
 
     `estimate`, `se`, `low` and `high` are in `unit`, and 0 always means no difference. `df` is None where the normal
-    distribution was used. `also` holds the same effect on other scales (an odds ratio: 1 means no difference),
-    each as (estimate, low, high).
+    distribution was used. `clusters` counts the fewer ones where two kinds cross. `also` holds the same effect on other
+    scales (an odds ratio: 1 means no difference), each as (estimate, low, high).
     """
 
     kind: str
@@ -141,10 +141,16 @@ def told(
 ) -> Effect:
     """An effect from an estimate and its standard error, with what the sample and the question say of it."""
     low, high, p = wald(value, se, level, df)
-    clusters = None if sample.cluster is None else len(np.unique(sample.cluster))
+    clusters = min((len(np.unique(codes)) for codes, _ in ways(sample)), default=None)
     kind, contrast, n = question.outcome.kind, sample.contrast, len(sample.outcome)
     also = also or {}
     return Effect(kind, value, se, low, high, level, p, unit, contrast, method, n, clusters, df, model, also, notes)
+
+
+def ways(sample: Sample) -> list[tuple[NDArray[np.int64], str]]:
+    """The kinds of clusters that share an error, none to two, each with its codes (n,) and its name."""
+    kinds = ((sample.cluster, sample.cluster_name), (sample.crossed, sample.crossed_name))
+    return [(codes, str(name)) for codes, name in kinds if codes is not None]
 
 
 def terms(

@@ -41,11 +41,12 @@ class Link:
 
 @dataclass(frozen=True)
 class Spread:
-    """A covariance (k, k), the name of its errors, and the degrees of freedom (None: the normal)."""
+    """A covariance (k, k), the name of its errors, the degrees of freedom (None: the normal), and what to note."""
 
     covariance: Matrix
     errors: str
     df: float | None
+    notes: tuple[str, ...] = ()
 
 
 def logistic(eta: Vector) -> Vector:
@@ -123,7 +124,8 @@ def spread(information: Matrix, scores: Matrix, cluster: NDArray[np.int64] | Non
     With clusters: CR1, the sandwich of the clusters' summed scores times G/(G-1) (n-1)/(n-k), read by t(G - 1) because
     the normal is too narrow for few clusters (R: `sandwich::vcovCL(m, ~g, type = "HC1")`; statsmodels
     `cov_type="cluster"`). Without, if `robust`: HC0 (the HC1 to HC3 of statsmodels' likelihood models are HC0 under
-    other names). Otherwise the inverse information.
+    other names). Otherwise the inverse information. A survey's CR1 and HC0 differ from R's `survey::svyglm` by factors
+    only: its variances have G/(G-1) with clusters, n/(n-1) without.
     """
     bread = np.linalg.inv(information)
     if cluster is not None:

@@ -3,9 +3,10 @@
 Agrees with R: `sandwich::vcovHC(m, "HC3")`, `sandwich::vcovCL(m, ~g)` (CR1), and
 `clubSandwich::coef_test(m, vcov = "CR2", cluster = g, test = "Satterthwaite")`.
 
-Weights: the fit is on rows multiplied by sqrt(weight), and the errors are those of the multiplied rows. For HC3 this is
-what `vcovHC(lm(weights = w))` does; for CR2 it is `vcovCR(m, "CR2", target = 1 / w)` (a row's working variance is
-1 / weight; clubSandwich's own default target for `lm` is a constant variance).
+All three hold for `lm(weights = w)` too. CR2 is unbiased where every row has the same variance whatever its weight (the
+default target of clubSandwich for `lm`): a survey's weights say how many people a row stands for, not how exactly it
+was measured. The CR2 of `moments` is of another kind under weights: that of rows multiplied by sqrt(weight), which is
+unbiased where a row's variance is 1 / weight.
 """
 
 from __future__ import annotations
@@ -27,13 +28,15 @@ class Line:
     """A least-squares fit of n rows and k columns.
 
     `basis` (n, k) has orthonormal columns spanning those of the design; `root` (k, k) takes coefficients in that basis
-    to the design's own: coefficients = root @ basis' y. `residuals` (n,) are weighted by sqrt(weight).
+    to the design's own: coefficients = root @ basis' y. With weights (n,), of mean 1, both belong to rows multiplied by
+    sqrt(weight).
     """
 
     coefficients: Vector
     residuals: Vector
     basis: Matrix
     root: Matrix
+    weights: Vector | None = None
 
 
 @dataclass(frozen=True)
@@ -43,17 +46,19 @@ class Spread:
     covariance: Matrix
     df: Vector
     errors: str
+    notes: tuple[str, ...] = ()
 
 
 def least_squares(matrix: Matrix, outcome: Vector, weights: Vector | None = None) -> Line:
     """Fit `outcome` (n,) on the columns of `matrix` (n, k), which must be independent; `weights` (n,) are positive."""
     if weights is not None:
+        weights = weights / weights.mean()  # their sum has no part in anything; large ones would cost digits
         root_weight = np.sqrt(weights)
         matrix, outcome = matrix * root_weight[:, None], outcome * root_weight
     basis, triangle = np.linalg.qr(matrix)
     root = np.linalg.solve(triangle, np.eye(len(triangle)))
     in_basis = basis.T @ outcome
-    return Line(root @ in_basis, outcome - basis @ in_basis, basis, root)
+    return Line(root @ in_basis, outcome - basis @ in_basis, basis, root, weights)
 
 
 def hc3(line: Line) -> Spread:
@@ -80,37 +85,43 @@ def cr1(line: Line, cluster: NDArray[np.int64]) -> Spread:
 def cr2(line: Line, cluster: NDArray[np.int64]) -> Spread:
     """Bell and McCaffrey's (2002) CR2 errors with Satterthwaite degrees of freedom for each coefficient.
 
-    Everything comes from each cluster's k x k cross products of the orthonormal columns, S = Q'Q, and its score Q'r.
-    The adjusted score is A Q'r with A = (I - S)^(-1/2); where an eigenvalue of S is 1 (a fixed effect nested in the
-    cluster) A is 0 in that direction, as with clubSandwich's pseudo-inverse. With u a row of `root`, T = A S u and
-    d = u'A S A u for each cluster, the df are (tr P)^2 / sum P^2 with P_gh = [g = h] d_g - T_g'T_h, and both sums
-    need only sums over clusters: no G x G matrix.
+    With X in the columns that make X'WX the identity, the residuals of a cluster have covariance B = I + Z K Z' for
+    rows of equal variance, where Z = [X, WX], K = [[Q, -I], [-I, 0]] and Q = X'W²X (without weights Z = X, K = -I). By
+    Z = UT, U with orthonormal columns, B^(-1/2) is the identity outside U and (I + TKT')^(-1/2) inside: nothing of
+    n x n. A cluster's score is X'W B^(-1/2) e; where an eigenvalue of B vanishes (a fixed effect nested in the cluster)
+    its inverse root is 0, as with clubSandwich's pseudo-inverse.
+
+    For a contrast c and v = B^(-1/2) W X c the df are (tr P)²/sum P² with P_gh = [g = h] v'v + f_g'K f_h and f = Z'v;
+    both sums need only sums over clusters, no G x G matrix.
 
     References
     ----------
     Pustejovsky and Tipton (2018), Journal of Business & Economic Statistics 36, 672-683, theorem 1 and equation 11.
     """
     k = line.basis.shape[1]
-    meat, outer = np.zeros((k, k)), np.zeros((k, k, k))
+    both, inner = _shared(line)
+    size = len(inner)
+    meat, outer = np.zeros((k, k)), np.zeros((k, size, size))
     first, second, cross = np.zeros(k), np.zeros(k), np.zeros(k)
-    for products, scores in _by_cluster(line, cluster):  # shapes (c, k, k) and (c, k)
-        values, vectors = np.linalg.eigh(products)
-        free = 1 - values
-        open_ways = free > VANISHED
-        adjust = np.where(open_ways, 1 / np.sqrt(np.where(open_ways, free, 1.0)), 0.0)
-        back = vectors.transpose(0, 2, 1)
-        adjusted = (vectors @ (adjust[:, :, None] * (back @ scores[:, :, None])))[:, :, 0]
+    residuals = line.residuals if line.weights is None else line.residuals / np.sqrt(line.weights)
+    for rows in _alike(cluster, size):  # clusters of one size: (c, m) places of their rows
+        across, triangle = np.linalg.qr(both[rows])
+        values, vectors = np.linalg.eigh(np.eye(triangle.shape[1]) + triangle @ inner @ triangle.transpose(0, 2, 1))
+        open_ways = values > VANISHED
+        adjust = np.where(open_ways, 1 / np.sqrt(np.where(open_ways, values, 1.0)), 0.0)[:, :, None]
+        turned = vectors.transpose(0, 2, 1) @ triangle  # Z in the eigenvectors of B
+        own = np.einsum("cmz,cm->cz", across @ vectors, residuals[rows])[:, :, None]
+        adjusted = (turned[:, :, -k:].transpose(0, 2, 1) @ (adjust * own))[:, :, 0]
         meat += adjusted.T @ adjusted
-        turned = back @ line.root.T  # column j: contrast j in each cluster's own directions
-        own = np.einsum("ci,cij->cj", adjust**2 * values, turned**2)
-        shared = vectors @ ((adjust * values)[:, :, None] * turned)
-        inner = np.sum(shared**2, axis=1)
-        first += (own - inner).sum(axis=0)
-        second += (own**2).sum(axis=0)
-        cross += (own * inner).sum(axis=0)
-        by_contrast = shared.transpose(2, 0, 1)
-        outer += by_contrast.transpose(0, 2, 1) @ by_contrast
-    squares = second - 2 * cross + np.sum(outer**2, axis=(1, 2))
+        pulled = adjust * (turned[:, :, -k:] @ line.root.T)  # v of every contrast, in the same directions
+        shared = (turned.transpose(0, 2, 1) @ pulled).transpose(2, 0, 1)
+        length, self_shared = np.sum(pulled**2, axis=1), np.sum((shared @ inner) * shared, axis=2).T
+        first += (length + self_shared).sum(axis=0)
+        second += (length**2).sum(axis=0)
+        cross += (length * self_shared).sum(axis=0)
+        outer += shared.transpose(0, 2, 1) @ shared
+    mixed = inner @ outer
+    squares = second + 2 * cross + np.einsum("jab,jba->j", mixed, mixed)
     df = np.divide(first**2, squares, out=np.zeros(k), where=squares > 1e-300)
     return Spread(_sandwich(line, meat), df, "CR2")
 
@@ -126,14 +137,24 @@ def _sandwich(line: Line, meat: Matrix) -> Matrix:
     return line.root @ meat @ line.root.T
 
 
-def _by_cluster(line: Line, cluster: NDArray[np.int64]) -> Iterator[tuple[Matrix, Matrix]]:
-    """Cross products and scores of some clusters at a time, so that memory stays small however many there are."""
+def _shared(line: Line) -> tuple[Matrix, Matrix]:
+    """Z (n, z) and K (z, z): what the fit makes the residuals of different rows share (see `cr2`)."""
+    k = line.basis.shape[1]
+    if line.weights is None:
+        return line.basis, -np.eye(k)
+    root_weight = np.sqrt(line.weights)[:, None]
+    weighted = line.basis * root_weight
+    corner = np.block([[weighted.T @ weighted, -np.eye(k)], [-np.eye(k), np.zeros((k, k))]])
+    return np.column_stack([line.basis / root_weight, weighted]), corner
+
+
+def _alike(cluster: NDArray[np.int64], columns: int) -> Iterator[NDArray[np.int64]]:
+    """Places of the rows of clusters of one size, shape (c, m), some at a time, so that memory stays small."""
     order = np.argsort(cluster, kind="stable")
-    codes = np.asarray(cluster)[order]
-    edges = np.flatnonzero(np.diff(codes, prepend=codes[0] - 1))
-    basis = line.basis[order]
-    scores = np.add.reduceat(basis * line.residuals[order][:, None], edges, axis=0)
-    pieces = np.split(basis, edges[1:])
-    most = max(1, BATCH // basis.shape[1] ** 2)
-    for start in range(0, len(pieces), most):
-        yield np.stack([piece.T @ piece for piece in pieces[start : start + most]]), scores[start : start + most]
+    edges = np.flatnonzero(np.diff(np.asarray(cluster)[order], prepend=np.nan))
+    sizes = np.diff(np.append(edges, len(order)))
+    for size in np.unique(sizes):
+        starts = edges[sizes == size]
+        most = max(1, BATCH // (int(size) * columns))
+        for begin in range(0, len(starts), most):
+            yield order[starts[begin : begin + most, None] + np.arange(size)]

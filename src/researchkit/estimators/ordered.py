@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from researchkit.errors import EstimationError, listing, some
-from researchkit.estimators import refuse
+from researchkit.estimators import crossed, refuse
 from researchkit.estimators.design import Design, design
 from researchkit.estimators.effect import Effect, Matrix, Model, Vector, ratio, terms, told
-from researchkit.estimators.likelihood import Average, Derivatives, RunsAway, logistic, newton, shares, spread
+from researchkit.estimators.likelihood import Average, Derivatives, RunsAway, logistic, newton, shares
 from researchkit.estimators.promoters import DETRACTOR, PROMOTER
 from researchkit.estimators.yes_no import named
 from researchkit.wording import typed
@@ -37,7 +37,8 @@ def ordered(sample: Sample, question: Question, level: float = 0.95) -> Effect:
 
     References
     ----------
-    Agrees with R `ordinal::clm` and `MASS::polr`; clustered errors are CR1 with t(G - 1), see `likelihood.spread`.
+    Agrees with R `ordinal::clm` and `MASS::polr`; clustered errors are CR1 with t(G - 1), see
+    `likelihood.spread` and `crossed.spread`.
     """
     notes = refuse.check(sample, question, _problems(sample))
     seen, answer = np.unique(sample.outcome.astype(int), return_inverse=True)
@@ -45,8 +46,8 @@ def ordered(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     _refuse_exact(sample, question, answer)
     columns = design(sample, question.exposure.column, intercept=False)
     at, information, scores = fit(columns.matrix, answer, sample.weights, columns.names)
-    errors = spread(information, scores, sample.cluster, robust=sample.weights is not None)
     effect = _difference(sample, columns, at, worth)
+    errors = crossed.spread(information, scores, sample, effect.gradient, robust=sample.weights is not None)
     back = _back(columns, len(at))
     labels = [_label(sample, code) for code in seen]
     cuts = tuple(f"{lower} | {upper}" for lower, upper in pairwise(labels))
@@ -62,7 +63,12 @@ def ordered(sample: Sample, question: Question, level: float = 0.95) -> Effect:
         method=f"proportional odds, {_aim(sample, question)}, averaged over the sample, {named(errors, sample)}",
         model=Model("proportional odds", errors.errors, rows, "log odds"),
         also={"odds ratio": ratio(rows[0])},
-        notes=(*notes, *columns.notes, "assumes proportional odds: one odds ratio for every step of the answer"),
+        notes=(
+            *notes,
+            *columns.notes,
+            *errors.notes,
+            "assumes proportional odds: one odds ratio for every step of the answer",
+        ),
     )
 
 

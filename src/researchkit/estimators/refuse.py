@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from researchkit.errors import EstimationError, listing
-from researchkit.estimators.effect import Matrix, Vector
+from researchkit.estimators.effect import Matrix, Vector, ways
+from researchkit.wording import number
 
 if TYPE_CHECKING:
     from researchkit.dataset import Sample
@@ -145,31 +146,41 @@ def _arms(sample: Sample, question: Question) -> list[NDArray[np.bool_]]:
 
 def _clusters(sample: Sample, arms: Sequence[NDArray[np.bool_]]) -> list[str]:
     """One cluster, or one arm that is one cluster and nothing else, has no spread between clusters to judge by."""
-    if sample.cluster is None:
-        return []
-    codes = np.unique(sample.cluster)
-    if len(codes) < 2:
+    return [problem for codes, name in ways(sample) for problem in _one_way(sample, arms, codes, name)]
+
+
+def _one_way(sample: Sample, arms: Sequence[NDArray[np.bool_]], codes: NDArray[np.int64], name: str) -> list[str]:
+    if len(np.unique(codes)) < 2:
         return [
-            f"all {len(sample.outcome)} rows belong to one value of {sample.cluster_name}; errors that allow for "
-            "clusters need at least 2. Name a finer column under `clusters`, or collect data from more of them."
+            f"all {len(sample.outcome)} rows belong to one value of {name}; errors that allow for clusters need at "
+            "least 2. Name a finer column under `clusters`, or collect data from more of them."
         ]
     for side, arm in zip(("without", "with"), arms, strict=False):
-        inside = np.unique(sample.cluster[arm])
-        if len(inside) == 1 and np.all(arm[sample.cluster == inside[0]]):
+        inside = np.unique(codes[arm])
+        if len(inside) == 1 and np.all(arm[codes == inside[0]]):
             return [
-                f"all rows {side} {sample.exposure_name} are one single {sample.cluster_name} and nobody else is in "
-                "it, so the exposure cannot be told from that one. At least 2 are needed on each side."
+                f"all rows {side} {sample.exposure_name} are one single {name} and nobody else is in it, so the "
+                "exposure cannot be told from that one. At least 2 are needed on each side."
             ]
     return []
 
 
 def _weak(sample: Sample, arms: Sequence[NDArray[np.bool_]]) -> tuple[str, ...]:
-    if sample.cluster is None:
-        return ()
-    groups = len(np.unique(sample.cluster))
-    notes = [f"few clusters: {groups} ({sample.cluster_name})"] if groups < FEW_CLUSTERS else []
-    if arms:
-        sides = [len(np.unique(sample.cluster[arm])) for arm in arms]
-        if min(sides) < 5 and groups >= FEW_CLUSTERS:
-            notes.append(f"few clusters: {min(sides)} on one side ({sample.cluster_name})")
+    notes = []
+    for codes, name in ways(sample):
+        groups = len(np.unique(codes))
+        sides = [len(np.unique(codes[arm])) for arm in arms]
+        if groups < FEW_CLUSTERS:
+            notes.append(f"few clusters: {groups} ({name})")
+        elif sides and min(sides) < 5:
+            notes.append(f"few clusters: {min(sides)} on one side ({name})")
+    n = len(sample.outcome)
+    if sample.weights is not None and (worth := kish(sample.weights)) < n / 2:
+        notes.append(f"uneven weights: {n} rows are worth {number(worth)} of equal weight (Kish's effective size)")
     return tuple(notes)
+
+
+def kish(weights: Vector) -> float:
+    """How many rows of equal weight these are worth: (sum w)² / sum w² (Kish 1965, Survey Sampling, section 11.7)."""
+    share = weights / weights.sum()
+    return float(1 / (share @ share))

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from researchkit.errors import EstimationError
-from researchkit.estimators import refuse
+from researchkit.estimators import crossed, refuse
 from researchkit.estimators.design import Design, design
-from researchkit.estimators.effect import Effect, Model, Vector, terms, told
+from researchkit.estimators.effect import Effect, Model, Vector, terms, told, ways
 from researchkit.estimators.linear import Line, Spread, cr2, hc3, least_squares
 from researchkit.wording import number
 
@@ -23,7 +23,8 @@ FEW_DEGREES = 5.0  # below this Satterthwaite's approximation is itself rough (P
 def score(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     """Mean difference by least squares, in the score's own unit.
 
-    Without clusters the errors are HC3 with t(n - k); with clusters CR2 with Satterthwaite degrees of freedom.
+    Without clusters the errors are HC3 with t(n - k); with clusters CR2 with Satterthwaite degrees of freedom; with two
+    kinds of clusters that cross, CR1 both ways (see `crossed.two_way`).
 
     Raises
     ------
@@ -34,7 +35,7 @@ def score(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     References
     ----------
     Agrees with R `lm` and `sandwich::vcovHC(m, "HC3")`, or `clubSandwich::coef_test(m, "CR2", cluster,
-    "Satterthwaite")`.
+    "Satterthwaite")`, or `sandwich::vcovCL(m, ~ a + b)`; all three also for `lm(weights = w)`.
     """
     notes = refuse.check(sample, question)
     return _effect(sample, question, level, design(sample), "least squares", notes)
@@ -69,7 +70,7 @@ def _effect(
     """Fit, and tell the first coefficient (the exposure's)."""
     line = least_squares(columns.matrix, sample.outcome, sample.weights)
     _not_exact(line, sample.outcome, question)
-    spread = hc3(line) if sample.cluster is None else cr2(line, sample.cluster)
+    spread = _spread(line, sample)
     rows = terms(
         columns.names,
         columns.back @ line.coefficients,
@@ -90,21 +91,28 @@ def _effect(
         unit=outcome.unit or "point",
         method=f"{how}, {_errors(sample, spread)}",
         model=Model("least squares", spread.errors, rows, outcome.unit or "points"),
-        notes=(*notes, *columns.notes, *_thin(sample, float(spread.df[0]))),
+        notes=(*notes, *columns.notes, *spread.notes, *_thin(sample, float(spread.df[0]))),
     )
 
 
-def _errors(sample: Sample, spread: Spread) -> str:
-    weighted = ", weighted" if sample.weights is not None else ""
+def _spread(line: Line, sample: Sample) -> Spread:
     if sample.cluster is None:
-        return f"HC3 errors{weighted}"
-    return f"CR2 errors clustered by {sample.cluster_name}, Satterthwaite degrees of freedom{weighted}"
+        return hc3(line)
+    return cr2(line, sample.cluster) if sample.crossed is None else crossed.cr1(line, sample)
+
+
+def _errors(sample: Sample, spread: Spread) -> str:
+    approximate = ", Satterthwaite degrees of freedom" if spread.errors == "CR2" else ""
+    weighted = ", weighted" if sample.weights is not None else ""
+    return f"{spread.errors} errors{crossed.words(sample)}{approximate}{weighted}"
 
 
 def _thin(sample: Sample, df: float) -> tuple[str, ...]:
     """Many clusters may still be few where the exposure sits in a handful of them."""
-    if sample.cluster is None or df >= FEW_DEGREES or len(np.unique(sample.cluster)) < refuse.FEW_CLUSTERS:
+    if sample.cluster is None or df >= FEW_DEGREES:
         return ()
+    if min(len(np.unique(codes)) for codes, _ in ways(sample)) < refuse.FEW_CLUSTERS:
+        return ()  # said already
     return (f"few clusters: the comparison is worth {number(df)} degrees of freedom ({sample.cluster_name})",)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from researchkit.errors import EstimationError, listing
-from researchkit.estimators import refuse
+from researchkit.estimators import crossed, refuse
 from researchkit.estimators.design import Design, design
 from researchkit.estimators.effect import Effect, Model, Vector, ratio, terms, told
 from researchkit.estimators.likelihood import (
@@ -19,7 +19,6 @@ from researchkit.estimators.likelihood import (
     mean_at,
     mean_slope,
     shares,
-    spread,
 )
 
 if TYPE_CHECKING:
@@ -32,8 +31,8 @@ def yes_no(sample: Sample, question: Question, level: float = 0.95) -> Effect:
 
     For a 0/1 exposure everybody's risk is predicted with it and without it, and the difference averaged; for a numeric
     one the average slope of the risk. The standard error is the delta method's, for these people as they are (not for
-    a new draw of them). Errors are model-based; CR1 with t(G - 1) with clusters; HC0 with weights. The odds ratio is
-    in `also`.
+    a new draw of them). Errors are model-based; CR1 with t(G - 1) with clusters, both ways where two kinds cross; HC0
+    with weights. The odds ratio is in `also`.
 
     Raises
     ------
@@ -56,8 +55,8 @@ def yes_no(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     except RunsAway as away:
         raise refuse.no_maximum(columns.names[:-1], away.at[:-1]) from None
     scores = columns.matrix * (weight * (outcome - LOGIT.mean(columns.matrix @ at)))[:, None]
-    errors = spread(information, scores, sample.cluster, robust=sample.weights is not None)
     effect = _difference(sample, columns, at)
+    errors = crossed.spread(information, scores, sample, effect.gradient, robust=sample.weights is not None)
     rows = terms(columns.names, *columns.raw(at, errors.covariance), level, errors.df)
     how = "standardised over the sample" if sample.binary_exposure else "average marginal effect"
     return told(
@@ -71,14 +70,13 @@ def yes_no(sample: Sample, question: Question, level: float = 0.95) -> Effect:
         method=f"logistic, {how}, {named(errors, sample)}",
         model=Model("logistic", errors.errors, rows, "log odds"),
         also={"odds ratio": ratio(rows[0])},
-        notes=(*notes, *columns.notes),
+        notes=(*notes, *columns.notes, *errors.notes),
     )
 
 
 def named(errors: Spread, sample: Sample) -> str:
     """The errors as a method names them."""
-    groups = "" if sample.cluster is None else f" clustered by {sample.cluster_name}"
-    return f"{errors.errors} errors{groups}{'' if sample.weights is None else ', weighted'}"
+    return f"{errors.errors} errors{crossed.words(sample)}{'' if sample.weights is None else ', weighted'}"
 
 
 def _difference(sample: Sample, columns: Design, at: Vector) -> Average:
