@@ -123,3 +123,36 @@ def test_whole_weights_fit_as_repeated_rows():
     matrix, outcome, weight = rng.normal(size=(15, 2)), rng.normal(size=15), rng.integers(1, 4, 15)
     repeated = least_squares(np.repeat(matrix, weight, axis=0), np.repeat(outcome, weight))
     assert least_squares(matrix, outcome, weight.astype(float)).coefficients == pytest.approx(repeated.coefficients)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([1e-12, 3.0, 1e12]))
+def test_weights_have_no_unit_and_equal_ones_change_nothing(seed, unit):
+    rng = np.random.default_rng(seed)
+    matrix, outcome, cluster = rng.normal(size=(40, 3)), rng.normal(size=40), rng.integers(0, 8, 40)
+    weights = rng.uniform(0.2, 5, 40)
+    one, other = (cr2(least_squares(matrix, outcome, w), cluster) for w in (weights, weights * unit))
+    assert (other.covariance, other.df) == (pytest.approx(one.covariance), pytest.approx(one.df))
+    plain, equal = (cr2(least_squares(matrix, outcome, w), cluster) for w in (None, np.full(40, unit)))
+    assert (equal.covariance, equal.df) == (pytest.approx(plain.covariance), pytest.approx(plain.df))
+
+
+def test_weighted_cr2_equals_the_inverse_roots_of_the_residuals_covariances():
+    """Pustejovsky and Tipton's definition, with whole matrices: rows of variance 1, whatever their weight."""
+    rng = np.random.default_rng(8)
+    matrix, outcome, cluster = rng.normal(size=(50, 3)), rng.normal(size=50), np.sort(rng.integers(0, 6, 50))
+    weights = rng.uniform(0.2, 5, 50)
+    line = least_squares(matrix, outcome, weights)
+    bread = np.linalg.inv(matrix.T @ (weights[:, None] * matrix))
+    left = np.eye(50) - matrix @ bread @ (weights[:, None] * matrix).T
+    meat, pulled = np.zeros((3, 3)), []
+    for code in np.unique(cluster):
+        own = cluster == code
+        values, vectors = np.linalg.eigh(left[own] @ left[own].T)
+        adjusted = (vectors / np.sqrt(values)) @ vectors.T @ (weights[own, None] * matrix[own])
+        score = adjusted.T @ (outcome - matrix @ line.coefficients)[own]
+        meat += np.outer(score, score)
+        pulled.append(left[own].T @ adjusted @ bread[0])
+    pairs = np.array(pulled) @ np.array(pulled).T
+    spread = cr2(line, cluster)
+    assert spread.covariance == pytest.approx(bread @ meat @ bread)
+    assert spread.df[0] == pytest.approx(np.trace(pairs) ** 2 / np.sum(pairs**2))

@@ -28,8 +28,8 @@ class Line:
     """A least-squares fit of n rows and k columns.
 
     `basis` (n, k) has orthonormal columns spanning those of the design; `root` (k, k) takes coefficients in that basis
-    to the design's own: coefficients = root @ basis' y. With weights (n,), of mean 1, both belong to rows multiplied by
-    sqrt(weight).
+    to the design's own: coefficients = root @ basis' y. With weights (n,), basis and residuals belong to rows
+    multiplied by sqrt(weight).
     """
 
     coefficients: Vector
@@ -52,7 +52,6 @@ class Spread:
 def least_squares(matrix: Matrix, outcome: Vector, weights: Vector | None = None) -> Line:
     """Fit `outcome` (n,) on the columns of `matrix` (n, k), which must be independent; `weights` (n,) are positive."""
     if weights is not None:
-        weights = weights / weights.mean()  # their sum has no part in anything; large ones would cost digits
         root_weight = np.sqrt(weights)
         matrix, outcome = matrix * root_weight[:, None], outcome * root_weight
     basis, triangle = np.linalg.qr(matrix)
