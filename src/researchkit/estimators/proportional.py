@@ -51,7 +51,7 @@ def hazards(
     terms: Mapping[str, Sequence[int]] | None = None,
     cluster: NDArray[np.int64] | None = None,
 ) -> tuple[Departure, ...]:
-    """Test of proportional hazards for each column of `matrix` (n, k), and for all of them together.
+    """Test of proportional hazards for each column of `matrix` (n, k), then for all of them together.
 
     The alternative is a log hazard ratio that moves in a straight line with a transformed time: one minus the
     Kaplan-Meier curve just before ("km"), the time itself, its rank or its logarithm.
@@ -61,7 +61,7 @@ def hazards(
     fit
         The model of these columns and these times; its ties, entries and weights are used.
     terms
-        Which columns are tested as one; each on its own if not given.
+        Which columns are tested as one, in place of each and all.
     cluster
         Rows (n,) that are not independent: the scores' spread between clusters is used. Without it the test is the
         model's own, which clusters turn too ready to reject.
@@ -141,10 +141,11 @@ class Tested:
 
 
 def several(names: Sequence[str], terms: Mapping[str, Sequence[int]] | None) -> dict[str, list[int]]:
-    """The columns of each test; the last one is of all, where there is more than one."""
-    found = {name: [place] for place, name in enumerate(names)} if terms is None else terms
-    every = {term: list(columns) for term, columns in found.items()}
-    return every if len(names) < 2 else {**every, ALL: list(range(len(names)))}
+    """The columns of each test: those of `terms`, or each on its own and, where there are more, all of them."""
+    if terms is not None:
+        return {term: list(columns) for term, columns in terms.items()}
+    each = {name: [place] for place, name in enumerate(names)}
+    return each if len(names) < 2 else {**each, ALL: list(range(len(names)))}
 
 
 def _untold(term: str) -> EstimationError:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from researchkit.errors import EstimationError
-from researchkit.estimators import crossed, estimate_sample, refuse
+from researchkit.estimators import counts, crossed, estimate_sample, refuse
 from researchkit.estimators.cox import Cox, Risk, cox
 from researchkit.estimators.design import Design, design
 from researchkit.estimators.duration import free_time
@@ -256,6 +256,14 @@ def _curved(sample: Sample, question: Question, level: float, away: Vector) -> t
     rows = terms(columns.names, *columns.raw(at, errors.covariance), level, errors.df)
     how = f"{'Poisson' if rate else 'logistic'} regression with the square of the exposure"
     return Relaxed(average.value, se, low, high, how), rows
+
+
+def dispersion(sample: Sample, question: Question) -> float:
+    """How many times the variance of Poisson counts theirs is, around the rates of the headline's own model."""
+    columns = design(sample, question.exposure.column)
+    time = np.ones(len(sample.outcome)) if sample.offset_time is None else sample.offset_time
+    at, _ = fitted(LOG, columns.matrix, sample.outcome, sample.weights, np.log(time))
+    return counts.dispersion(sample.outcome, time * np.exp(columns.matrix @ at), len(at))
 
 
 def _bent_slope(columns: Design, link: Link, at: Vector, share: Vector, away: Vector) -> Average:

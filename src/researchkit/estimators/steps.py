@@ -27,7 +27,7 @@ def odds(
     cluster: NDArray[np.int64] | None = None,
     trend: bool = False,
 ) -> tuple[Departure, ...]:
-    """Test of proportional odds for each column of `matrix` (n, p), and for all together; answers are codes 0..K-1.
+    """Test of proportional odds for each column of `matrix` (n, p), then for all together; answers are codes 0..K-1.
 
     The alternative is an odds ratio of its own at each step of the answer, or with `trend` a log odds ratio that moves
     evenly from step to step. Without clusters and weights it is the likelihood ratio, which has a value even where
@@ -40,7 +40,7 @@ def odds(
     Parameters
     ----------
     terms
-        Which columns are tested as one; each on its own if not given.
+        Which columns are tested as one, in place of each and all.
 
     Raises
     ------
