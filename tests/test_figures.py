@@ -119,6 +119,27 @@ def test_specifications_are_sorted_and_know_the_planned_one():
     assert "2 lie above 0" in figure.alt
 
 
+def test_alternatives_are_drawn_apart_under_letters_with_a_key():
+    rows, others = [("x", 3.0, 2.0, 4.0), ("", -1.0, -2.0, 0.5)], [("No phone", 2.5, 1.5, 3.5), (NASTY, 5.0, 1.0, 9.0)]
+    plain = figures.specifications(rows, planned=0, unit="days")
+    figure = figures.specifications(rows, planned=0, alternatives=others, unit="days")
+    words = list(ElementTree.fromstring(figure.svg).itertext())  # noqa: S314 -- our own drawing
+    assert {"A", "B", "A  No phone"} <= {word.strip() for word in words}
+    assert figure.data["alternative"].tolist() == [False, False, True, True]
+    assert figure.data["estimate"].tolist() == [-1.0, 3.0, 2.5, 5.0]
+    assert "2 specifications, estimates from −1.0 to 3.0 days; 1 lie above 0." in figure.alt
+    assert "Planned alternatives. No phone: +2.5 (1.5 to 3.5)." in figure.alt
+    assert ink.ORANGE in figure.svg and ink.ORANGE not in plain.svg
+    assert "planned alternative" in figure.caption and "alternative" not in plain.caption + plain.alt
+
+
+def test_one_way_alone_is_drawn_with_its_interval():
+    """Where nothing is adjusted for, the curve is one way and its alternatives."""
+    figure = figures.specifications([("nothing", 3.0, 2.0, 4.0)], planned=0, alternatives=[("A", 2.0, 1.0, 3.0)])
+    assert figure.svg.count(f"stroke: {ink.BLUE}") >= 2
+    assert "1 way to adjust" in "".join(ElementTree.fromstring(figure.svg).itertext())  # noqa: S314 -- our own drawing
+
+
 def test_dose_gives_the_mean_of_each_level_with_its_t_interval():
     outcome = [1.0, 2.0, 3.0, 4.0] * 5 + [2.0, 4.0] * 10
     figure = figures.dose(dataset(outcome, [1] * 20 + [2] * 20), asked("score"))

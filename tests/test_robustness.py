@@ -1,5 +1,6 @@
 """The figures that attack an answer agree with their papers, and say why when they cannot run."""
 
+import json
 import math
 from dataclasses import replace
 from types import SimpleNamespace
@@ -10,11 +11,27 @@ from scipy.stats import t as student
 
 from researchkit.answer import answer_question
 from researchkit.dataset import load_dataset
+from researchkit.errors import EstimationError
+from researchkit.estimators import estimate_sample
 from researchkit.moments import compress, fit, partial_r2
-from researchkit.parts import Exposure, Question
-from researchkit.robustness import Check, benchmarks, design_figures, e_value, exposure_r2, robustness_value
-from researchkit.robustness.curve import fragile, specification_curve, subsets
+from researchkit.parts import Alternative, Exposure, Outcome, Question
+from researchkit.robustness import (
+    Check,
+    benchmarks,
+    design_figures,
+    e_value,
+    exposure_r2,
+    robustness_value,
+    two_one_sided,
+)
+from researchkit.robustness.alternatives import Other
+from researchkit.robustness.check import why_not
+from researchkit.robustness.curve import Ways, fragile, specification_curve, subsets
+from researchkit.robustness.equivalence import equivalence
+from researchkit.robustness.influence import influence
+from researchkit.robustness.jackknife import enough_to, part, without_clusters, without_rows
 from researchkit.robustness.linear import clusters, linearised
+from researchkit.robustness.unmeasured import bound, common, limit_nearer_zero, robustness_of_limit, unmeasured
 from researchkit.study import load_study
 
 rng = np.random.default_rng(20260101)
@@ -41,13 +58,15 @@ def lalonde(reference):
     found = reference["ovb_lalonde"]["quantities"]
     half = found["se"] * student.ppf(0.975, found["df"])
     estimate = fit(moments).coefficients[0]
-    return moments, SimpleNamespace(estimate=estimate, low=estimate - half, high=estimate + half)
+    effect = SimpleNamespace(estimate=estimate, low=estimate - half, high=estimate + half, df=found["df"], level=0.95)
+    return moments, effect
 
 
 def test_robustness_value_agrees_with_r(reference, lalonde):
     strength = exposure_r2(lalonde[0])
     assert strength == reference.value("ovb_lalonde", "r2yd_x")
     assert robustness_value(strength) == reference.value("ovb_lalonde", "rv_q1")
+    assert robustness_of_limit(strength, *lalonde) == reference.value("ovb_lalonde", "rv_q1_a05")
 
 
 @pytest.mark.parametrize("name", ["nodegree", "re75"])
@@ -157,10 +176,16 @@ def test_other_kinds_say_that_a_straight_line_stands_in(contact_centre, question
     assert answer.effect.low <= check.facts["planned"] <= answer.effect.high
 
 
-def test_a_duration_says_why_it_has_no_curve_and_leaves_out_one_by_one(contact_centre):
+def test_a_duration_leaves_out_one_by_one_with_its_own_model(contact_centre):
     answer = answer_question(contact_centre, "days_as_customer")
-    assert "no straight line" in named(answer, "specification curve").reason
-    assert named(answer, "each adjustment left out").ran
+    check = named(answer, "specification curve")
+    without = answer_question(contact_centre, answer.question.model_copy(update={"adjust": ("tenure", "channel")}))
+    assert [label.count(",") for label, *_ in check.ways] == [2, 1, 1, 1]
+    assert check.facts["scale"] == "the model itself"
+    assert "no straight line" in check.facts["why_not_linear"]
+    assert check.ways[0][1:] == (answer.effect.estimate, answer.effect.low, answer.effect.high)
+    assert check.facts["moves_it_most"] == "severity"
+    assert check.facts["without_it"] == pytest.approx(without.effect.estimate, rel=1e-3)  # other complete rows
 
 
 def test_the_baseline_of_a_change_is_always_in(root):
@@ -180,9 +205,19 @@ def test_all_subsets_of_ten_and_a_sample_of_more():
     assert (subsets(14, np.random.default_rng(1)) == many).all()
 
 
-LINE = SimpleNamespace(groups={"age": ("age",), "ward": ("ward",)})
 INSIDE = np.array([[1, 1], [0, 1], [1, 0], [0, 0]], dtype=bool)
 STUDY = SimpleNamespace(label=str.upper)
+HEADLINE = SimpleNamespace(estimate=2.0, low=1.0, high=3.0)
+
+
+def ways(estimates, half=1.0, inside=INSIDE):
+    values = np.array(estimates, dtype=float)
+    return Ways(("age", "ward"), inside, values, values - half, values + half, "linear", "HC1")
+
+
+def other(estimate, half=1.0, name="b", alike=True):
+    effect = SimpleNamespace(estimate=estimate, low=estimate - half, high=estimate + half)
+    return Other(name, name.upper(), effect, 100, alike)
 
 
 @pytest.mark.parametrize(
@@ -196,14 +231,31 @@ STUDY = SimpleNamespace(label=str.upper)
     ],
 )
 def test_the_mark_of_a_fragile_answer(estimates, half, mark):
-    values = np.array(estimates)
-    found = fragile(STUDY, LINE, INSIDE, values, values - half, values + half)
+    found = fragile(STUDY, ways(estimates, half), (), HEADLINE)
     assert found.startswith(mark) if mark else found == ""
 
 
 def test_a_fifth_of_the_ways_may_differ():
-    values = np.array([2.0, 2, 2, 2, -2])
-    assert fragile(STUDY, LINE, np.ones((5, 2), bool), values, values - 1, values + 1) == ""
+    assert fragile(STUDY, ways([2.0, 2, 2, 2, -2], inside=np.ones((5, 2), bool)), (), HEADLINE) == ""
+
+
+@pytest.mark.parametrize(
+    ("estimates", "others", "mark"),
+    [
+        ([2, 2, 2, 2], [1.5, 0.5], ""),  # one of six does not exclude zero
+        ([2, 2, 2, 2], [0.5, 0.4], "fragile: 2 of 6 ways to adjust and planned alternatives do not exclude zero"),
+        (
+            [2, 2, 2, -0.5],
+            [-0.1],
+            "fragile: 2 of 5 ways to adjust and planned alternatives turn the sign, all the ways ",
+        ),
+        ([2] * 4, [2, -1.5], "fragile: the planned alternative “B” says the opposite"),
+        ([2] * 4, [-1.5, -1.5], "fragile: the planned alternatives “B” and “B” say the opposite; 2 of 6 ways"),
+    ],
+)
+def test_alternatives_count_as_ways_and_one_clear_about_the_opposite_is_named(estimates, others, mark):
+    found = fragile(STUDY, ways(estimates), [other(value) for value in others], HEADLINE)
+    assert found.startswith(mark) if mark else found == ""
 
 
 def test_the_strongest_measured_cause_marks_an_exposed_answer(contact_centre):
@@ -255,6 +307,461 @@ def test_further_levels_of_a_coded_exposure_never_go_out(contact_centre):
 
 def test_a_line_that_tells_something_else_than_the_model_does_not_stand_in_for_it(contact_centre):
     question, dataset = contact_centre.question("retention"), load_dataset(contact_centre)
-    line = linearised(dataset.sample(question), question)
-    effect = SimpleNamespace(low=0.2, high=0.3, level=0.95)
-    assert "cannot stand in" in specification_curve(line, dataset, question, effect).reason
+    question = question.model_copy(update={"alternatives": ()})
+    sample = dataset.sample(question)
+    line = linearised(sample, question)
+    found = estimate_sample(sample, question)
+    effect = replace(found, low=0.2, high=0.3)
+    check = specification_curve(line, dataset, question, effect, sample)
+    assert "cannot stand in" in check.facts["why_not_linear"]
+    assert check.facts["scale"] == "the model itself"
+    assert len(check.ways) == 4
+    told = unmeasured(line, dataset, question, effect, sample)
+    assert "robustness_value" not in told.facts and "cannot stand in" in told.facts["no_shares"]
+    assert told.facts["e_value"] > 1
+    assert "cannot stand in" in influence(line, dataset, question, effect, sample).reason
+
+
+# Planned alternatives: the same chain, asked another way.
+
+
+def with_alternatives(study, question, update=None, **planned):
+    """The study, and one of its questions with these alternatives alone."""
+    alternatives = {name: Alternative(label=name.replace("_", " "), **parts) for name, parts in planned.items()}
+    asked = study.question(question).model_copy(update={"alternatives": tuple(alternatives), **(update or {})})
+    return study.model_copy(update={"alternatives": {**study.alternatives, **alternatives}}), asked
+
+
+def test_alternatives_are_estimated_by_the_whole_chain(contact_centre):
+    answer = answer_question(contact_centre, "retention")
+    check, question = named(answer, "specification curve"), answer.question
+    found = {one["name"]: one for one in check.facts["alternatives"]}
+    no_phone = contact_centre.alternatives["no_phone"].keep
+    asked = {
+        "no_phone": {"keep": (*question.keep, *no_phone)},
+        "customers_own": {"exposure": Exposure(column="compassion_customer")},
+        "also_site": {"adjust": ("severity", "tenure", "channel", "site", "month")},
+    }
+    for name, update in asked.items():
+        twin = question.model_copy(update={"alternatives": (), **update})
+        effect = answer_question(contact_centre, twin).effect
+        told = [found[name][fact] for fact in ("estimate", "low", "high", "n", "unit", "contrast")]
+        assert told == [effect.estimate, effect.low, effect.high, effect.n, effect.unit, effect.contrast], name
+    assert check.facts["specifications"] == 8 + 3
+    assert check.facts["low"] == found["customers_own"]["estimate"] < min(way[1] for way in check.ways)
+    assert [way[0] for way in check.alternatives] == [one["label"] for one in found.values()]
+    assert all(one["same_scale"] and one["same_sign"] and one["same_side_of_zero"] for one in found.values())
+
+
+def test_an_alternative_that_cannot_be_estimated_stops_nobody(contact_centre):
+    nobody = {"column": "channel", "values": ["pigeon"], "why": "no pigeon"}
+    study, question = with_alternatives(
+        contact_centre, "retention", by_pigeon={"keep": [nobody]}, own={"exposure": "compassion_customer"}
+    )
+    pigeon, own = named(answer_question(study, question), "specification curve").facts["alternatives"]
+    assert not pigeon["ran"] and "no row is left" in pigeon["reason"] and "estimate" not in pigeon
+    assert own["ran"] and own["estimate"] > 0
+
+
+def test_few_people_are_not_shown_nor_the_few_who_make_a_difference(contact_centre):
+    dataset = load_dataset(contact_centre)
+    tenure = np.sort(dataset.sample(contact_centre.question("retention")).covariates[:, 1])
+    study, question = with_alternatives(
+        contact_centre,
+        "retention",
+        handful={"keep": [{"column": "tenure", "minimum": float(tenure[-3]), "why": "short"}]},
+        all_but_few={"keep": [{"column": "tenure", "maximum": float(tenure[-4]), "why": "longest"}]},
+    )
+    few, most = named(answer_question(study, question), "specification curve").facts["alternatives"]
+    assert not few["ran"] and "fewer than 5 people" in few["reason"]
+    assert most["ran"] and most["n"] is None
+
+
+def test_a_reason_that_holds_a_small_count_is_not_repeated(contact_centre):
+    assert "too small to be shown" in why_not(EstimationError("only 3 events happened"), contact_centre)
+    assert (
+        why_not(EstimationError("3 of these."), contact_centre.model_copy(update={"disclosure": "none"}))
+        == "3 of these"
+    )
+    assert why_not(EstimationError("cbi_2: 1,204 of 20.5 rows"), contact_centre) == "cbi_2: 1,204 of 20.5 rows"
+
+
+def test_an_alternative_on_another_scale_counts_for_sign_and_zero_alone(contact_centre):
+    minutes = {"exposure": "handle_minutes"}
+    left = {"outcome": Outcome(column="retained_90d", kind="yes_no", yes="0", good="low")}
+    study, question = with_alternatives(contact_centre, "retention", by_minutes=minutes, leaving=left)
+    check = named(answer_question(study, question), "specification curve")
+    by_minutes, leaving = check.facts["alternatives"]
+    assert not by_minutes["same_scale"] and by_minutes["same_band"] is None
+    assert leaving["estimate"] < 0 and leaving["same_sign"] and leaving["same_side_of_zero"]
+    assert not leaving["same_scale"]
+    assert check.alternatives == ()
+    assert check.facts["specifications"] == 10
+    assert check.facts["low"] == min(way[1] for way in check.ways)
+    agree = 9 + by_minutes["same_sign"]
+    assert check.facts["agree"] == agree / 10
+
+
+def test_an_alternative_clear_about_the_opposite_marks_the_answer(contact_centre):
+    left = {"outcome": Outcome(column="retained_90d", kind="yes_no", yes="0", good="high")}
+    study, question = with_alternatives(contact_centre, "retention", leaving=left)
+    answer = answer_question(study, question)
+    assert named(answer, "specification curve").mark == "fragile: the planned alternative “leaving” says the opposite"
+    assert named(answer, "specification curve").mark in answer.verdict.marks
+
+
+def test_alternatives_make_a_curve_where_nothing_is_adjusted_for(contact_centre):
+    study, question = with_alternatives(
+        contact_centre,
+        "trust",
+        {"adjust": ()},
+        adjusted={"adjust": ["severity"]},
+        own={"exposure": "compassion_customer"},
+    )
+    answer = answer_question(study, question)
+    check = named(answer, "specification curve")
+    assert (len(check.ways), len(check.alternatives), check.facts["specifications"]) == (1, 2, 3)
+    assert "moves_it_most" not in check.facts
+    alone = with_alternatives(contact_centre, "trust", {"adjust": ()})[1]
+    assert "no alternative" in named(answer_question(contact_centre, alone), "specification curve").reason
+
+
+def test_the_unit_of_another_outcome_is_that_of_the_codebook(contact_centre):
+    minutes = {"outcome": Outcome(column="handle_minutes", kind="score", good="low")}
+    study, question = with_alternatives(contact_centre, "trust", minutes=minutes)
+    (found,) = named(answer_question(study, question), "specification curve").facts["alternatives"]
+    assert found["unit"] == "minute" and not found["same_scale"]
+
+
+# Influence: what one cluster or a few rows decide.
+
+
+def effect_of(moments, se, df):
+    estimate, half = fit(moments).coefficients[0], student.ppf(0.975, df) * se
+    return SimpleNamespace(estimate=estimate, low=estimate - half, high=estimate + half, level=0.95)
+
+
+def cr1_of(moments):
+    from researchkit.moments import cr1
+
+    return float(np.sqrt(cr1(fit(moments))[0][0, 0]))
+
+
+@pytest.mark.parametrize("entry", ["without_nurses", "without_wards"])
+def test_without_each_cluster_agrees_with_fits_of_the_others(held, entry):
+    """The wards have indicators of their own: without a ward its indicator goes, and without the first the reference."""
+    if entry == "without_nurses":
+        data, cluster, outcome, exposure = held.frames["stays"], "nurse_id", "length_of_stay", "compassion"
+        covariates = data[["severity", "age"]].to_numpy(float)
+    else:
+        data, cluster, outcome, exposure = held.frames["staff"], "ward", "cbi_1", "workload"
+        data = data.dropna(subset=[cluster, outcome, exposure])
+        wards = sorted(data["ward"].unique())[1:]
+        covariates = np.column_stack([data["ward"] == ward for ward in wards]).astype(float)
+    moments = compress(data[exposure].to_numpy(float), covariates, data[outcome].to_numpy(float), data[cluster])
+    groups = len(moments.labels)
+    effect = effect_of(moments, cr1_of(moments), groups - 1)
+    left = without_clusters(moments, effect)
+    errors = (left.high - left.estimates) / student.ppf(0.975, groups - 2)
+    found = {
+        "b_first": left.estimates[0],
+        "b_second": left.estimates[1],
+        "b_low": left.estimates.min(),
+        "b_high": left.estimates.max(),
+        "se_first": errors[0],
+        "se_second": errors[1],
+        "se_low": errors.min(),
+        "se_high": errors.max(),
+    }
+    for quantity, value in found.items():
+        assert value == held(entry, quantity), quantity
+
+
+def test_without_each_cluster_is_a_fit_of_the_others_however_many_columns():
+    """More clusters than cross products and fewer; a column that one cluster alone has; an exposure that only one has."""
+    draw = np.random.default_rng(3)
+    cluster = np.repeat(np.arange(40), 6)
+    (x, z), own = draw.normal(size=(2, 240)), np.where(cluster == 7, 1.0, 0.0)
+    y = 0.3 * x + z + own + draw.normal(size=40)[cluster] + draw.normal(size=240)
+    for covariates in (z[:, None], np.column_stack([z, own]), draw.normal(size=(240, 8))):
+        moments = compress(x, covariates, y, cluster)
+        left = without_clusters(moments, effect_of(moments, cr1_of(moments), 39))
+        for one in (0, 7):
+            rows = cluster != one
+            varied = covariates[:, covariates[rows].std(axis=0) > 0]
+            rest = compress(x[rows], varied[rows], y[rows], cluster[rows])
+            half = student.ppf(0.975, 38) * cr1_of(rest)
+            assert left.estimates[one] == pytest.approx(fit(rest).coefficients[0], rel=1e-9)
+            assert left.high[one] - left.estimates[one] == pytest.approx(half, rel=1e-9)
+    moments = compress(own + 0.0, z[:, None], y, cluster)
+    left = without_clusters(moments, effect_of(moments, 1.0, 39))
+    assert np.isnan(left.estimates).nonzero()[0].tolist() == [7]
+
+
+@pytest.fixture(scope="module")
+def hospital(root):
+    return load_study(root / "data" / "hospital")
+
+
+def lengths(held, hospital, weights=None):
+    """Length of stay by age, given severity, as a sample on its own rows."""
+    data, question = held.frames["stays"], hospital.question("length_of_stay")
+    sample = load_dataset(hospital, "stays").sample(question)
+    few = part(sample, np.arange(len(sample.outcome)) < len(data))
+    sample = replace(
+        few,
+        outcome=data["length_of_stay"].to_numpy(float),
+        exposure=data["age"].to_numpy(float),
+        covariates=data[["severity"]].to_numpy(float),
+        names=("severity",),
+        groups=("severity",),
+        weights=weights,
+        binary_exposure=False,
+        arms=None,
+    )
+    return sample, question
+
+
+def test_without_each_row_agrees_with_dfbeta_and_the_fewest_that_turn_the_sign_with_refits(held, hospital):
+    sample, question = lengths(held, hospital)
+    effect = estimate_sample(sample, question)
+    assert effect.estimate == held("without_rows", "b")
+    shift = without_rows(sample, question, effect).estimates - effect.estimate
+    ends = {"first": shift[0], "last": shift[-1], "low": shift.min(), "high": shift.max()}
+    for quantity, value in ends.items():
+        assert value == held("without_rows", quantity, rel=1e-6), quantity
+    check = influence("", load_dataset(hospital, "stays"), question, effect, sample)
+    assert check.reason == ""  # a line is needed
+    line = linearised(sample, question)
+    check = influence(line, load_dataset(hospital, "stays"), question, effect, sample)
+    assert check.facts["rows_to_turn_the_sign"] == held("without_rows", "rows_to_turn")
+    assert check.facts["share_to_turn_the_sign"] == pytest.approx(check.facts["rows_to_turn_the_sign"] / len(shift))
+    weights = 1 + held.frames["stays"]["compassion"].to_numpy(float)
+    sample, _ = lengths(held, hospital, weights)
+    effect = estimate_sample(sample, question)
+    shift = without_rows(sample, question, effect).estimates - effect.estimate
+    assert shift[0] == held("without_rows", "weighted_first", rel=1e-6)
+    assert shift.max() == held("without_rows", "weighted_high", rel=1e-6)
+
+
+def test_few_units_are_found_by_adding_up_and_more_of_them_where_the_model_says_not_yet():
+    reach = np.array([0.1, 3.0, -1.0, 2.0, np.nan, 0.5])
+    asked = []
+
+    def crossed(gone):
+        asked.append(gone.tolist())
+        return len(gone) >= 3
+
+    assert enough_to(reach, 4.0, crossed, 6) == 3
+    assert asked == [[1, 3], [1, 3, 5]]
+    assert enough_to(reach, 4.0, crossed, 2) is None  # more than may go
+    assert enough_to(reach, 9.0, crossed, 6) is None  # all of them together reach less
+
+
+def near_zero(study, id, over):
+    """A question whose interval ends `over` beyond zero: the outcome is moved along with the exposure, and no more."""
+    question = study.question(id)
+    dataset = load_dataset(study, study.table_of(question))
+    sample = dataset.sample(question)
+    effect = estimate_sample(sample, question)
+    shift = over - effect.low if effect.low > 0 else -over - effect.high
+    sample = replace(sample, outcome=sample.outcome + shift * sample.exposure)
+    effect = estimate_sample(sample, question)
+    return influence(linearised(sample, question), dataset, question, effect, sample), sample, effect, dataset, question
+
+
+@pytest.mark.parametrize(
+    ("id", "groups"), [("leader", "24 groups by Ward"), ("anxiety_observed", "80 groups by Nurse")]
+)
+def test_an_answer_that_hangs_on_one_cluster_is_marked(hospital, id, groups):
+    check, sample, effect, _, question = near_zero(hospital, id, 0.01)
+    assert effect.low > 0 or effect.high < 0
+    assert check.mark == f"fragile: without one of {groups} the interval would include zero"
+    refits = [estimate_sample(part(sample, sample.cluster != one), question) for one in np.unique(sample.cluster)]
+    crossed = [one for one in refits if one.low <= 0 <= one.high]
+    assert check.facts["without_it"]["low"] <= 0 <= check.facts["without_it"]["high"]
+    assert 0 < check.facts["decide_about_zero"] == pytest.approx(len(crossed) / len(refits), abs=0.05)
+    assert near_zero(hospital, id, 3.0)[0].mark == ""
+
+
+def test_nobody_is_named_by_an_id(hospital):
+    check, sample, _, dataset, _ = near_zero(hospital, "anxiety_observed", 0.01)
+    told = json.dumps(check.to_dict()) + check.mark
+    assert not [nurse for nurse in dataset.frame["nurse_id"].unique() if nurse in told]
+    assert check.facts["matters_most"] is None
+    assert check.facts["its_share_of_rows"] in np.bincount(sample.cluster) / len(sample.cluster)
+
+
+def test_an_answer_that_cannot_be_told_without_one_cluster_is_marked(hospital):
+    """All who have the exposure are of one nurse: a comparison of her patients with those of the others."""
+    question, dataset = hospital.question("anxiety_observed"), load_dataset(hospital, "stays")
+    sample = dataset.sample(question)
+    treated = (sample.cluster == 5) & (np.arange(len(sample.cluster)) % 2 == 0)
+    sample = replace(sample, exposure=treated * 1.0, binary_exposure=True)
+    effect = replace(answer_question(hospital, "anxiety_observed").effect, estimate=1.0, low=-9.0, high=11.0)
+    line = linearised(sample, question)
+    facts = influence(line, dataset, question, effect, sample).facts
+    assert facts["untold"] == 1 / 80 and facts["without_it"] is None
+    value = float(fit(line.moments).coefficients[0])
+    clear = replace(effect, estimate=value, low=min(value / 2, 2 * value), high=max(value / 2, 2 * value))
+    check = influence(line, dataset, question, clear, sample)
+    assert check.mark == "fragile: without one of 80 groups by Nurse there would be nothing left to compare"
+
+
+def test_a_ward_is_named_where_enough_people_are_in_it(hospital):
+    answer = answer_question(hospital, "leader")
+    facts = named(answer, "influence").facts
+    wards = answer.dataset.frame["ward"]
+    assert facts["scale"] == "the model itself"
+    assert facts["matters_most"] in set(wards)
+    assert facts["its_share_of_rows"] == pytest.approx((wards == facts["matters_most"]).mean(), abs=0.002)
+    rows = (wards != facts["matters_most"]).to_numpy()
+    without = replace(answer.dataset, frame=answer.dataset.frame[rows])
+    other = estimate_sample(without.sample(answer.question), answer.question)
+    assert facts["without_it"]["estimate"] == pytest.approx(other.estimate)
+    assert facts["without_it"]["low"] == pytest.approx(other.low)
+
+
+def test_a_ward_of_few_people_is_not_named(hospital, monkeypatch):
+    from researchkit import disclosure
+
+    strict = {**disclosure.PROFILES, "five": replace(disclosure.PROFILES["five"], threshold=100)}
+    monkeypatch.setattr("researchkit.robustness.influence.PROFILES", strict)
+    facts = named(answer_question(hospital, "leader"), "influence").facts
+    assert facts["matters_most"] is None and facts["its_share_of_rows"] is None
+
+
+def test_without_clusters_a_few_rows_that_decide_mark_the_answer(hospital):
+    question, dataset = hospital.question("length_of_stay"), load_dataset(hospital, "stays")
+    sample = part(dataset.sample(question), np.arange(4012) < 400)
+    outcome = np.random.default_rng(2).normal(size=400)
+    outcome -= sample.exposure * (outcome[sample.exposure == 1].mean() - outcome[sample.exposure == 0].mean())
+    place = np.flatnonzero(sample.exposure == 1)[:6]
+    outcome[place] += 12.0
+    for profile, words in (("none", "without one of 400 rows"), ("five", "without fewer than 5 of 400 rows")):
+        other = replace(dataset, study=hospital.model_copy(update={"disclosure": profile}))
+        sample = replace(sample, outcome=outcome)
+        effect = estimate_sample(sample, question)
+        assert effect.low > 0
+        check = influence(linearised(sample, question), other, question, effect, sample)
+        assert check.mark.startswith(f"fragile: {words}"), check.mark
+        assert (check.facts["rows_to_reach_zero"] is None) == (profile == "five") == check.facts["few_to_reach_zero"]
+
+
+def test_durations_move_as_refits_do(hospital):
+    """To first order: beside the model fitted without each nurse."""
+    question, dataset = hospital.question("recovery_time"), load_dataset(hospital, "stays")
+    sample = dataset.sample(question)
+    effect = estimate_sample(sample, question)
+    facts = influence("no line", dataset, question, effect, sample).facts
+    refits = [estimate_sample(part(sample, sample.cluster != one), question).estimate for one in range(80)]
+    assert facts["scale"] == "first-order influence"
+    assert (facts["low"], facts["high"]) == pytest.approx(
+        (min(refits), max(refits)), abs=0.003
+    )  # in days; they span 0.08
+
+
+# Equivalence, and the limit of the interval.
+
+
+def test_two_one_sided_tests_agree_with_r(held, reference):
+    found = {name: held.values["equivalence"][name] for name in ("b", "se", "df")}
+    told = two_one_sided(found["b"], found["se"], 0.5, found["df"])
+    for name in ("p_lower", "p_upper", "low", "high"):
+        assert told[name] == held("equivalence", name), name
+    printed = reference["tost_anorexia"]["quantities"]
+    for case in ("welch_CBT_FT_8", "pooled_CBT_FT_8", "welch_CBT_Cont_5"):
+        diff, se, df = (printed[f"{part}_{case}"] for part in ("diff", "se", "df"))
+        told = two_one_sided(diff, se, float(case[-1]), df)
+        names = {"p_lower": "p_lower", "p_upper": "p_upper", "ci90lo": "low", "ci90hi": "high"}
+        for quantity, name in names.items():
+            assert told[name] == reference.value("tost_anorexia", f"{quantity}_{case}"), quantity
+        if f"p_tost_{case}" in printed:
+            assert told["p"] == reference.value("tost_anorexia", f"p_tost_{case}")
+    assert two_one_sided(0.153231492361927, 0.0699807336870736, 0.30)["p_upper"] == reference.value(
+        "tost_anorexia", "prop_noninferiority_p_margin_.30"
+    )
+
+
+@pytest.mark.parametrize(
+    ("good", "expect", "side", "open_"),
+    [("high", "better", "higher", 0.5), ("low", "better", "lower", 0.1), ("low", "worse", "higher", 0.5)],
+)
+def test_what_is_left_open_in_the_claimed_direction(contact_centre, good, expect, side, open_):
+    question = contact_centre.question("trust")
+    outcome = question.outcome.model_copy(update={"good": good})
+    question = question.model_copy(update={"outcome": outcome, "expect": expect, "smallest_effect": 1.0})
+    effect = SimpleNamespace(estimate=0.2, se=0.15, df=None, level=0.95, low=-0.1, high=0.5)
+    facts = equivalence(SimpleNamespace(fingerprint="f"), question, effect).facts
+    assert (facts["claimed_side"], facts["open_on_the_claimed_side"]) == (side, open_)
+    assert facts["p"] == max(facts["p_lower"], facts["p_upper"]) < 0.001
+
+
+def anxious(held):
+    data = held.frames["stays"].dropna(subset=["anxiety_after", "anxiety_before"])
+    columns = data[["compassion", "severity", "anxiety_before", "anxiety_after"]].to_numpy(float).T
+    return compress(columns[0], columns[1:3].T, columns[3])
+
+
+def limited(estimate, half, df):
+    return SimpleNamespace(estimate=estimate, low=estimate - half, high=estimate + half, df=df, level=0.95)
+
+
+def test_what_brings_the_limit_to_zero_agrees_with_a_search(held):
+    moments, values = anxious(held), held.values["limit_of_the_interval"]
+    estimate, df, strength = fit(moments).coefficients[0], moments.n - 4, exposure_r2(moments)
+    classical = limited(estimate, student.ppf(0.975, df) * values["se_classical"], df)
+    found = robustness_of_limit(strength, moments, classical)
+    assert found == held("limit_of_the_interval", "rv_classical")
+    half = student.ppf(0.975, values["groups"] - 1) * values["se_clustered"]
+    clustered = robustness_of_limit(strength, moments, limited(estimate, half, values["groups"] - 1.0))
+    assert clustered == held("limit_of_the_interval", "rv_clustered")
+    assert found < clustered < robustness_value(strength)  # the clustered error happens to be the smaller one here
+    assert robustness_of_limit(strength, moments, limited(estimate, 2 * abs(estimate), df)) == 0
+
+
+def test_a_strong_answer_of_few_rows_yields_to_a_cause_that_goes_less_with_the_outcome(held):
+    data = held.frames["stays"].dropna(subset=["anxiety_after", "anxiety_before"])[:12]
+    before, after = (data[name].to_numpy(float) for name in ("anxiety_before", "anxiety_after"))
+    moments = compress(before, np.empty((12, 0)), before + after)
+    line = fit(moments)
+    residuals = before + after - line.coefficients[0] * before - line.coefficients[1]
+    se = math.sqrt(residuals @ residuals / 10 / ((before - before.mean()) @ (before - before.mean())))
+    effect = limited(line.coefficients[0], student.ppf(0.975, 10) * se, 10)
+    assert held.values["limit_of_the_interval"]["product_strong"] > 1
+    assert robustness_of_limit(exposure_r2(moments), moments, effect) == held("limit_of_the_interval", "rv_strong")
+
+
+def test_a_cause_of_just_that_strength_brings_the_limit_to_zero(held):
+    """The value and the bounds of measured causes are the same algebra, so one must lead to the other."""
+    moments = anxious(held)
+    estimate = fit(moments).coefficients[0]
+    effect = limited(estimate, abs(estimate) / 3, 20.0)
+    value = robustness_of_limit(exposure_r2(moments), moments, effect)
+    assert value > 0
+    # a measured cause whose k-fold has partial R² `value` with the exposure: r with k r/(1 - r) = value, k = 1
+    exposure = value / (1 + value)
+    shared = exposure**2 / (1 - exposure) ** 2
+    factor = (1 + math.sqrt(shared)) / math.sqrt(1 - shared)
+    outcome = value / factor**2 / (1 + value / factor**2)
+    moved = bound(moments, effect, exposure, outcome, 1)
+    assert (moved.with_exposure, moved.with_outcome) == pytest.approx((value, value))
+    nearer = moved.low if estimate > 0 else moved.high
+    assert nearer == pytest.approx(0.0, abs=1e-9)
+
+
+def test_hazard_and_rate_ratios_have_e_values(held, contact_centre, hospital):
+    assert common(0.56) == held("hazards", "risk_ratio")
+    assert e_value(common(0.56)) == held("hazards", "e_value")
+    facts = {
+        question: (answer.effect.also, named(answer, "unmeasured confounder").facts)
+        for question in ("days_as_customer", "calling_back")
+        for answer in [answer_question(contact_centre, question)]
+    }
+    ratios, told = facts["calling_back"]
+    assert told["e_value"] == pytest.approx(e_value(ratios["rate ratio"][0]))
+    assert told["e_value_of_the_limit"] == pytest.approx(e_value(ratios["rate ratio"][1]))
+    ratios, told = facts["days_as_customer"]
+    assert told["e_value"] == pytest.approx(e_value(common(ratios["hazard ratio"][0])))
+    assert told["e_value_of_the_limit"] == pytest.approx(e_value(common(ratios["hazard ratio"][2])))
+    assert limit_nearer_zero(SimpleNamespace(low=-1, high=2)) == 0

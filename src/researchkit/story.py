@@ -90,15 +90,19 @@ def picture(answer: Answer) -> figures.Figure | Prose:
 
 
 def curve(answer: Answer) -> figures.Figure | Prose:
-    """Every way to adjust, sorted, in the outcome's unit; or why there is none."""
+    """Every way to adjust, sorted, and the planned alternatives, in the outcome's unit; or why there is none."""
     check = next(check for check in answer.checks if check.name == "specification curve")
     if not check.ran:
         return Prose((f"No curve is drawn: {check.reason}.",))
     scale, unit = wording.scale(answer.effect.unit)
-    rows = [(label, scale * estimate, scale * low, scale * high) for label, estimate, low, high in check.ways]
+    ways, others = (
+        [(label, scale * estimate, scale * low, scale * high) for label, estimate, low, high in found]
+        for found in (check.ways, check.alternatives)
+    )
     limits = figures.band(answer.effect.unit, answer.question.smallest_effect)
     name = f"{answer.question.id}-specifications"
-    return figures.specifications(rows, planned=0, unit=wording.units(unit), band=limits, name=name)
+    unit = wording.units(unit)
+    return figures.specifications(ways, planned=0, alternatives=others, unit=unit, band=limits, name=name)
 
 
 def fewest(answer: Answer) -> int:

@@ -1,4 +1,4 @@
-"""Estimates with their intervals: the answer, the results of others beside it, and the ways to adjust, sorted."""
+"""Estimates with their intervals: the answer, the results of others beside it, and the ways to reach it, sorted."""
 
 from __future__ import annotations
 
@@ -171,6 +171,7 @@ def specifications(
     rows: Sequence[Row],
     *,
     planned: int | None = None,
+    alternatives: Sequence[Row] = (),
     unit: str = "",
     band: tuple[float, float] | None = None,
     null: float = 0.0,
@@ -184,52 +185,83 @@ def specifications(
         (what was adjusted for, estimate, low, high) each, in `unit`.
     planned
         Place in `rows` of the specification that the study file planned.
+    alternatives
+        (label, estimate, low, high) each, in the same unit: drawn apart from the ways to adjust, under letters.
     """
-    data = _data(rows)
-    data["planned"] = [place == planned for place in range(len(rows))]
-    data = data.sort_values("estimate", kind="stable", ignore_index=True)
-    with ink.sheet(210) as (sheet, axes):
+    ways = _data(rows)
+    ways["planned"] = [place == planned for place in range(len(rows))]
+    ways = ways.sort_values("estimate", kind="stable", ignore_index=True)
+    others = _data(alternatives).assign(planned=False)
+    letters = [chr(ord("A") + place) for place in range(len(others))]
+    key = [f"{letter}  {ink.clean(label)}" for letter, label in zip(letters, others["label"], strict=True)]
+    with ink.sheet(210 + 14 * len(key)) as (sheet, axes):
         if band:
             axes.axhspan(*band, color=ink.BAND, linewidth=0, zorder=0)
         axes.axhline(null, color=ink.MUTE, linewidth=1, zorder=1)
-        # Steps, and places from one: between two ways to adjust there is no third.
-        at = data.index + 1
-        axes.fill_between(at, data["low"], data["high"], step="mid", color=ink.BLUE, alpha=0.18, linewidth=0)
-        axes.plot(at, data["estimate"], drawstyle="steps-mid", color=ink.BLUE, linewidth=2)
-        for place in data.index[data["planned"]]:
-            axes.plot(
-                [place + 1],
-                [data["estimate"][place]],
-                marker="o",
-                markersize=8,
-                color=ink.BLUE,
-                markeredgecolor="#ffffff",
-            )
-            axes.annotate(
-                "planned",
-                (place + 1, data["high"][place]),
-                xytext=(0, 6),
-                textcoords="offset points",
-                ha="center",
-                color=ink.BLUE,
-            )
+        _steps(axes, ways)
         ink.number_axis(axes.xaxis)
         ink.number_axis(axes.yaxis, 5)
-        axes.set_xlabel(f"{wording.count(len(rows))} ways to adjust, sorted")
+        _apart(axes, len(ways), alternatives, letters)
+        sorted_ = f"{_many(len(ways), 'way')} to adjust{', sorted' if len(ways) > 1 else ''}"
+        axes.set_xlabel("\n".join([sorted_, *(ink.wrapped(line, 60) for line in key)]))
         axes.set_ylabel(ink.wrapped(unit, 30))
         svg, png = ink.printed(sheet)
-    above = wording.count(int((data["estimate"] > null).sum()))
-    limits = wording.interval(data["estimate"].min(), data["estimate"].max())
-    alt = f"{wording.count(len(rows))} specifications, estimates from {limits} {unit}; {above} lie above {null:g}."
-    return Figure(
-        name,
-        "Every way to adjust",
-        alt,
-        _caption("Each place is one specification with its interval.", band, 0),
-        data,
-        svg,
-        png,
-    )
+    data = pd.concat([ways.assign(alternative=False), others.assign(alternative=True)], ignore_index=True)
+    title = "Every way to adjust" + (", and the planned alternatives" if key else "")
+    caption = "Each place is one specification with its interval."
+    caption += " Each diamond is a planned alternative: other people, another coding or another model." if key else ""
+    return Figure(name, title, _curve_alt(ways, alternatives, unit, null), _caption(caption, band, 0), data, svg, png)
+
+
+def _steps(axes: Axes, ways: pd.DataFrame) -> None:
+    """The ways to adjust from lowest to highest, the planned one with its dot and its own line."""
+    # Steps, and places from one: between two ways to adjust there is no third.
+    at = ways.index + 1
+    axes.fill_between(at, ways["low"], ways["high"], step="mid", color=ink.BLUE, alpha=0.18, linewidth=0)
+    axes.plot(at, ways["estimate"], drawstyle="steps-mid", color=ink.BLUE, linewidth=2)
+    for place in ways.index[ways["planned"]]:
+        _dot(axes, place + 1, *ways.loc[place, ["estimate", "low", "high"]], marker="o", colour=ink.BLUE)
+        axes.annotate(
+            "planned",
+            (place + 1, ways["high"][place]),
+            xytext=(0, 6),
+            textcoords="offset points",
+            ha="center",
+            color=ink.BLUE,
+        )
+
+
+def _apart(axes: Axes, ways: int, others: Sequence[Row], letters: Sequence[str]) -> None:
+    """The alternatives to the right of the ways to adjust, each under its letter."""
+    if not others:
+        return
+    step = max(1.0, ways / 14)
+    places = [ways + step * (1.5 + place) for place in range(len(others))]
+    numbers = [tick for tick in axes.xaxis.get_ticklocs() if 1 <= tick <= ways and tick == int(tick)]
+    axes.set_xlim(0.5 - step / 2, places[-1] + step)
+    axes.axvline(ways + 0.75 * step, color=ink.LINE, linewidth=1, zorder=0)
+    for place, (_, *row) in zip(places, others, strict=True):
+        _dot(axes, place, *row, marker="D", colour=ink.ORANGE)
+    axes.set_xticks([*numbers, *places], [*(wording.count(int(tick)) for tick in numbers), *letters])
+
+
+def _dot(axes: Axes, place: float, estimate: float, low: float, high: float, *, marker: str, colour: str) -> None:
+    axes.plot([place, place], [low, high], color=colour, linewidth=1.5, zorder=2)
+    axes.plot([place], [estimate], marker=marker, markersize=8, color=colour, markeredgecolor="#ffffff", zorder=3)
+
+
+def _curve_alt(ways: pd.DataFrame, others: Sequence[Row], unit: str, null: float) -> str:
+    """How many ways there are and where they lie, then each alternative."""
+    above = wording.count(int((ways["estimate"] > null).sum()))
+    limits = wording.interval(ways["estimate"].min(), ways["estimate"].max())
+    many = _many(len(ways), "specification")
+    alt = f"{many}, estimates from {limits} {unit}; {above} lie above {null:g}."
+    each = " ".join(f"{ink.clean(label)}: {_said(row, unit, null)[1]}." for label, *row in others)
+    return f"{alt} Planned alternatives. {each}" if each else alt
+
+
+def _many(count: int, word: str) -> str:
+    return f"{wording.count(count)} {word}{'' if count == 1 else 's'}"
 
 
 def band(unit: str, smallest: float) -> tuple[float, float]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from researchkit.errors import EstimationError, ResearchkitError
 from researchkit.robustness.believed import believed_causes
 from researchkit.robustness.check import Check
 from researchkit.robustness.curve import specification_curve
+from researchkit.robustness.equivalence import equivalence
+from researchkit.robustness.influence import influence
 from researchkit.robustness.linear import Linear, linearised
 from researchkit.robustness.unmeasured import unmeasured
 
@@ -28,46 +27,15 @@ def attack(dataset: Dataset, question: Question, effect: Effect, sample: Sample)
         line = linearised(sample, question)
     except EstimationError as error:
         line = str(error)
-    curve = specification_curve(line, dataset, question, effect)
-    # Where no straight line serves, the model itself is asked again, one adjustment at a time.
-    instead = () if curve.ran or not question.adjust else (leave_one_out(dataset, question, effect),)
     return (
-        curve,
-        *instead,
-        unmeasured(line, dataset, question, effect),
+        specification_curve(line, dataset, question, effect, sample),
+        unmeasured(line, dataset, question, effect, sample),
+        influence(line, dataset, question, effect, sample),
         negative_control(dataset, question),
         believed_causes(dataset, question),
+        equivalence(dataset, question, effect),
         Check("design", made, design_figures(effect.se, question.smallest_effect)),
     )
-
-
-def leave_one_out(dataset: Dataset, question: Question, effect: Effect) -> Check:
-    """The effect with each adjustment left out in turn: which one the answer hangs on."""
-    from researchkit.estimators import estimate
-
-    name = "each adjustment left out"
-    if not question.adjust:
-        return Check(name, dataset.fingerprint, reason="the question names nothing to adjust for")
-    shifts: dict[str, float] = {}
-    try:
-        for out in question.adjust:
-            rest = [one for one in question.adjust if one != out]
-            shifts[out] = estimate(dataset, question, adjust=rest).estimate
-    except ResearchkitError as error:
-        return Check(name, dataset.fingerprint, reason=str(error))
-    agree = float(np.mean([math.copysign(1, value) == math.copysign(1, effect.estimate) for value in shifts.values()]))
-    most = max(shifts, key=lambda out: abs(shifts[out] - effect.estimate))
-    facts = {
-        "specifications": len(shifts),
-        "agree": agree,
-        "low": min(shifts.values()),
-        "high": max(shifts.values()),
-        "moves_it_most": most,
-        "without_it": shifts[most],
-    }
-    turned = effect.low * effect.high > 0 and agree < 1
-    mark = f"fragile: without {dataset.study.label(most)} the sign turns" if turned else ""
-    return Check(name, dataset.fingerprint, facts, mark=mark)
 
 
 def negative_control(dataset: Dataset, question: Question) -> Check:

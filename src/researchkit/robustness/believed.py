@@ -22,6 +22,7 @@ def believed_causes(dataset: Dataset, question: Question) -> Check:
     words = "; ".join(found.faults) or "The adjustment is one that the study's own arrows allow."
     facts = {"faults": list(found.faults), "enough": None if found.enough is None else list(found.enough)}
     if found.enough is not None:
-        words = f"{words.rstrip('.')}. By them, {some(found.enough) or 'no adjustment'} would do."
+        enough = some([dataset.study.label(column) for column in found.enough])
+        words = f"{words.rstrip('.')}. By them, {enough or 'no adjustment'} would do."
     mark = f"adjustment: {found.faults[0]}" if found.faults else ""
     return Check(name, made, {**facts, "words": words}, mark=mark)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from researchkit.errors import EstimationError
-from researchkit.moments import Moments, compress
+from researchkit.moments import Moments, compress, fit
 
 if TYPE_CHECKING:
     from researchkit.dataset import Sample
-    from researchkit.estimators.effect import Vector
+    from researchkit.estimators import Effect
+    from researchkit.estimators.effect import Matrix, Vector
     from researchkit.parts import Question
 
 MOST_NUMBERS = 20_000_000  # of cross products with a cluster for each row; beyond, rows are dealt into groups
@@ -43,6 +44,17 @@ class Linear:
         return np.column_stack(columns) if columns else np.zeros((len(inside), 0), dtype=bool)
 
 
+@dataclass(frozen=True)
+class Rows:
+    """The rows of the line: exposure and outcome (n,), covariates (n, p) that do not determine one another, weights."""
+
+    exposure: Vector
+    covariates: Matrix
+    names: tuple[str, ...]
+    outcome: Vector
+    weights: Vector | None
+
+
 def linearised(sample: Sample, question: Question) -> Linear:
     """The sample compressed, with the outcome in the headline's unit: a score, 0/1, NPS points, or events per time.
 
@@ -51,24 +63,49 @@ def linearised(sample: Sample, question: Question) -> Linear:
     EstimationError
         For a duration: times of people who were lost from sight do not average.
     """
+    rows, kind = straight(sample, question), question.outcome.kind
+    cluster, errors = clusters(sample, len(rows.names) + 3)
+    names = (sample.exposure_name, *rows.names, question.outcome.column)
+    moments = compress(rows.exposure, rows.covariates, rows.outcome, cluster, names=names, weights=rows.weights)
+    scale = "linear" if kind in ("score", "change") else "linear approximation"
+    return Linear(moments, grouped(sample, question.adjust, rows.names), scale, errors)
+
+
+def straight(sample: Sample, question: Question) -> Rows:
+    """What the line is drawn through; a baseline is always among the covariates. Errors as `linearised`."""
     from researchkit.estimators.design import design
 
-    kind = question.outcome.kind
-    if kind == "duration":
+    if question.outcome.kind == "duration":
         raise EstimationError("times to an event, some of them cut short, have no straight line to compute it from")
     outcome, weights = worth(sample, question)
-    baseline = sample.baseline if kind == "change" else None
+    baseline = sample.baseline if question.outcome.kind == "change" else None
     first = (f"{question.outcome.baseline} (centred)", baseline - baseline.mean()) if baseline is not None else None
     columns = design(sample, first=first)
     raw = dict(zip(sample.names, np.asarray(sample.covariates, dtype=float).T, strict=True))
     raw |= {first[0]: first[1]} if first else {}
-    kept = [name for name in columns.names[1:] if name in raw]
-    cluster, errors = clusters(sample, len(kept) + 3)
+    kept = tuple(name for name in columns.names[1:] if name in raw)
     covariates = np.column_stack([raw[name] for name in kept]) if kept else np.empty((len(outcome), 0))
-    names = (sample.exposure_name, *kept, question.outcome.column)
-    moments = compress(sample.exposure, covariates, outcome, cluster, names=names, weights=weights)
-    scale = "linear" if kind in ("score", "change") else "linear approximation"
-    return Linear(moments, grouped(sample, question.adjust, kept), scale, errors)
+    return Rows(np.asarray(sample.exposure, dtype=float), covariates, kept, outcome, weights)
+
+
+def stands_in(line: Linear | str, effect: Effect) -> str:
+    """Why the line cannot stand in for the model of the headline; nothing where it can."""
+    if isinstance(line, str):
+        return line
+    try:
+        estimate = float(fit(line.moments).coefficients[0])
+    except EstimationError as error:
+        return str(error)
+    if effect.low <= estimate <= effect.high:
+        return ""
+    return "a straight line through these data gives another answer than the model, so it cannot stand in for it"
+
+
+def without(sample: Sample, group: str) -> Sample:
+    """The same rows without the columns of one adjustment."""
+    kept = [place for place, own in enumerate(sample.groups) if own != group]
+    names, groups = (tuple(part[place] for place in kept) for part in (sample.names, sample.groups))
+    return replace(sample, covariates=sample.covariates[:, kept], names=names, groups=groups)
 
 
 def grouped(sample: Sample, adjust: Sequence[str], kept: Sequence[str]) -> dict[str, tuple[str, ...]]:

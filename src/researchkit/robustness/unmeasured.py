@@ -8,38 +8,45 @@ from typing import TYPE_CHECKING, Any
 
 from researchkit.errors import EstimationError
 from researchkit.moments import Moments, left, partial_r2
-from researchkit.robustness.check import Check
-from researchkit.robustness.linear import Linear
+from researchkit.robustness.check import Check, why_not
+from researchkit.robustness.linear import Linear, stands_in
 
 if TYPE_CHECKING:
-    from researchkit.dataset import Dataset
+    from researchkit.dataset import Dataset, Sample
     from researchkit.estimators import Effect
     from researchkit.parts import Question
 
 NAME = "unmeasured confounder"
+RARE = 0.15  # up to this share with the event, hazards and risks tell much the same
 
 
-def unmeasured(line: Linear | str, dataset: Dataset, question: Question, effect: Effect) -> Check:
+def unmeasured(line: Linear | str, dataset: Dataset, question: Question, effect: Effect, sample: Sample) -> Check:
     """How strong an unmeasured cause of both would have to be to bring the estimate, or its interval, to zero.
 
-    Robustness value and benchmarks after Cinelli and Hazlett (2020), JRSS-B 82, 39-67, for linear models (an
-    approximation for others, and named so); E-value after VanderWeele and Ding (2017), Ann Intern Med 167, 268-274,
-    for the risk ratio of yes/no outcomes.
+    Robustness values and benchmarks after Cinelli and Hazlett (2020), JRSS-B 82, 39-67, for linear models (an
+    approximation for others, and named so; none where the line gives another answer than the model); E-value after
+    VanderWeele and Ding (2017), Ann Intern Med 167, 268-274, where the effect has a ratio of risks, rates or hazards.
     """
     made = dataset.fingerprint
-    if isinstance(line, str):
-        return Check(NAME, made, reason=line)
     facts: dict[str, Any] = {}
-    if effect.unit == "probability":
-        risk = float(line.moments.mean[-1])
-        ratio, nearer = risk_ratio(effect.estimate, risk), risk_ratio(limit_nearer_zero(effect), risk)
-        facts = {"e_value": e_value(ratio), "e_value_of_the_limit": e_value(nearer)}
+    if found := ratios(line, effect, sample):
+        facts = {"e_value": e_value(found[0]), "e_value_of_the_limit": e_value(found[1])}
+    if isinstance(line, str):
+        return Check(NAME, made, facts | {"no_shares": line}) if facts else Check(NAME, made, reason=line)
+    why = stands_in(line, effect)
     try:
         strength = exposure_r2(line.moments)
-        at = benchmarks(line.moments, line.groups, effect)
+        at = {} if why else benchmarks(line.moments, line.groups, effect)
     except EstimationError as error:
-        return Check(NAME, made, facts) if facts else Check(NAME, made, reason=str(error))
-    facts |= {"robustness_value": robustness_value(strength), "partial_r2": strength, "scale": line.scale}
+        why = why_not(error, dataset.study)
+    if why:
+        return Check(NAME, made, facts | {"no_shares": why}) if facts else Check(NAME, made, reason=why)
+    facts |= {
+        "robustness_value": robustness_value(strength),
+        "robustness_value_of_the_limit": robustness_of_limit(strength, line.moments, effect),
+        "partial_r2": strength,
+        "scale": line.scale,
+    }
     if not at:
         return Check(NAME, made, facts)
     strongest = max(at, key=lambda name: at[name][0].bias)
@@ -139,6 +146,33 @@ def exposure_r2(moments: Moments) -> float:
     return 1 - left(moments, outcome, everything) / left(moments, outcome, everything[1:])
 
 
+def ratios(line: Linear | str, effect: Effect, sample: Sample) -> tuple[float, float] | None:
+    """The effect as a risk ratio, and its limit nearer 1; None where it has none.
+
+    A difference in risks is one around the mean risk. A rate ratio stands for itself; so does a hazard ratio where at
+    most 15 % had the event, else it is (1 - 0.5^√HR)/(1 - 0.5^√(1/HR)), as VanderWeele (2017), Biometrics 73, 1036.
+    Agrees with `EValue::evalues.HR`.
+    """
+    if effect.unit == "probability":
+        if isinstance(line, str):
+            return None
+        risk = float(line.moments.mean[-1])
+        return risk_ratio(effect.estimate, risk), risk_ratio(limit_nearer_zero(effect), risk)
+    found = effect.also.get("rate ratio") or effect.also.get("hazard ratio")
+    if found is None or not all(0 < value < math.inf for value in found):
+        return None
+    estimate, low, high = found
+    nearer = 1.0 if low <= 1 <= high else low if low > 1 else high
+    if "hazard ratio" in effect.also and sample.event is not None and float((sample.event == 1).mean()) > RARE:
+        return common(estimate), common(nearer)
+    return estimate, nearer
+
+
+def common(hazard: float) -> float:
+    """The risk ratio that a hazard ratio of a common event comes near."""
+    return float((1 - 0.5 ** math.sqrt(hazard)) / (1 - 0.5 ** math.sqrt(1 / hazard)))
+
+
 def risk_ratio(difference: float, risk: float) -> float:
     """The risk ratio of a difference around the mean risk, kept away from impossible risks."""
     return max(risk + difference / 2, 1e-6) / max(risk - difference / 2, 1e-6)
@@ -154,6 +188,42 @@ def robustness_value(partial: float) -> float:
     """The partial R² with exposure and with outcome that an unmeasured cause would need (Cinelli and Hazlett 2020)."""
     f2 = partial / (1 - partial) if partial < 1 else math.inf
     return 0.5 * (math.sqrt(f2 * f2 + 4 * f2) - f2) if math.isfinite(f2) else 1.0
+
+
+def robustness_of_limit(partial: float, moments: Moments, effect: Effect) -> float:
+    """The partial R² with both that brings the nearer limit of the interval to zero; 0 where it holds zero already.
+
+    With f² = R²/(1 - R²) of the exposure and f* = t*/√(df - 1), t* being the quantile of the interval, the value comes
+    from f - f* in place of f; where f f* is above 1 a cause that goes less with the outcome does as much, and it is
+    (f² - f*²)/(1 + f²). The interval is the headline's own: with clusters t* is the clustered half width over the
+    classical standard error. For the bias that a cause brings does not depend on how rows hang together, but it need
+    only reach zero from the limit, and that is nearer where the interval allows for clusters.
+
+    References
+    ----------
+    Cinelli and Hazlett (2020), section 4.3; with classical errors equal to `sensemakr::robustness_value(alpha = 0.05)`.
+    """
+    if effect.low <= 0 <= effect.high:
+        return 0.0
+    if partial >= 1:
+        return 1.0
+    df, f = moments.n - len(moments.names), math.sqrt(partial / (1 - partial))
+    half = abs(effect.estimate - limit_nearer_zero(effect)) / abs(effect.estimate)
+    critical = f * half * math.sqrt(df / (df - 1)) * one_less(effect, df)
+    if f <= critical:
+        return 0.0
+    if f * critical > 1:
+        return (f * f - critical * critical) / (1 + f * f)
+    left = (f - critical) ** 2
+    return robustness_value(left / (1 + left))
+
+
+def one_less(effect: Effect, df: int) -> float:
+    """How much wider an interval gets by the degree of freedom that one more cause takes, where rows are what counts."""
+    from scipy.special import stdtrit
+
+    tail = (1 + effect.level) / 2
+    return float(stdtrit(df - 1, tail) / stdtrit(df, tail)) if effect.df == df else 1.0
 
 
 def e_value(ratio: float) -> float:

@@ -1,17 +1,18 @@
 """Tables of a report: accessible on a page, harmless in a spreadsheet, readable in a terminal.
 
-Of one answer: `effects`, `terms`, `flow` and `checks`. Of anything: `frame`. Of many people: `cutoffs`. Of what is
-under test: `claims`.
+Of one answer: `effects`, `terms`, `flow`, `checks` and `alternatives`. Of anything: `frame`. Of many people:
+`cutoffs`. Of what is under test: `claims`.
 """
 
 from researchkit.tables.answers import claims, cutoffs, effects, flow, on_page, terms
-from researchkit.tables.attacks import checks, finding
+from researchkit.tables.attacks import alternatives, checks, finding
 from researchkit.tables.table import MEDIA, Col, Table, frame, harmless
 
 __all__ = [
     "MEDIA",
     "Col",
     "Table",
+    "alternatives",
     "checks",
     "claims",
     "cutoffs",
