@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from researchkit.errors import EstimationError
+from researchkit.errors import EstimationError, some
 from researchkit.estimators import refuse
 from researchkit.estimators.effect import Effect, Model, Term
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["Effect", "Model", "Term", "estimate", "estimate_sample"]
 
 _ELSEWHERE = {"change": "score"}  # every other kind lives in the file of its own name
+_MODELS = {  # the room and the function of each, and the kinds of outcome that it goes with
+    "random intercept": ("mixed", "intercepts", ("score", "change")),
+    "random slope": ("mixed", "slopes", ("score", "change")),
+}
 
 
 def estimate(
@@ -60,9 +64,22 @@ def estimate_sample(sample: Sample, question: Question, level: float = 0.95, mod
         As `estimate`; and for a model that there is not, or that does not go with the kind of outcome.
     """
     refuse.level(level)
-    if model is not None:
-        raise EstimationError(f"The model {model!r} is not there yet.")
     kind = question.outcome.kind
-    family = getattr(import_module(f"{__name__}.{_ELSEWHERE.get(kind, kind)}"), kind)
+    room, name = (_ELSEWHERE.get(kind, kind), kind) if model is None else _other(model, question)
+    family = getattr(import_module(f"{__name__}.{room}"), name)
     effect: Effect = family(sample, question, level)
     return effect
+
+
+def _other(model: str, question: Question) -> tuple[str, str]:
+    """The room and the function of another model than the kind's own."""
+    if model not in _MODELS:
+        raise EstimationError(f"There is no model {model!r}; there are {some(list(_MODELS))}.")
+    room, name, kinds = _MODELS[model]
+    kind = question.outcome.kind
+    if kind not in kinds:
+        raise EstimationError(
+            f"The question {question.id!r}: a model {model!r} goes with outcomes of kind {some(kinds)}, and "
+            f"{question.outcome.column} is of kind {kind}. Leave `model` out of the alternative."
+        )
+    return room, name

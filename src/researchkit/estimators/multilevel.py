@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from researchkit.errors import EstimationError
 from researchkit.estimators.effect import Matrix, Vector
 
+SINGULAR = 1e-4  # lme4's: random effects with a standard deviation below this share of the residuals' are none
+
 
 @dataclass(frozen=True)
 class Mixed:
@@ -35,6 +37,12 @@ class Mixed:
     def icc(self) -> float:
         """Share of the variance that lies between clusters (at the random slope's zero)."""
         return float(self.between[0, 0] / (self.between[0, 0] + self.within))
+
+    @property
+    def singular(self) -> bool:
+        """Whether the random effects vary in fewer ways than the model has, by lme4's rule for `isSingular`."""
+        smallest = float(np.linalg.eigvalsh(self.between / self.within)[0])
+        return smallest < SINGULAR**2
 
 
 @dataclass(frozen=True)
@@ -131,15 +139,27 @@ def _factor(theta: Vector, size: int) -> Matrix:
 
 def _solve(products: _Products, theta: Vector, size: int) -> tuple[float, Vector, Matrix, float]:
     """Log-determinant, coefficients, X'V^-1X (for residual variance 1) and weighted residual sum of squares."""
-    factor = _factor(theta, size)
+    factor, k = _factor(theta, size), products.xx.shape[0]
     inner = factor.T @ products.zz @ factor + np.eye(size)
-    zx, zy = factor.T @ products.zx, products.zy @ factor
-    solved_x, solved_y = np.linalg.solve(inner, zx), np.linalg.solve(inner, zy[:, :, None])[:, :, 0]
-    xx = products.xx - np.einsum("gqk,gql->kl", zx, solved_x)
-    xy = products.xy - np.einsum("gqk,gq->k", zx, solved_y)
-    yy = products.yy - float(np.sum(zy * solved_y))
+    both = np.concatenate([products.zx, products.zy[:, :, None]], axis=2)  # of X and y side by side
+    seen = factor.T @ both
+    determinant, inverse = _inverted(inner)
+    taken = seen.reshape(-1, k + 1).T @ (inverse @ seen).reshape(-1, k + 1)
+    xx, xy = products.xx - taken[:k, :k], products.xy - taken[:k, k]
     coefficients = np.linalg.solve(xx, xy)
-    return float(np.sum(np.linalg.slogdet(inner)[1])), coefficients, xx, yy - float(coefficients @ xy)
+    rest = products.yy - float(taken[k, k]) - float(coefficients @ xy)
+    return float(np.sum(np.log(determinant))), coefficients, xx, rest
+
+
+def _inverted(inner: Matrix) -> tuple[Vector, Matrix]:
+    """Determinants and inverses of many matrices of 1 or 2 rows."""
+    if inner.shape[1] == 1:
+        return inner[:, 0, 0], 1 / inner
+    determinant = inner[:, 0, 0] * inner[:, 1, 1] - inner[:, 0, 1] * inner[:, 1, 0]
+    turned = np.empty_like(inner)
+    turned[:, 0, 0], turned[:, 1, 1] = inner[:, 1, 1], inner[:, 0, 0]
+    turned[:, 0, 1], turned[:, 1, 0] = -inner[:, 0, 1], -inner[:, 1, 0]
+    return determinant, turned / determinant[:, None, None]
 
 
 def _deviance(products: _Products, theta: Vector, size: int, within: float | None = None) -> float:
@@ -159,9 +179,11 @@ def _search(products: _Products, size: int) -> Vector:
     start = np.eye(size)[np.tril_indices(size)]
     scale = np.sqrt(np.trace(products.zz.sum(axis=0)[:1, :1]) / products.zz[:, range(size), range(size)].sum(axis=0))
     start[np.cumsum(np.arange(1, size + 1)) - 1] = scale
-    options = {"xatol": 1e-10, "fatol": 1e-12, "maxiter": 4000, "maxfev": 4000}
-    found = start
-    for _ in range(3):  # restarts: a collapsed simplex is not a minimum
+    scales = np.array([scale[row] for row in np.tril_indices(size)[0]])
+    found, rounding = start, 1e-12 * abs(_deviance(products, start, size))
+    for width, exact in ((0.3, 1e-4), (1e-2, 1e-6), (1e-4, 1e-7)):  # restarts: a collapsed simplex is not a minimum
+        corners = found + np.vstack([np.zeros(len(found)), width * np.diag(scales)])
+        options = {"xatol": exact, "fatol": 1e-3 * exact + rounding, "maxfev": 2000, "initial_simplex": corners}
         result = minimize(lambda theta: _deviance(products, theta, size), found, method="Nelder-Mead", options=options)
         found = result.x
     if not np.isfinite(result.fun):
@@ -187,7 +209,8 @@ def _tell(products: _Products, theta: Vector, size: int) -> Mixed:
 def _satterthwaite(products: _Products, theta: Vector, within: float, size: int) -> Vector:
     """2 V^2 / (g'Ag) for each coefficient's variance V; g is its gradient, A twice the criterion's inverse Hessian.
 
-    Both by central differences in (theta, residual standard deviation), as lmerTest does.
+    Both by central differences in (theta, residual standard deviation), as lmerTest does; where the search has ended at
+    a variance of 0, the criterion may be flat, and those directions are left out.
     """
     at = np.append(theta, np.sqrt(within))
     steps = 1e-3 * np.maximum(np.abs(at), 0.1)
@@ -205,6 +228,13 @@ def _satterthwaite(products: _Products, theta: Vector, within: float, size: int)
         for j, two in enumerate(moves):
             corners = deviance(at + one + two) - deviance(at + one - two) - deviance(at - one + two)
             hessian[i, j] = (corners + deviance(at - one - two)) / (4 * steps[i] * steps[j])
-    spread = 2 * np.linalg.pinv(hessian)
+    spread = 2 * _pseudo_inverse(hessian)
     below = np.einsum("ik,ij,jk->k", gradient, spread, gradient)
     return np.divide(2 * variances(at) ** 2, below, out=np.full(len(below), np.nan), where=below > 0)
+
+
+def _pseudo_inverse(hessian: Matrix) -> Matrix:
+    values, vectors = np.linalg.eigh((hessian + hessian.T) / 2)
+    up = values > 1e-8
+    kept = vectors[:, up]
+    return (kept / values[up]) @ kept.T

@@ -37,8 +37,7 @@ def score(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     Agrees with R `lm` and `sandwich::vcovHC(m, "HC3")`, or `clubSandwich::coef_test(m, "CR2", cluster,
     "Satterthwaite")`, or `sandwich::vcovCL(m, ~ a + b)`; all three also for `lm(weights = w)`.
     """
-    notes = refuse.check(sample, question)
-    return _effect(sample, question, level, design(sample), "least squares", notes)
+    return _effect(sample, question, level, *checked(sample, question))
 
 
 def change(sample: Sample, question: Question, level: float = 0.95) -> Effect:
@@ -53,15 +52,26 @@ def change(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     EstimationError
         As `score`; and if there is no baseline, or everybody started alike.
     """
+    return _effect(sample, question, level, *checked(sample, question))
+
+
+def checked(sample: Sample, question: Question) -> tuple[Design, str, tuple[str, ...]]:
+    """The columns of a score's model or a change's, what that model is called, and notes; raises what is against it."""
+    if question.outcome.kind == "score":
+        notes = refuse.check(sample, question)
+        return design(sample), "least squares", notes
     if sample.baseline is None:
         raise EstimationError(f"The question {question.id!r} asks for a change, but its sample has no baseline.")
     more = []
     if len(sample.baseline) and np.ptp(sample.baseline) == 0:
         more = ["the baseline is the same for everybody; ask for kind `score` instead of `change`."]
     notes = refuse.check(sample, question, more)
-    name = f"{question.outcome.baseline or 'baseline'} (centred)"
-    columns = design(sample, first=(name, sample.baseline - sample.baseline.mean()))
-    return _effect(sample, question, level, columns, "analysis of covariance on the baseline", notes)
+    columns = design(sample, first=(f"{question.outcome.baseline or 'baseline'} (centred)", centred(sample.baseline)))
+    return columns, "analysis of covariance on the baseline", notes
+
+
+def centred(values: Vector) -> Vector:
+    return values - values.mean()
 
 
 def _effect(
@@ -69,7 +79,7 @@ def _effect(
 ) -> Effect:
     """Fit, and tell the first coefficient (the exposure's)."""
     line = least_squares(columns.matrix, sample.outcome, sample.weights)
-    _not_exact(line, sample.outcome, question)
+    not_exact(line, sample.outcome, question)
     spread = _spread(line, sample)
     rows = terms(
         columns.names,
@@ -80,7 +90,7 @@ def _effect(
     )
     own, outcome = rows[0], question.outcome
     if not np.isfinite(own.p):
-        raise EstimationError(_no_error(sample, question))
+        raise EstimationError(no_error(sample, question))
     return told(
         sample,
         question,
@@ -116,7 +126,7 @@ def _thin(sample: Sample, df: float) -> tuple[str, ...]:
     return (f"few clusters: the comparison is worth {number(df)} degrees of freedom ({sample.cluster_name})",)
 
 
-def _not_exact(line: Line, outcome: Vector, question: Question) -> None:
+def not_exact(line: Line, outcome: Vector, question: Question) -> None:
     """An outcome without residual spread was most likely put on both sides of the question."""
     if np.std(line.residuals) <= 1e-10 * np.std(outcome):
         raise EstimationError(
@@ -125,7 +135,7 @@ def _not_exact(line: Line, outcome: Vector, question: Question) -> None:
         )
 
 
-def _no_error(sample: Sample, question: Question) -> str:
+def no_error(sample: Sample, question: Question) -> str:
     return (
         f"The question {question.id!r}: {sample.exposure_name} differs in too few {sample.cluster_name or 'rows'} for "
         "a standard error. More of them are needed on each side."
