@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from researchkit.errors import EstimationError
+from researchkit.estimators import refuse
 from researchkit.estimators.effect import Vector, wald
 
 PROMOTER, DETRACTOR = 9, 6  # from 9 up; from 6 down
@@ -37,15 +38,16 @@ def nps(values: Vector, level: float = 0.95, method: Method | None = None) -> tu
     Raises
     ------
     EstimationError
-        With no answer, an answer outside 0 to 10, or "wald" for answers of one kind.
+        With no answer, an answer outside 0 to 10, "wald" for answers of one kind, or a method that there is not.
 
     References
     ----------
-    Tango (1998), Statistics in Medicine 17, 891-908 (the score statistic and its nuisance share, equations 3 to 5);
+    Tango (1998), Statistics in Medicine 17, 891-908 (the score statistic and its nuisance share);
     Hsueh, Liu and Chen (2001), Biometrics 57, 478-483 (the exact unconditional test of it; its p-value is the largest
     over the nuisance share). Tests of both sides at half the error each are inverted. In R by hand, see
     `tests/reference/assumptions.R`.
     """
+    refuse.level(level)
     values = np.asarray(values, dtype=float)
     if outside := int(np.sum(~np.isin(values, np.arange(11)))):
         raise EstimationError(f"{outside} answers are not whole numbers from 0 to 10, so they have no place in an NPS.")
@@ -54,14 +56,17 @@ def nps(values: Vector, level: float = 0.95, method: Method | None = None) -> tu
     up, down, n = int(np.sum(values >= PROMOTER)), int(np.sum(values <= DETRACTOR)), len(values)
     score = 100 * (up - down) / n
     se = 100 * float(np.sqrt(max((up + down) / n - ((up - down) / n) ** 2, 0.0) / n))
-    if (method or _method(up, down, n)) == "wald":
-        if up == n or down == n or not up + down:
-            raise EstimationError(f"All {n} answers are of one kind, so their standard error gives no interval.")
-        low, high, _ = wald(score, se, level)
-        return score, se, low, high
-    limit = exact_limit if (method or _method(up, down, n)) == "exact" else score_limit
-    # The upper limit is the lower one of the mirror image, with its sign turned.
-    return score, se, 100 * limit(up, down, n, level), -100 * limit(down, up, n, level)
+    limits = {"exact": exact_limit, "score": score_limit}
+    method = method or _method(up, down, n)
+    if limit := limits.get(method):
+        # The upper limit is the lower one of the mirror image, with its sign turned.
+        return score, se, 100 * limit(up, down, n, level), -100 * limit(down, up, n, level)
+    if method != "wald":
+        raise EstimationError(f"There is no interval {method!r} of an NPS; there are exact, score and wald.")
+    if se == 0:
+        raise EstimationError(f"All {n} answers are of one kind, so their standard error gives no interval.")
+    low, high, _ = wald(score, se, level)
+    return score, se, low, high
 
 
 def _method(up: int, down: int, n: int) -> Method:

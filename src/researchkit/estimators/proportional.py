@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from researchkit.errors import EstimationError
+from researchkit.errors import EstimationError, some
 from researchkit.estimators.cox import Cox
 from researchkit.estimators.effect import Matrix, Vector
 from researchkit.estimators.linear import summed
@@ -69,7 +69,8 @@ def hazards(
     Raises
     ------
     EstimationError
-        If all events happened at one time, the logarithm of time 0 is asked for, or there are too few clusters.
+        If all events happened at one time, a column never varies, the logarithm of time 0 is asked for, or there are
+        too few clusters.
 
     References
     ----------
@@ -77,6 +78,7 @@ def hazards(
     with `cox.zph(fit, transform, terms = FALSE)`, which knows no clusters. With clusters, the score test of Boos
     (1992), The American Statistician 46, 327-333.
     """
+    vary(matrix, names)
     risk = fit.risk
     moment = _clock(fit, time, entry, transform)[risk.tied]
     if not len(moment) or np.ptp(moment) == 0:
@@ -124,7 +126,10 @@ class Tested:
         from scipy.special import chdtrc, fdtrc
 
         q = self.own.shape[0]
-        shift = np.linalg.solve(self.plain, self.mixed)
+        try:
+            shift = np.linalg.solve(self.plain, self.mixed)
+        except np.linalg.LinAlgError:
+            raise _untold(term) from None
         total, left = self.scores.sum(axis=0), self.own - self.mixed.T @ shift
         if np.any(np.diag(left) <= VANISHED * np.maximum(np.diag(self.own), 1e-300)):
             raise _untold(term)
@@ -146,6 +151,12 @@ def several(names: Sequence[str], terms: Mapping[str, Sequence[int]] | None) -> 
         return {term: list(columns) for term, columns in terms.items()}
     each = {name: [place] for place, name in enumerate(names)}
     return each if len(names) < 2 else {**each, ALL: list(range(len(names)))}
+
+
+def vary(matrix: Matrix, names: Sequence[str]) -> None:
+    """Refuse columns (n, k) that are the same in every row: they have no ratio, be it one or many."""
+    if same := [name for name, column in zip(names, matrix.T, strict=True) if np.ptp(column) == 0]:
+        raise EstimationError(f"{some(same)} is the same in all rows, so it has no ratio to be tested.")
 
 
 def _untold(term: str) -> EstimationError:

@@ -58,7 +58,7 @@ def own_hazards(sample: Sample, question: Question, level: float = 0.95) -> Rela
 
     References
     ----------
-    Chen and Tsiatis (2001), Biometrics 57, 1030-1038. The curves agree with R
+    After Chen and Tsiatis (2001), Biometrics 57, 1030-1038. The curves agree with R
     `survfit(coxph(Surv(time, event) ~ x + strata(exposure)), newdata)`.
     """
     if not sample.binary_exposure:
@@ -178,7 +178,7 @@ def straight_time(sample: Sample, question: Question, level: float = 0.95) -> Re
     ------
     EstimationError
         With late entries, for which pseudo-values do not average to the truth (Grand, Putter, Allignol and Andersen
-        2019, Lifetime Data Analysis 25, 299-327); and as `score`.
+        2019, Biometrical Journal 61, 290-298); and as `score`.
     """
     if sample.entry is not None:
         raise EstimationError("with late entry, people's own mean times cannot be told apart from when they came")
@@ -220,9 +220,9 @@ def bent(sample: Sample, question: Question, level: float = 0.95) -> tuple[Relax
     away = sample.exposure - share @ sample.exposure
     wider = replace(
         sample,
-        covariates=np.column_stack([away**2, sample.covariates]),
-        names=(SQUARE, *sample.names),
-        groups=("", *sample.groups),
+        covariates=np.column_stack([sample.covariates, away**2]),  # last, so that it goes where others determine it
+        names=(*sample.names, SQUARE),
+        groups=(*sample.groups, ""),
     )
     if question.outcome.kind in ("score", "change"):
         # The square is around the mean, so that the slope there, the first coefficient, is the average one.

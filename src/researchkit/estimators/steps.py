@@ -11,7 +11,7 @@ from researchkit.errors import EstimationError
 from researchkit.estimators import ordered
 from researchkit.estimators.effect import Matrix, Vector
 from researchkit.estimators.likelihood import Derivatives
-from researchkit.estimators.proportional import Departure, Tested, several
+from researchkit.estimators.proportional import Departure, Tested, several, vary
 
 CLUSTERS_A_STEP = 3  # with fewer clusters for each number that is tested, only a trend over the steps is
 MOST_STEPS = 100
@@ -45,7 +45,7 @@ def odds(
     Raises
     ------
     EstimationError
-        If the answers have one step only, or proportional odds cannot be fitted.
+        If the answers have one step only, a column never varies, or proportional odds cannot be fitted.
 
     References
     ----------
@@ -56,6 +56,7 @@ def odds(
         raise EstimationError("The answers have one step only, and with it one odds ratio.")
     if empty := int(np.sum(np.bincount(answer) == 0)):
         raise EstimationError(f"{empty} of the answers occur nowhere; number those that do from 0 up.")
+    vary(matrix, names)
     at, *_ = ordered.fit(matrix, answer, weights, names)
     weight = np.ones(len(answer)) if weights is None else weights
     by = np.arange(len(answer)) if cluster is None and weights is not None else cluster

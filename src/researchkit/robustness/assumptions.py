@@ -169,7 +169,8 @@ def _each(sample: Sample, names: Sequence[str], test: Test) -> Iterator[Departur
     from researchkit.estimators.proportional import ALL
 
     rows = None if sample.weights is None else np.arange(len(sample.outcome), dtype=np.int64)
-    kinds = [kind for kind in (sample.cluster, sample.crossed) if kind is not None] or [rows]
+    clusters = [kind for kind in (sample.cluster, sample.crossed) if kind is not None]
+    kinds: list[NDArray[np.int64] | None] = [*clusters] or [rows]
     terms = {names[0]: [0], **({ALL: list(range(len(names)))} if len(names) > 1 else {})}
     for term, columns in terms.items():
         try:
