@@ -193,8 +193,8 @@ def specifications(
     ways = ways.sort_values("estimate", kind="stable", ignore_index=True)
     others = _data(alternatives).assign(planned=False)
     letters = [chr(ord("A") + place) for place in range(len(others))]
-    key = [f"{letter}  {ink.clean(label)}" for letter, label in zip(letters, others["label"], strict=True)]
-    with ink.sheet(210 + 14 * len(key)) as (sheet, axes):
+    key = [ink.wrapped(f"{letter} {label}", 56) for letter, label in zip(letters, others["label"], strict=True)]
+    with ink.sheet(210 + 14 * sum(line.count("\n") + 1 for line in key)) as (sheet, axes):
         if band:
             axes.axhspan(*band, color=ink.BAND, linewidth=0, zorder=0)
         axes.axhline(null, color=ink.MUTE, linewidth=1, zorder=1)
@@ -203,7 +203,8 @@ def specifications(
         ink.number_axis(axes.yaxis, 5)
         _apart(axes, len(ways), alternatives, letters)
         sorted_ = f"{_many(len(ways), 'way')} to adjust{', sorted' if len(ways) > 1 else ''}"
-        axes.set_xlabel("\n".join([sorted_, *(ink.wrapped(line, 60) for line in key)]))
+        words = "\n".join([sorted_, *key])
+        axes.set_xlabel(words, loc="left" if key else "center", multialignment="left")
         axes.set_ylabel(ink.wrapped(unit, 30))
         svg, png = ink.printed(sheet)
     data = pd.concat([ways.assign(alternative=False), others.assign(alternative=True)], ignore_index=True)
@@ -221,12 +222,15 @@ def _steps(axes: Axes, ways: pd.DataFrame) -> None:
     axes.plot(at, ways["estimate"], drawstyle="steps-mid", color=ink.BLUE, linewidth=2)
     for place in ways.index[ways["planned"]]:
         _dot(axes, place + 1, *ways.loc[place, ["estimate", "low", "high"]], marker="o", colour=ink.BLUE)
+        # The line rises, so it is free of words above on the left and below on the right.
+        left = place < 0.3 * len(ways)
         axes.annotate(
             "planned",
-            (place + 1, ways["high"][place]),
-            xytext=(0, 6),
+            (place + 1, ways["low" if left else "high"][place]),
+            xytext=(-4, -6) if left else (4, 6),
             textcoords="offset points",
-            ha="center",
+            ha="left" if left else "right",
+            va="top" if left else "bottom",
             color=ink.BLUE,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from researchkit.errors import EstimationError, ResearchkitError
+from researchkit.robustness.assumptions import assumptions
 from researchkit.robustness.believed import believed_causes
 from researchkit.robustness.check import Check
 from researchkit.robustness.curve import specification_curve
@@ -30,6 +31,8 @@ def attack(dataset: Dataset, question: Question, effect: Effect, sample: Sample)
     return (
         specification_curve(line, dataset, question, effect, sample),
         unmeasured(line, dataset, question, effect, sample),
+        assumptions(sample, question, effect, dataset),
+        # Place of `missing.missing_data(dataset, question, effect, sample)`.
         influence(line, dataset, question, effect, sample),
         negative_control(dataset, question),
         believed_causes(dataset, question),

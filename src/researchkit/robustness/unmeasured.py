@@ -219,7 +219,7 @@ def robustness_of_limit(partial: float, moments: Moments, effect: Effect) -> flo
 
 
 def one_less(effect: Effect, df: int) -> float:
-    """How much wider an interval gets by the degree of freedom that one more cause takes, where rows are what counts."""
+    """How much wider an interval gets by the degree of freedom that one more cause takes, where rows count."""
     from scipy.special import stdtrit
 
     tail = (1 + effect.level) / 2

@@ -225,18 +225,21 @@ def _matters_most(check: Mapping[str, Any], answer: Any) -> list[str]:
 
 def _few_rows(check: Mapping[str, Any]) -> list[str]:
     """How few rows would have to go, picked to do the most harm."""
-    told = []
+    if "rows_to_reach_zero" not in check:  # around zero a sign is chance
+        return []
+    told, never = [], []
     for name, does in (("to_reach_zero", "bring the interval to zero"), ("to_turn_the_sign", "turn the sign")):
-        if "rows_to_reach_zero" not in check:  # around zero a sign is chance
-            continue
-        rows, share = check[f"rows_{name}"], check[f"share_{name}"]
+        rows = check[f"rows_{name}"]
         if rows is not None:
-            told.append(f"To {does}, {wording.count(rows)} of them ({_share(share)}) would have to go.")
+            told.append(
+                f"To {does}, {wording.count(rows)} of them ({_share(check[f'share_{name}'])}) would have to go."
+            )
         elif check[f"few_{name}"]:
             told.append(f"To {does}, a few of them would have to go.")
         else:
-            told.append(f"No part of them of up to a half was found that would {does}.")
-    return [*told, "Such rows are picked to do the most harm; the model was fitted again without them."] if told else []
+            never.append(does)
+    told += ["Such rows are picked to do the most harm; the model was fitted again without them."] if told else []
+    return told + ([f"No part of them of up to a half was found that would {' or '.join(never)}."] if never else [])
 
 
 def _how(check: Mapping[str, Any]) -> list[str]:
