@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["Effect", "Model", "Term", "estimate", "estimate_sample"]
 
 _ELSEWHERE = {"change": "score"}  # every other kind lives in the file of its own name
+_MEANS = ("score", "change", "yes_no", "counts", "ordered")
 _MODELS = {  # the room and the function of each, and the kinds of outcome that it goes with
     "random intercept": ("mixed", "intercepts", ("score", "change")),
     "random slope": ("mixed", "slopes", ("score", "change")),
+    "inverse probability": ("weighting", "inverse_probability", _MEANS),
+    "doubly robust": ("doubly", "doubly_robust", _MEANS),
 }
 
 

@@ -102,12 +102,12 @@ def _assemble(
     return Design(matrix, (*names, "Intercept"), *ends, back, True, notes, others)
 
 
-def _independent(scaled: Matrix, names: Sequence[str]) -> list[int]:
-    """The columns to keep, in order: exposure always, a covariate only if those before it leave something of it."""
-    triangle: Matrix = np.asarray(np.linalg.qr(scaled, mode="r"))
+def independent(columns: Matrix, order: Sequence[int]) -> list[int]:
+    """The places of columns (n, k) to keep: each only if those before it in `order` leave something of it."""
+    triangle: Matrix = np.asarray(np.linalg.qr(columns, mode="r"))
     basis = np.zeros((len(triangle), 0))
     kept: list[int] = []
-    for place in [*range(1, len(names)), 0]:
+    for place in order:
         column = triangle[:, place]
         rest = column - basis @ (basis.T @ column)
         rest -= basis @ (basis.T @ rest)
@@ -115,14 +115,20 @@ def _independent(scaled: Matrix, names: Sequence[str]) -> list[int]:
         if size > ALIASED * float(np.linalg.norm(column)):
             basis = np.column_stack([basis, rest / size])
             kept.append(place)
-        elif place == 0:
-            raise EstimationError(_determined(triangle, names, kept))
     return sorted(kept)
 
 
-def _determined(triangle: Matrix, names: Sequence[str], kept: Sequence[int]) -> str:
+def _independent(scaled: Matrix, names: Sequence[str]) -> list[int]:
+    """The columns to keep: exposure always, a covariate only if those before it leave something of it."""
+    kept = independent(scaled, [*range(1, len(names)), 0])
+    if 0 not in kept:
+        raise EstimationError(_determined(scaled, names, kept))
+    return kept
+
+
+def _determined(scaled: Matrix, names: Sequence[str], kept: Sequence[int]) -> str:
     """Say which covariates determine the exposure."""
-    weights = np.linalg.lstsq(triangle[:, list(kept)], triangle[:, 0], rcond=None)[0]
+    weights = np.linalg.lstsq(scaled[:, list(kept)], scaled[:, 0], rcond=None)[0]
     guilty = [names[place] for place, weight in zip(kept, weights, strict=True) if abs(weight) > 1e-6]
     return (
         f"{names[0]} is fully determined by {some(guilty)}: among people alike in them nobody differs in it, so "

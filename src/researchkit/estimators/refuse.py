@@ -71,12 +71,13 @@ def eventless(columns: Matrix, names: Sequence[str], happened: NDArray[np.bool_]
     return problems
 
 
-def no_maximum(names: Sequence[str], coefficients: Vector) -> EstimationError:
+def no_maximum(names: Sequence[str], coefficients: Vector, where: str = "") -> EstimationError:
     """The fit ran away: name the coefficient that ran furthest (`coefficients` per standard deviation)."""
     furthest = names[int(np.argmax(np.abs(coefficients)))]
     return EstimationError(
-        f"The model has no finite best fit: the coefficient of {furthest} grows without end, so that some combination "
-        "of columns tells the outcome exactly. Merge its rare levels, leave it out of `adjust`, or collect more data."
+        f"The model has no finite best fit{where and ' '}{where}: the coefficient of {furthest} grows without end, so "
+        "that some combination of columns tells the outcome exactly. Merge its rare levels, leave it out of `adjust`, "
+        "or collect more data."
     )
 
 
@@ -181,6 +182,6 @@ def _weak(sample: Sample, arms: Sequence[NDArray[np.bool_]]) -> tuple[str, ...]:
 
 
 def kish(weights: Vector) -> float:
-    """How many rows of equal weight these are worth: (sum w)² / sum w² (Kish 1965, Survey Sampling, section 11.7)."""
+    """How many rows of equal weight these are worth: (sum w)² / sum w² (Kish 1965, Survey Sampling)."""
     share = weights / weights.sum()
     return float(1 / (share @ share))

@@ -59,19 +59,16 @@ def checked(sample: Sample, question: Question) -> tuple[Design, str, tuple[str,
     """The columns of a score's model or a change's, what that model is called, and notes; raises what is against it."""
     if question.outcome.kind == "score":
         notes = refuse.check(sample, question)
-        return design(sample), "least squares", notes
+        return design(sample, question.exposure.column), "least squares", notes
     if sample.baseline is None:
         raise EstimationError(f"The question {question.id!r} asks for a change, but its sample has no baseline.")
     more = []
     if len(sample.baseline) and np.ptp(sample.baseline) == 0:
         more = ["the baseline is the same for everybody; ask for kind `score` instead of `change`."]
     notes = refuse.check(sample, question, more)
-    columns = design(sample, first=(f"{question.outcome.baseline or 'baseline'} (centred)", centred(sample.baseline)))
+    name = f"{question.outcome.baseline or 'baseline'} (centred)"
+    columns = design(sample, question.exposure.column, first=(name, sample.baseline - sample.baseline.mean()))
     return columns, "analysis of covariance on the baseline", notes
-
-
-def centred(values: Vector) -> Vector:
-    return values - values.mean()
 
 
 def _effect(
