@@ -10,12 +10,11 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from researchkit.errors import EstimationError
+from researchkit.errors import EstimationError, some
 from researchkit.estimators import crossed, propensity, refuse
-from researchkit.estimators.design import independent
 from researchkit.estimators.effect import Effect, Matrix, Model, Term, Vector, told, wald
-from researchkit.estimators.likelihood import LOGIT, Derivatives, Link, RunsAway, newton
-from researchkit.estimators.linear import least_squares
+from researchkit.estimators.learning import Learned, learned
+from researchkit.estimators.likelihood import LOGIT, Link, RunsAway
 from researchkit.wording import number, scale, units
 
 if TYPE_CHECKING:
@@ -34,6 +33,7 @@ class Crossfit:
     value: float
     influence: Vector
     chances: tuple[Vector, ...] = ()
+    telling: frozenset[str] = frozenset()  # columns that some fold's models had to do without
 
 
 def doubly_robust(
@@ -69,8 +69,10 @@ def doubly_robust(
     definition 3.3 (median over splits). Agrees with R `glm` by fold and these sums by hand, given the same folds.
     """
     now = propensity.ready(sample, question)
+    alike: tuple[str, ...] = ()
     if sample.binary_exposure:
         propensity.refuse_same(now, sample, question)
+        alike = propensity.overlap(propensity.chances(now, sample, question), now.people, sample, question)
     rng = rng or np.random.default_rng(crc32(question.id.encode()))
     folds = [deal(sample, question, rng) for _ in range(SPLITS)]
     splits = [crossfit(now, sample, question, each) for each in folds]
@@ -78,7 +80,7 @@ def doubly_robust(
     found = [crossed.of_influence(split.influence, sample) for split in splits]
     wide = [se**2 + (split.value - value) ** 2 for split, (se, _, _) in zip(splits, found, strict=True)]
     se, df = float(np.sqrt(np.median(wide))), found[0][1]
-    overlap = _overlap(now, splits, sample, question)
+    _refuse_few(now, splits, sample, question)
     what, how = (
         ("augmented inverse probability weighting", "logistic")
         if sample.binary_exposure
@@ -98,7 +100,7 @@ def doubly_robust(
             f"{len(np.unique(folds[0]))} folds, influence errors{crossed.words(sample)}{weighted}"
         ),
         model=Model(what, "influence", (Term(sample.exposure_name, value, se, *wald(value, se, level, df)),), now.unit),
-        notes=(*now.notes, *found[0][2], _agreement(splits, now.unit), *overlap),
+        notes=(*now.notes, *found[0][2], _agreement(splits, now.unit), *_done_without(splits), *alike),
     )
 
 
@@ -141,33 +143,38 @@ def _augmented(now: propensity.Ready, sample: Sample, question: Question, folds:
     one, none = (now.arm(sample, arm) for arm in (1.0, 0.0))
     with_it, without = (now.columns.at(arm) for arm in (1.0, 0.0))
     means, chances = np.empty((2, 2, len(folds)))
+    telling: set[str] = set()
     for fold in np.unique(folds):
         learn, apply = folds != fold, folds == fold
         _both_sides((one, none), learn, sample, question)
         own = _outcome(now, now.columns.matrix, now.columns.names, learn)
         means[:, apply] = own(with_it[apply]), own(without[apply])
-        chance = _chance(now, one, learn, sample, question)(now.reasons[apply])
         # Of two levels the other has the rest; where there are further ones it has a model of its own.
-        rest = 1 - chance if np.all(one | none) else _chance(now, none, learn, sample, question)(now.reasons[apply])
-        chances[:, apply] = chance, rest
+        models = [_chance(now, arm, learn, sample, question) for arm in ((one,) if np.all(one | none) else (one, none))]
+        chance, *other = (model(now.reasons[apply]) for model in models)
+        chances[:, apply] = chance, other[0] if other else 1 - chance
+        telling |= {now.columns.names[place] for place in own.telling}
+        telling |= {now.names[place] for model in models for place in model.telling}
     missed = now.outcome - means
     weight = [np.divide(1, chances[place], out=np.zeros(len(folds)), where=arm) for place, arm in ((0, one), (1, none))]
     each = means[0] - means[1] + weight[0] * missed[0] - weight[1] * missed[1]
     value = float(now.size @ each / now.size.sum())
-    return Crossfit(value, now.size * (each - value) / now.size.sum(), (chances[0], chances[1]))
+    return Crossfit(value, now.size * (each - value) / now.size.sum(), (chances[0], chances[1]), frozenset(telling))
 
 
 def _partial(now: propensity.Ready, sample: Sample, question: Question, folds: Folds) -> Crossfit:
     """Equation 4.4: what is left of the outcome on what is left of the exposure."""
-    outcome, exposure = now.outcome.copy(), sample.exposure.copy()
+    outcome, exposure, telling = now.outcome.copy(), sample.exposure.copy(), set[str]()
     for fold in np.unique(folds):
         learn, apply = folds != fold, folds == fold
-        outcome[apply] -= _outcome(now, now.reasons, now.names, learn)(now.reasons[apply])
+        own = _outcome(now, now.reasons, now.names, learn)
+        telling |= {now.names[place] for place in own.telling}
+        outcome[apply] -= own(now.reasons[apply])
         expected = learned(None, now.reasons[learn], sample.exposure[learn], now.people[learn])
         exposure[apply] -= expected(now.reasons[apply])
     total = float(now.size @ exposure**2)
     value = float(now.size @ (exposure * outcome) / total)
-    return Crossfit(value, now.size * exposure * (outcome - value * exposure) / total)
+    return Crossfit(value, now.size * exposure * (outcome - value * exposure) / total, (), frozenset(telling))
 
 
 def _outcome(now: propensity.Ready, matrix: Matrix, names: Sequence[str], learn: propensity.Arm) -> Learned:
@@ -188,56 +195,6 @@ def _chance(
         raise propensity.told_apart(now.names, away.at, sample, question) from None
 
 
-@dataclass(frozen=True)
-class Learned:
-    """A model that predicts a mean from columns like those it was fitted on (some of which it may not use)."""
-
-    link: Link | None
-    kept: list[int]
-    at: Vector
-
-    def __call__(self, matrix: Matrix) -> Vector:
-        eta = matrix[:, self.kept] @ self.at
-        return eta if self.link is None else self.link.mean(eta)
-
-
-def learned(link: Link | None, matrix: Matrix, outcome: Vector, weights: Vector) -> Learned:
-    """Fit `outcome` (n,) on columns (n, k), the last an intercept; columns that others determine here are left out.
-
-    A level that none of these rows has is such a column; rows that have it are predicted as its reference.
-    """
-    k = matrix.shape[1]
-    kept = independent(matrix, [k - 1, *range(1, k - 1), *([0] if k > 1 else [])])
-    own = matrix[:, kept]
-    if link is None:
-        return Learned(None, kept, least_squares(own, outcome, weights).coefficients)
-    share = float(weights @ outcome / weights.sum())
-    if share <= 0 or (link is LOGIT and share >= 1):
-        raise RunsAway(np.eye(k)[-1])
-    start = np.zeros(len(kept))
-    start[-1] = np.log(share / (1 - share)) if link is LOGIT else np.log(share)
-    try:
-        at, _ = newton(start, _derivatives(link, own, outcome, weights))
-    except RunsAway as away:
-        whole = np.zeros(k)
-        whole[kept] = away.at
-        raise RunsAway(whole) from None
-    return Learned(link, kept, at)
-
-
-def _derivatives(link: Link, matrix: Matrix, outcome: Vector, weights: Vector) -> Derivatives:
-    """Log-likelihood of a canonical family, its gradient and its information."""
-
-    def derivatives(at: Vector) -> tuple[float, Vector, Matrix]:
-        eta = matrix @ at
-        total = np.logaddexp(0, eta) if link is LOGIT else np.exp(eta)
-        value = float(weights @ (outcome * eta - total))
-        gradient = matrix.T @ (weights * (outcome - link.mean(eta)))
-        return value, gradient, matrix.T @ (matrix * (weights * link.slope(eta))[:, None])
-
-    return derivatives
-
-
 def _both_sides(arms: Sequence[propensity.Arm], learn: propensity.Arm, sample: Sample, question: Question) -> None:
     """A fold's models learn from both sides, or from neither."""
     for arm, side in zip(arms, ("with", "without"), strict=True):
@@ -249,13 +206,20 @@ def _both_sides(arms: Sequence[propensity.Arm], learn: propensity.Arm, sample: S
             )
 
 
-def _overlap(now: propensity.Ready, splits: Sequence[Crossfit], sample: Sample, question: Question) -> tuple[str, ...]:
-    """How alike the sides are, by everybody's median chance over the splits; nothing for a number."""
-    if not sample.binary_exposure:
+def _refuse_few(now: propensity.Ready, splits: Sequence[Crossfit], sample: Sample, question: Question) -> None:
+    """The folds' own propensities (everybody's median over the splits) must leave each side worth enough rows too."""
+    if sample.binary_exposure:
+        chances = np.median([split.chances for split in splits], axis=0)
+        arms = [now.arm(sample, arm) for arm in (1.0, 0.0)]
+        propensity.overlap(tuple(zip(arms, chances, strict=True)), now.people, sample, question)
+
+
+def _done_without(splits: Sequence[Crossfit]) -> tuple[str, ...]:
+    """Levels so rare that a fold's models could not tell them from the others."""
+    names = sorted(frozenset().union(*(split.telling for split in splits)))
+    if not names:
         return ()
-    chances = np.median([split.chances for split in splits], axis=0)
-    arms = [now.arm(sample, arm) for arm in (1.0, 0.0)]
-    return propensity.overlap(tuple(zip(arms, chances, strict=True)), now.people, sample, question)
+    return (f"too rare for a model of their own in some folds, and predicted there as the others: {some(names)}",)
 
 
 def _model(link: Link | None) -> str:

@@ -16,7 +16,7 @@ from researchkit.errors import EstimationError
 from researchkit.estimators import counts, ordered, refuse, yes_no
 from researchkit.estimators.design import Design, design
 from researchkit.estimators.effect import Matrix, Vector
-from researchkit.estimators.likelihood import LOG, LOGIT, Link
+from researchkit.estimators.likelihood import LOG, LOGIT, Link, RunsAway, fitted
 from researchkit.estimators.score import checked
 from researchkit.wording import number, percent, typed
 
@@ -29,6 +29,7 @@ EDGE = 0.05  # a propensity below this, or above 1 less this, belongs to people 
 NOTED = 0.01  # the share of such rows from which on it is noted
 
 Arm = NDArray[np.bool_]  # (n,) the rows of one side
+Sides = tuple[tuple[Arm, Vector], ...]  # with and without: the rows, and everybody's chance (n,) to be among them
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,19 @@ def refuse_same(now: Ready, sample: Sample, question: Question) -> None:
             )
 
 
+def chances(now: Ready, sample: Sample, question: Question) -> Sides:
+    """Who is with the exposure and who without, each with everybody's chance of it, by their covariates."""
+    sides = []
+    for level in (1.0, 0.0):
+        arm = now.arm(sample, level)
+        try:
+            at, _ = fitted(LOGIT, now.reasons, arm.astype(float), now.people)
+        except RunsAway as away:
+            raise told_apart(now.names, away.at, sample, question) from None
+        sides.append((arm, LOGIT.mean(now.reasons @ at)))
+    return tuple(sides)
+
+
 def told_apart(names: tuple[str, ...], coefficients: Vector, sample: Sample, question: Question) -> EstimationError:
     """The exposure's own model ran away: some people had no choice."""
     furthest = names[int(np.argmax(np.abs(coefficients[:-1])))] if len(names) > 1 else "the intercept"
@@ -106,10 +120,8 @@ def told_apart(names: tuple[str, ...], coefficients: Vector, sample: Sample, que
     )
 
 
-def overlap(
-    propensities: tuple[tuple[Arm, Vector], ...], people: Vector, sample: Sample, question: Question
-) -> tuple[str, ...]:
-    """Notes on how alike the arms are; each of `propensities` is an arm (n,) and everybody's chance to be in it (n,).
+def overlap(sides: Sides, people: Vector, sample: Sample, question: Question) -> tuple[str, ...]:
+    """Notes on how alike the sides are.
 
     Raises
     ------
@@ -117,7 +129,7 @@ def overlap(
         If an arm is worth fewer than `FEW_ALIKE` rows after weighting (Kish's effective size).
     """
     worth = []
-    for arm, chance in propensities:
+    for arm, chance in sides:
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             worth.append(refuse.kish(people[arm] / chance[arm]))
         if not worth[-1] >= FEW_ALIKE:
@@ -126,10 +138,10 @@ def overlap(
                 f"after weighting one side is worth {number(worth[-1])} rows; at least {typed(FEW_ALIKE)} are needed. "
                 "Compare people who are more alike with `keep`, or adjust for fewer columns."
             )
-    lowest, highest = (number(float(pick(propensities[0][1]))) for pick in (np.min, np.max))
-    sides = f"after weighting the sides are worth {number(worth[0])} and {number(worth[1])} rows"
-    notes = [f"propensities from {lowest} to {highest}; {sides}"]
-    hardly = np.any([chance < EDGE for _, chance in propensities], axis=0)
+    lowest, highest = (number(float(pick(sides[0][1]))) for pick in (np.min, np.max))
+    left = f"after weighting the sides are worth {number(worth[0])} and {number(worth[1])} rows"
+    notes = [f"propensities from {lowest} to {highest}; {left}"]
+    hardly = np.any([chance < EDGE for _, chance in sides], axis=0)
     share = float(people @ hardly / people.sum())
     if share >= NOTED:
         told = f"{percent(share, 0)} of the rows have a propensity below {typed(EDGE)} for one side"

@@ -9,7 +9,6 @@ import numpy as np
 from researchkit.errors import EstimationError
 from researchkit.estimators import crossed, propensity
 from researchkit.estimators.effect import Effect, Model, Term, Vector, told, wald
-from researchkit.estimators.likelihood import LOGIT, RunsAway, fitted
 
 if TYPE_CHECKING:
     from researchkit.dataset import Sample
@@ -47,10 +46,9 @@ def inverse_probability(sample: Sample, question: Question, level: float = 0.95)
             "estimate, which takes numbers too."
         )
     propensity.refuse_same(now, sample, question)
-    arms = [now.arm(sample, arm) for arm in (1.0, 0.0)]
-    chances = [_chance(now, arm, sample, question) for arm in arms]
-    notes = propensity.overlap(tuple(zip(arms, chances, strict=True)), now.people, sample, question)
-    one, none = (_mean(now, arm, chance) for arm, chance in zip(arms, chances, strict=True))
+    sides = propensity.chances(now, sample, question)
+    notes = propensity.overlap(sides, now.people, sample, question)
+    one, none = (_mean(now, arm, chance) for arm, chance in sides)
     difference = one[0] - none[0], one[1] - none[1]
     se, df, remarks = crossed.of_influence(difference[1], sample)
     names = (sample.exposure_name, f"mean with {sample.exposure_name}", "mean without")
@@ -72,15 +70,6 @@ def inverse_probability(sample: Sample, question: Question, level: float = 0.95)
         model=Model("weighted means", "stacked equations", rows, now.unit),
         notes=(*now.notes, *remarks, *notes),
     )
-
-
-def _chance(now: propensity.Ready, arm: propensity.Arm, sample: Sample, question: Question) -> Vector:
-    """Everybody's chance (n,) to be in an arm, by their covariates."""
-    try:
-        at, _ = fitted(LOGIT, now.reasons, arm.astype(float), now.people)
-    except RunsAway as away:
-        raise propensity.told_apart(now.names, away.at, sample, question) from None
-    return LOGIT.mean(now.reasons @ at)
 
 
 def _mean(now: propensity.Ready, arm: propensity.Arm, chance: Vector) -> tuple[float, Vector]:
