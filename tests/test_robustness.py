@@ -163,6 +163,13 @@ def test_the_curve_ends_at_the_crude_and_the_planned_answer(contact_centre):
     assert "ways" not in check.to_dict()
 
 
+def test_what_moves_it_most_is_found_wherever_it_stands(contact_centre):
+    question = contact_centre.question("trust").model_copy(update={"adjust": ("tenure", "severity", "channel")})
+    assert named(answer_question(contact_centre, question), "specification curve").facts["moves_it_most"] == "severity"
+    question = contact_centre.question("days_as_customer").model_copy(update={"adjust": ("tenure", "severity")})
+    assert named(answer_question(contact_centre, question), "specification curve").facts["moves_it_most"] == "severity"
+
+
 def test_a_category_goes_in_and_out_as_a_whole(contact_centre):
     answer = answer_question(contact_centre, "trust")
     assert sum("Channel" in label for label, *_ in named(answer, "specification curve").ways) == 4
@@ -244,6 +251,7 @@ def test_a_fifth_of_the_ways_may_differ():
     [
         ([2, 2, 2, 2], [1.5, 0.5], ""),  # one of six does not exclude zero
         ([2, 2, 2, 2], [0.5, 0.4], "fragile: 2 of 6 ways to adjust and planned alternatives do not exclude zero"),
+        ([2, 2, 2, 2], [-0.1, -0.1], "fragile: 2 of 6 ways to adjust and planned alternatives turn the sign"),
         (
             [2, 2, 2, -0.5],
             [-0.1],
@@ -581,6 +589,9 @@ def test_an_answer_that_hangs_on_one_cluster_is_marked(hospital, id, groups):
     crossed = [one for one in refits if one.low <= 0 <= one.high]
     assert check.facts["without_it"]["low"] <= 0 <= check.facts["without_it"]["high"]
     assert 0 < check.facts["decide_about_zero"] == pytest.approx(len(crossed) / len(refits), abs=0.05)
+    nearest = min(one.low if effect.low > 0 else -one.high for one in refits)
+    found = check.facts["without_it"]
+    assert (found["low"] if effect.low > 0 else -found["high"]) == pytest.approx(nearest, rel=0.02)
     assert near_zero(hospital, id, 3.0)[0].mark == ""
 
 
@@ -646,6 +657,32 @@ def test_without_clusters_a_few_rows_that_decide_mark_the_answer(hospital):
         check = influence(linearised(sample, question), other, question, effect, sample)
         assert check.mark.startswith(f"fragile: {words}"), check.mark
         assert (check.facts["rows_to_reach_zero"] is None) == (profile == "five") == check.facts["few_to_reach_zero"]
+
+
+def test_a_smaller_share_of_the_rows_than_one_in_a_hundred_marks_the_answer(hospital):
+    """A few of 3,819 patients: more than two, and still far from one in a hundred."""
+    question, dataset = hospital.question("anxiety_trial"), load_dataset(hospital, "stays")
+    other = replace(dataset, study=hospital.model_copy(update={"disclosure": "none"}))
+    sample = dataset.sample(question)
+    effect = estimate_sample(sample, question)
+    for over, marked in ((0.1, True), (2.0, False)):
+        moved = replace(sample, outcome=sample.outcome - (effect.high + over) * sample.exposure)
+        found = estimate_sample(moved, question)
+        check = influence(linearised(moved, question), other, question, found, moved)
+        few = check.facts["rows_to_reach_zero"]
+        assert (3 <= few < 0.01 * 3819) == marked
+        assert (check.mark == f"fragile: without {few} of 3,819 rows the interval would include zero") == marked
+
+
+def test_where_the_interval_includes_zero_the_cluster_that_moves_it_most_is_told(hospital):
+    question, dataset = hospital.question("practice"), load_dataset(hospital, "staff")
+    sample = dataset.sample(question)
+    effect = estimate_sample(sample, question)
+    facts = influence(linearised(sample, question), dataset, question, effect, sample).facts
+    assert effect.low < 0 < effect.high
+    refits = [estimate_sample(part(sample, sample.cluster != one), question).estimate for one in range(24)]
+    assert facts["without_it"]["estimate"] == max(refits, key=lambda one: abs(one - effect.estimate))
+    assert (facts["low"], facts["high"]) == (min(refits), max(refits))
 
 
 def test_durations_move_as_refits_do(hospital):

@@ -113,8 +113,6 @@ def subsets(groups: int, rng: np.random.Generator) -> NDArray[np.bool_]:
     All 2^groups subsets of up to ten; of more, 1,024 different ones at random, with those named and the empty one.
     """
     planned = np.ones((1, groups), dtype=bool)
-    if not groups:
-        return planned
     first = np.concatenate([planned, ~np.eye(groups, dtype=bool), ~planned])
     most = 2**MOST_ADJUSTMENTS
     if groups <= MOST_ADJUSTMENTS:

@@ -36,7 +36,7 @@ def unmeasured(line: Linear | str, dataset: Dataset, question: Question, effect:
     why = stands_in(line, effect)
     try:
         strength = exposure_r2(line.moments)
-        at = {} if why else benchmarks(line.moments, line.groups, effect)
+        at = benchmarks(line.moments, line.groups, effect)
     except EstimationError as error:
         why = why_not(error, dataset.study)
     if why:
