@@ -146,6 +146,22 @@ def named(answer, name):
     return next(check for check in answer.checks if check.name == name)
 
 
+def test_every_attack_stands_in_its_place_whether_it_ran_or_not(contact_centre):
+    """Other analysts, the unmeasured, the model, the missing, the few; then what was planned and could be seen."""
+    names = [check.name for check in answer_question(contact_centre, "won_back").checks]
+    assert names[:9] == [
+        "specification curve",
+        "unmeasured confounder",
+        "assumptions",
+        "missing data",
+        "influence",
+        "negative control",
+        "believed causes",
+        "equivalence",
+        "design",
+    ]
+
+
 def test_the_curve_ends_at_the_crude_and_the_planned_answer(contact_centre):
     """A score: the same least squares as the headline, so the two ends are known from elsewhere."""
     answer = answer_question(contact_centre, "trust")

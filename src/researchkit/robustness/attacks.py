@@ -1,4 +1,4 @@
-"""Every attack of this version, and those that ask the model again."""
+"""Every attack on an answer, in the order of the page; and what the design could have seen."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from researchkit.errors import EstimationError, ResearchkitError
 from researchkit.robustness.assumptions import assumptions
 from researchkit.robustness.believed import believed_causes
-from researchkit.robustness.check import Check
+from researchkit.robustness.check import Check, why_not
 from researchkit.robustness.curve import specification_curve
 from researchkit.robustness.equivalence import equivalence
 from researchkit.robustness.influence import influence
 from researchkit.robustness.linear import Linear, linearised
+from researchkit.robustness.missing import missing_data
 from researchkit.robustness.unmeasured import unmeasured
 
 if TYPE_CHECKING:
@@ -21,18 +22,18 @@ if TYPE_CHECKING:
 
 
 def attack(dataset: Dataset, question: Question, effect: Effect, sample: Sample) -> tuple[Check, ...]:
-    """Every check of this version, in the order of the page."""
+    """Every check, in the order of the page; each says why where it cannot run."""
     made = dataset.fingerprint
     line: Linear | str
     try:
         line = linearised(sample, question)
     except EstimationError as error:
-        line = str(error)
+        line = why_not(error, dataset.study)
     return (
         specification_curve(line, dataset, question, effect, sample),
         unmeasured(line, dataset, question, effect, sample),
         assumptions(sample, question, effect, dataset),
-        # Place of `missing.missing_data(dataset, question, effect, sample)`.
+        missing_data(dataset, question, effect, sample),
         influence(line, dataset, question, effect, sample),
         negative_control(dataset, question),
         believed_causes(dataset, question),
@@ -53,7 +54,7 @@ def negative_control(dataset: Dataset, question: Question) -> Check:
     try:
         found = estimate(dataset, twin)
     except ResearchkitError as error:
-        return Check(name, dataset.fingerprint, reason=str(error))
+        return Check(name, dataset.fingerprint, reason=why_not(error, dataset.study))
     facts = {
         "outcome": question.negative_control,
         "estimate": found.estimate,
