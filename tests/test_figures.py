@@ -133,6 +133,12 @@ def test_alternatives_are_drawn_apart_under_letters_with_a_key():
     assert "planned alternative" in figure.caption and "alternative" not in plain.caption + plain.alt
 
 
+def test_there_is_no_half_way_to_adjust():
+    figure = figures.specifications([("x", 3.0, 2.0, 4.0), ("", -1.0, -2.0, 0.5), ("y", 2.0, 1.0, 3.0)], planned=0)
+    words = [word.strip() for word in ElementTree.fromstring(figure.svg).itertext()]  # noqa: S314 -- our own drawing
+    assert {"1", "2", "3"} <= set(words) and not {"1.5", "2.5"} & set(words)
+
+
 def test_one_way_alone_is_drawn_with_its_interval():
     """Where nothing is adjusted for, the curve is one way and its alternatives."""
     figure = figures.specifications([("nothing", 3.0, 2.0, 4.0)], planned=0)

@@ -236,17 +236,16 @@ def _steps(axes: Axes, ways: pd.DataFrame) -> None:
 
 
 def _apart(axes: Axes, ways: int, others: Sequence[Row], letters: Sequence[str]) -> None:
-    """The alternatives to the right of the ways to adjust, each under its letter."""
-    if not others:
-        return
+    """The alternatives to the right of the ways to adjust, each under its letter; whole numbers under the ways."""
+    numbers = [int(tick) for tick in axes.xaxis.get_ticklocs() if 1 <= tick <= ways and tick == int(tick)]
     step = max(1.0, ways / 14)
     places = [ways + step * (1.5 + place) for place in range(len(others))]
-    numbers = [tick for tick in axes.xaxis.get_ticklocs() if 1 <= tick <= ways and tick == int(tick)]
-    axes.set_xlim(0.5 - step / 2, places[-1] + step)
-    axes.axvline(ways + 0.75 * step, color=ink.LINE, linewidth=1, zorder=0)
+    if others:
+        axes.set_xlim(0.5 - step / 2, places[-1] + step)
+        axes.axvline(ways + 0.75 * step, color=ink.LINE, linewidth=1, zorder=0)
     for place, (_, *row) in zip(places, others, strict=True):
         _dot(axes, place, *row, marker="D", colour=ink.ORANGE)
-    axes.set_xticks([*numbers, *places], [*(wording.count(int(tick)) for tick in numbers), *letters])
+    axes.set_xticks([*numbers, *places], [*(wording.count(number) for number in numbers), *letters])
 
 
 def _dot(axes: Axes, place: float, estimate: float, low: float, high: float, *, marker: str, colour: str) -> None:
