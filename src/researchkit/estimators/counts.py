@@ -18,6 +18,7 @@ from researchkit.estimators.likelihood import (
     mean_at,
     mean_slope,
     shares,
+    spread,
 )
 from researchkit.estimators.yes_no import named
 from researchkit.wording import number
@@ -33,9 +34,10 @@ def counts(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     """Rate difference by Poisson regression, in events per unit of exposure time (per person where there is none).
 
     The expected events of everybody's own time are added up with and without the exposure (or the slope, for a numeric
-    one) and divided by all the time: what this sample's time would have seen. Errors are HC0, which needs the mean
-    to be right but not the Poisson variance; CR1 with t(G - 1) with clusters, both ways where two kinds cross. The rate
-    ratio is in `also`.
+    one) and divided by all the time: what this sample's time would have seen. Errors are HC2, which needs the mean
+    to be right but not the Poisson variance, or CR2 with clusters, both with Satterthwaite degrees of freedom (see
+    `leverage`); CR1 both ways where two kinds of clusters cross. The rate ratio is in `also`. Without clusters the
+    model beside it is told with R's HC0.
 
     Raises
     ------
@@ -44,7 +46,7 @@ def counts(sample: Sample, question: Question, level: float = 0.95) -> Effect:
 
     References
     ----------
-    Agrees with R `glm(..., poisson, offset = log(time))`, `sandwich::vcovHC(m, "HC0")`, `vcovCL(m, ~g, type = "HC1")`.
+    Agrees with R `glm(..., poisson, offset = log(time))` and `sandwich::vcovHC(m, "HC0")`; see `leverage.cr2`.
     """
     outcome = sample.outcome
     notes = refuse.check(sample, question, _problems(sample))
@@ -61,8 +63,14 @@ def counts(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     expected = time * np.exp(columns.matrix @ at)
     effect = _difference(sample, columns, at, weight * time)
     scores = columns.matrix * (weight * (outcome - expected))[:, None]
-    errors = crossed.spread(information, scores, sample, effect.gradient, robust=True)
-    rows = terms(columns.names, *columns.raw(at, errors.covariance), level, errors.df)
+    pulls = (columns.matrix * np.sqrt(weight * expected)[:, None],)
+    errors = crossed.spread(
+        information, scores, sample, effect.gradient, robust=True, rows=pulls, back=columns.back, always=True
+    )
+    own = terms(columns.names, *columns.raw(at, errors.covariance), level, errors.df_of_terms)
+    # The model without clusters is told as R prints it.
+    printed = errors if sample.cluster is not None else spread(information, scores, None, robust=True)
+    rows = terms(columns.names, *columns.raw(at, printed.covariance), level, printed.df_of_terms)
     how = "standardised over the sample" if sample.binary_exposure else "average marginal effect"
     return told(
         sample,
@@ -73,8 +81,8 @@ def counts(sample: Sample, question: Question, level: float = 0.95) -> Effect:
         errors.df,
         unit=question.outcome.unit or _unit(sample, question),
         method=f"Poisson, rate difference, {how}, {named(errors, sample)}",
-        model=Model("Poisson", errors.errors, rows, "log rate"),
-        also={"rate ratio": ratio(rows[0])},
+        model=Model("Poisson", printed.errors, rows, "log rate"),
+        also={"rate ratio": ratio(own[0])},
         notes=(*notes, *columns.notes, *errors.notes, *_overdispersed(outcome, expected, len(at))),
     )
 

@@ -19,6 +19,8 @@ from researchkit.estimators.effect import Matrix, Vector
 from researchkit.estimators.likelihood import Derivatives, RunsAway, newton
 from researchkit.estimators.linear import summed
 
+CHUNK = 4_000_000  # numbers held at once
+
 
 class Risk:
     """Who is at risk at each event time, and the events one by one.
@@ -71,17 +73,17 @@ class Risk:
         sums = self.at_risk(values)[self.tied] - self.share[:, None] * self.at_event(values)[self.tied]
         return sums[:, 0], sums[:, 1:] / sums[:, :1]
 
-    def endured(self, hazard: Matrix) -> Matrix:
-        """For each row, the sum of `hazard` (E, q) over the events it was at risk of, shape (n, q)."""
+    def endured(self, hazard: Matrix, rows: slice = slice(None)) -> Matrix:
+        """For each of the `rows`, the sum of `hazard` (E, q) over the events it was at risk of, shape (n, q)."""
         size = len(self.times)
 
         def at_time(values: Matrix) -> Matrix:
             return np.column_stack([np.bincount(self.tied, weights=c, minlength=size) for c in values.T])
 
+        ends, happened = self.ends[rows], self.happened[rows]
         running = np.vstack([np.zeros((1, hazard.shape[1])), np.cumsum(at_time(hazard), axis=0)])
-        total = running[self.ends] - running[self.begins]
-        own = self.ends[self.happened] - 1
-        total[self.happened] -= at_time(self.share[:, None] * hazard)[own]
+        total = running[ends] - running[self.begins[rows]]
+        total[happened] -= at_time(self.share[:, None] * hazard)[ends[happened] - 1]
         return total
 
 
@@ -111,6 +113,32 @@ class Cox:
         """Cumulative baseline hazard up to and including each of `times`."""
         running = np.concatenate([[0.0], np.cumsum(self.hazard)])
         return running[np.searchsorted(self.risk.times[self.risk.tied], times, side="right")]
+
+    def pulls(self, matrix: Matrix, height: Vector, cluster: NDArray[np.int64]) -> tuple[Matrix, Matrix]:
+        """Each cluster's part of an information (G, q, q) and its score (G, q) in q = k + 2 columns.
+
+        A Cox model is a Poisson model of the events with a level of its own at each event time. Most of that level's
+        many directions move no estimate: the columns here are 1 (all levels at once), x - mean for the coefficients,
+        and `height` (E,), the direction in which an estimate moves with the levels. An estimate whose gradient in the
+        coefficients is g has the influence g' covariance scores[1:-1] + scores[-1].
+        """
+        of_time = np.column_stack([np.ones(len(height)), self.mean, height])
+        (n, k), q = matrix.shape, of_time.shape[1]
+        squares = (of_time[:, :, None] * of_time[:, None, :]).reshape(-1, q * q) * self.hazard[:, None]
+        code = np.unique(cluster, return_inverse=True)[1]
+        products = np.zeros((int(code.max()) + 1, q, q))
+        turn = np.diag([1.0, *[-1.0] * k, 1.0])
+        size = max(1, CHUNK // (q * q))
+        for start in range(0, n, size):
+            rows = slice(start, start + size)
+            turns = np.tile(turn, (len(matrix[rows]), 1, 1))
+            turns[:, 1:-1, 0] = matrix[rows]
+            weight = (self.risk.weights * self.relative)[rows, None, None]
+            own = weight * self.risk.endured(squares, rows).reshape(-1, q, q)
+            np.add.at(products, code[rows], turns @ own @ turns.transpose(0, 2, 1))
+        heard = self.martingale(of_time)
+        scores = np.column_stack([heard[:, :1], matrix * heard[:, :1] - heard[:, 1:-1], heard[:, -1:]])
+        return products, summed(self.risk.weights[:, None] * scores, cluster)
 
     def robust(self, cluster: NDArray[np.int64] | None) -> Matrix:
         """Lin and Wei's (1989) covariance: squares of the rows' influence, summed first within clusters; no factor."""

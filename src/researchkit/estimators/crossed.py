@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from researchkit.estimators import likelihood, linear
-from researchkit.estimators.effect import Matrix, Vector
+from researchkit.estimators import leverage, likelihood, linear, refuse
+from researchkit.estimators.effect import Matrix, Vector, ways
 from researchkit.estimators.linear import summed
+from researchkit.wording import number
 
 if TYPE_CHECKING:
     from researchkit.dataset import Sample
 
 NOTHING = 1e-12  # a two-way variance this small beside the one-way ones is rounding
+FEW_DEGREES = 5.0  # below this Satterthwaite's approximation is itself rough (Pustejovsky and Tipton 2018)
+SMALL = 100  # people; among fewer, the usual errors of likelihood models are too small (see `researchkit.calibrate`)
 
 
 def words(sample: Sample) -> str:
@@ -54,16 +57,53 @@ def two_way(scores: Matrix, sample: Sample, direction: Vector) -> tuple[Matrix, 
     return (by_first, by_second)[larger], float((one, two)[larger] - 1), (note,)
 
 
-def spread(information: Matrix, scores: Matrix, sample: Sample, gradient: Vector, *, robust: bool) -> likelihood.Spread:
-    """As `likelihood.spread`, and for two kinds of clusters where the sample has them.
+def spread(
+    information: Matrix,
+    scores: Matrix,
+    sample: Sample,
+    gradient: Vector,
+    *,
+    robust: bool,
+    rows: tuple[Matrix, ...] = (),
+    back: Matrix | None = None,
+    always: bool = False,
+) -> likelihood.Spread:
+    """The errors of a likelihood model, as many kinds of clusters as the sample has.
 
-    `gradient` (k,) is that of the effect in the coefficients.
+    One kind: CR2 with Satterthwaite degrees of freedom. Two that cross: CR1 both ways. None: HC2 with Satterthwaite
+    degrees of freedom among fewer than `SMALL` people, or `always`; otherwise as `likelihood.spread`.
+
+    Parameters
+    ----------
+    gradient
+        (k,) of the effect in the coefficients.
+    rows
+        One or two (n, k), the sum of whose cross products is the information. Without them clusters get CR1.
+    back
+        (k, k) takes the coefficients to those of the raw columns.
     """
-    if sample.crossed is None:
+    if sample.crossed is not None:
+        (n, k), bread = scores.shape, np.linalg.inv(information)
+        meat, df, notes = two_way(scores, sample, bread @ gradient)
+        return likelihood.Spread((n - 1) / (n - k) * bread @ meat @ bread, "CR1", df, notes)
+    wanted = sample.cluster is not None or always or len(scores) < SMALL
+    pieces = leverage.gathered(rows, scores, sample.cluster) if rows and wanted else None
+    if pieces is None:
         return likelihood.spread(information, scores, sample.cluster, robust=robust)
-    (n, k), bread = scores.shape, np.linalg.inv(information)
-    meat, df, notes = two_way(scores, sample, bread @ gradient)
-    return likelihood.Spread((n - 1) / (n - k) * bread @ meat @ bread, "CR1", df, notes)
+    fit = leverage.cr2(*pieces)
+    df, *each = fit.df(gradient[None, :] if back is None else np.vstack([gradient, back]))
+    name = "HC2" if sample.cluster is None else "CR2"
+    own = np.array(each) if each else None
+    return likelihood.Spread(fit.covariance, name, float(df), thin(sample, float(df)), own)
+
+
+def thin(sample: Sample, df: float) -> tuple[str, ...]:
+    """Many clusters may still be few where the exposure sits in a handful of them."""
+    if sample.cluster is None or df >= FEW_DEGREES:
+        return ()
+    if min(len(np.unique(codes)) for codes, _ in ways(sample)) < refuse.FEW_CLUSTERS:
+        return ()  # said already
+    return (f"few clusters: the comparison is worth {number(df)} degrees of freedom ({sample.cluster_name})",)
 
 
 def cr1(line: linear.Line, sample: Sample) -> linear.Spread:

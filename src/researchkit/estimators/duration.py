@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from researchkit.errors import EstimationError, listing
-from researchkit.estimators import crossed, refuse
+from researchkit.estimators import crossed, leverage, refuse
 from researchkit.estimators.cox import Cox, cox
 from researchkit.estimators.design import Design, design
 from researchkit.estimators.effect import Effect, Matrix, Model, Vector, ratio, terms, told
@@ -32,8 +32,10 @@ def duration(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     subtracted. Positive: longer without the event. Where other ends compete (event codes 2 and up) a second Cox model
     holds for them, and the curve is one minus the cumulative incidence of event 1: those who ended otherwise stay
     without the event. The standard error is the infinitesimal jackknife, each row's influence on coefficients and
-    baseline hazards together, summed within clusters (then read by t with G - 1); it is for these people as they are.
-    The hazard ratio (cause-specific, R's errors and the normal) is in `also`.
+    baseline hazards together, summed within clusters, corrected for how far each row or cluster pulled the fit towards
+    itself and read by Satterthwaite's degrees of freedom (see `leverage`; where two kinds of clusters cross, by t with
+    the fewer less 1); it is for these people as they are. The hazard ratio (cause-specific, R's errors and the normal)
+    is in `also`.
 
     Raises
     ------
@@ -54,18 +56,18 @@ def duration(sample: Sample, question: Question, level: float = 0.95) -> Effect:
         cox(sample.outcome, event == code, columns.matrix, columns.names, entry=sample.entry, weights=sample.weights)
         for code in ((1, 2) if np.any(event == 2) else (1,))
     ]
-    value, influence = _difference(sample, columns, fits, horizon)
-    se, df, remarks = crossed.of_influence(influence, sample)
+    found = difference(sample, columns, fits, horizon)
+    se, df, remarks, errors = _errors(sample, columns, fits, found)
     model = _model(sample, columns, fits[0], level)
     return told(
         sample,
         question,
         level,
-        value,
+        found.value,
         se,
         df,
         unit=question.outcome.unit or "units of time",
-        method=_method(sample, horizon, len(fits) > 1),
+        method=_method(sample, horizon, len(fits) > 1, errors),
         model=model,
         also={"hazard ratio": ratio(model.terms[0])},
         notes=(*notes, *columns.notes, *remarks, *_remarks(sample, event, horizon)),
@@ -147,18 +149,66 @@ def _along(points: Vector, rates: Vector, side: int) -> tuple[Matrix, Matrix]:
     return read, np.exp(-np.outer((nodes + 1) / 2 * top, rates))
 
 
-def _difference(sample: Sample, columns: Design, fits: list[Cox], horizon: float) -> tuple[float, Vector]:
-    """The difference in mean time, and each row's influence on it (n,)."""
+@dataclass(frozen=True)
+class Difference:
+    """The difference in mean time, and how it moves: for each fit, with coefficients (k,) and along the events (E,)."""
+
+    value: float
+    slopes: tuple[Vector, ...]
+    heights: tuple[Vector, ...]
+
+    def influence(self, fits: list[Cox]) -> Vector:
+        """Each row's influence on the difference (n,): the infinitesimal jackknife."""
+        parts = zip(fits, self.slopes, self.heights, strict=True)
+        return np.asarray(
+            sum(
+                fit.influence @ slopes + fit.risk.weights * fit.martingale(height[:, None])[:, 0]
+                for fit, slopes, height in parts
+            )
+        )
+
+
+def difference(sample: Sample, columns: Design, fits: list[Cox], horizon: float) -> Difference:
+    """The difference in mean time between the two what-ifs."""
     share = shares(sample.weights, len(sample.outcome))
     up, down = (1.0, 0.0) if sample.binary_exposure else (sample.exposure + 0.5, sample.exposure - 0.5)
     one, none = (free_time(fits, columns.at(arm), share, horizon) for arm in (up, down))
-    influence = np.zeros(len(share))
+    slopes, heights = [], []
     for kind, fit in enumerate(fits):
         hazards = one.hazards[kind] - none.hazards[kind]
-        slopes = one.slopes[kind] - none.slopes[kind] - (hazards * fit.hazard) @ fit.mean
-        influence += fit.influence @ slopes
-        influence += fit.risk.weights * fit.martingale((hazards / fit.size)[:, None])[:, 0]
-    return one.value - none.value, influence
+        slopes.append(one.slopes[kind] - none.slopes[kind] - (hazards * fit.hazard) @ fit.mean)
+        heights.append(hazards / fit.size)
+    return Difference(one.value - none.value, tuple(slopes), tuple(heights))
+
+
+def _errors(
+    sample: Sample, columns: Design, fits: list[Cox], found: Difference
+) -> tuple[float, float | None, tuple[str, ...], str]:
+    """Standard error, degrees of freedom, notes, and what the errors are called.
+
+    The jackknife's influences are corrected as `leverage` says, but for two kinds of clusters that cross.
+    """
+    n, q = len(sample.outcome), len(fits) * (columns.matrix.shape[1] + 2)
+    if sample.crossed is not None or (sample.cluster is None and n * q**2 > leverage.CHUNK):
+        return *crossed.of_influence(found.influence(fits), sample), "infinitesimal jackknife"
+    cluster = np.arange(n) if sample.cluster is None else sample.cluster
+    pulls = [fit.pulls(columns.matrix, height, cluster) for fit, height in zip(fits, found.heights, strict=True)]
+    products, scores = np.zeros((len(pulls[0][1]), q, q)), np.column_stack([part for _, part in pulls])
+    for place, (part, _) in enumerate(pulls):
+        own = slice(place * (q // len(fits)), (place + 1) * (q // len(fits)))
+        products[:, own, own] = part
+    weight = np.concatenate(
+        [np.r_[0.0, fit.covariance @ slopes, 1.0] for fit, slopes in zip(fits, found.slopes, strict=True)]
+    )
+    # Columns of one size: heights are in units of time, and all 0 where the two what-ifs do not differ.
+    size = np.sqrt(np.diagonal(products.sum(axis=0)))
+    size = np.where(size > 0, size, 1.0)
+    products, scores, weight = products / np.outer(size, size), scores / size, weight * size
+    fit = leverage.cr2(products, scores)
+    contrast = products.sum(axis=0) @ weight
+    df = float(fit.df(contrast[None, :])[0])
+    se = float(np.sqrt(contrast @ fit.covariance @ contrast))
+    return se, df, crossed.thin(sample, df), f"{'HC2' if sample.cluster is None else 'CR2'} infinitesimal jackknife"
 
 
 def _events(sample: Sample) -> NDArray[np.int64]:
@@ -176,12 +226,13 @@ def _model(sample: Sample, columns: Design, fit: Cox, level: float) -> Model:
     return Model("Cox (Efron)", "robust" if robust else "model-based", rows, "log hazard")
 
 
-def _method(sample: Sample, horizon: float, competing: bool) -> str:
+def _method(sample: Sample, horizon: float, competing: bool, errors: str) -> str:
     ends = "two cause-specific Cox models (Efron), other ends competing" if competing else "Cox model (Efron)"
     weighted = ", weighted" if sample.weights is not None else ""
+    approximate = ", Satterthwaite degrees of freedom" if errors.startswith(("CR2", "HC2")) else ""
     return (
         f"{ends}, difference in restricted mean time up to {typed(horizon)}, standardised over the sample, "
-        f"infinitesimal jackknife errors{crossed.words(sample)}{weighted}"
+        f"{errors} errors{crossed.words(sample)}{approximate}{weighted}"
     )
 
 

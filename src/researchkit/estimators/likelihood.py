@@ -41,12 +41,20 @@ class Link:
 
 @dataclass(frozen=True)
 class Spread:
-    """A covariance (k, k), the name of its errors, the degrees of freedom (None: the normal), and what to note."""
+    """A covariance (k, k), the name of its errors, the degrees of freedom (None: the normal), and what to note.
+
+    `df` is that of the effect; `each` (k,) those of the coefficients of the raw columns, where they have their own.
+    """
 
     covariance: Matrix
     errors: str
     df: float | None
     notes: tuple[str, ...] = ()
+    each: Vector | None = None
+
+    @property
+    def df_of_terms(self) -> Vector | float | None:
+        return self.df if self.each is None else self.each
 
 
 def logistic(eta: Vector) -> Vector:

@@ -37,8 +37,7 @@ def ordered(sample: Sample, question: Question, level: float = 0.95) -> Effect:
 
     References
     ----------
-    Agrees with R `ordinal::clm` and `MASS::polr`; clustered errors are CR1 with t(G - 1), see
-    `likelihood.spread` and `crossed.spread`.
+    Agrees with R `ordinal::clm` and `MASS::polr`; clustered errors, and those of few people, as for `yes_no`.
     """
     notes = refuse.check(sample, question, _problems(sample))
     seen, answer = np.unique(sample.outcome.astype(int), return_inverse=True)
@@ -47,11 +46,19 @@ def ordered(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     columns = design(sample, question.exposure.column, intercept=False)
     at, information, scores = fit(columns.matrix, answer, sample.weights, columns.names)
     effect = _difference(sample, columns, at, worth)
-    errors = crossed.spread(information, scores, sample, effect.gradient, robust=sample.weights is not None)
     back = _back(columns, len(at))
+    errors = crossed.spread(
+        information,
+        scores,
+        sample,
+        effect.gradient,
+        robust=sample.weights is not None,
+        rows=_rows(columns.matrix, answer, sample.weights, at),
+        back=back,
+    )
     labels = [_label(sample, code) for code in seen]
     cuts = tuple(f"{lower} | {upper}" for lower, upper in pairwise(labels))
-    rows = terms((*columns.names, *cuts), back @ at, back @ errors.covariance @ back.T, level, errors.df)
+    rows = terms((*columns.names, *cuts), back @ at, back @ errors.covariance @ back.T, level, errors.df_of_terms)
     return told(
         sample,
         question,
@@ -91,6 +98,22 @@ def fit(
     by_step = by_upper[:, None] * upper + by_lower[:, None] * lower
     scores = np.column_stack([-matrix * (by_upper + by_lower)[:, None], by_step])
     return at, information, scores * weight[:, None]
+
+
+def _rows(matrix: Matrix, answer: NDArray[np.int64], weights: Vector | None, at: Vector) -> tuple[Matrix, Matrix]:
+    """Two matrices (n, k) whose cross products sum to the information.
+
+    A row's information is that of its upper and lower threshold, [[t + b, -b], [-b, l + b]], taken to the coefficients;
+    its Cholesky factor makes two rows of one.
+    """
+    *_, top, low, shared = _by_threshold(at, matrix, answer)
+    upper, lower = (np.column_stack([-matrix, step]) for step in _steps(answer, int(answer.max())))
+    first = np.sqrt(top + shared)
+    across = np.divide(shared, first, out=np.zeros_like(first), where=first > 0)  # the last answer has no upper edge
+    second = np.sqrt(np.maximum(low + shared - across**2, 0.0))
+    root = np.ones(len(answer)) if weights is None else np.sqrt(weights)
+    upper_part = first[:, None] * upper - across[:, None] * lower
+    return root[:, None] * upper_part, (root * second)[:, None] * lower
 
 
 def _steps(answer: NDArray[np.int64], thresholds: int) -> tuple[Matrix, Matrix]:

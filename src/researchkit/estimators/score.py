@@ -9,15 +9,12 @@ import numpy as np
 from researchkit.errors import EstimationError
 from researchkit.estimators import crossed, refuse
 from researchkit.estimators.design import Design, design
-from researchkit.estimators.effect import Effect, Model, Vector, terms, told, ways
+from researchkit.estimators.effect import Effect, Model, Vector, terms, told
 from researchkit.estimators.linear import Line, Spread, cr2, hc3, least_squares
-from researchkit.wording import number
 
 if TYPE_CHECKING:
     from researchkit.dataset import Sample
     from researchkit.parts import Question
-
-FEW_DEGREES = 5.0  # below this Satterthwaite's approximation is itself rough (Pustejovsky and Tipton 2018)
 
 
 def score(sample: Sample, question: Question, level: float = 0.95) -> Effect:
@@ -98,7 +95,7 @@ def _effect(
         unit=outcome.unit or "point",
         method=f"{how}, {_errors(sample, spread)}",
         model=Model("least squares", spread.errors, rows, outcome.unit or "points"),
-        notes=(*notes, *columns.notes, *spread.notes, *_thin(sample, float(spread.df[0]))),
+        notes=(*notes, *columns.notes, *spread.notes, *crossed.thin(sample, float(spread.df[0]))),
     )
 
 
@@ -112,15 +109,6 @@ def _errors(sample: Sample, spread: Spread) -> str:
     approximate = ", Satterthwaite degrees of freedom" if spread.errors == "CR2" else ""
     weighted = ", weighted" if sample.weights is not None else ""
     return f"{spread.errors} errors{crossed.words(sample)}{approximate}{weighted}"
-
-
-def _thin(sample: Sample, df: float) -> tuple[str, ...]:
-    """Many clusters may still be few where the exposure sits in a handful of them."""
-    if sample.cluster is None or df >= FEW_DEGREES:
-        return ()
-    if min(len(np.unique(codes)) for codes, _ in ways(sample)) < refuse.FEW_CLUSTERS:
-        return ()  # said already
-    return (f"few clusters: the comparison is worth {number(df)} degrees of freedom ({sample.cluster_name})",)
 
 
 def not_exact(line: Line, outcome: Vector, question: Question) -> None:

@@ -31,8 +31,9 @@ def yes_no(sample: Sample, question: Question, level: float = 0.95) -> Effect:
 
     For a 0/1 exposure everybody's risk is predicted with it and without it, and the difference averaged; for a numeric
     one the average slope of the risk. The standard error is the delta method's, for these people as they are (not for
-    a new draw of them). Errors are model-based; CR1 with t(G - 1) with clusters, both ways where two kinds cross; HC0
-    with weights. The odds ratio is in `also`.
+    a new draw of them). Errors are model-based, with weights HC0; with clusters CR2, and among fewer than 100 people
+    HC2, both with Satterthwaite degrees of freedom (see `leverage`); CR1 both ways where two kinds of clusters cross.
+    The odds ratio is in `also`.
 
     Raises
     ------
@@ -54,10 +55,19 @@ def yes_no(sample: Sample, question: Question, level: float = 0.95) -> Effect:
         at, information = fitted(LOGIT, columns.matrix, outcome, sample.weights)
     except RunsAway as away:
         raise refuse.no_maximum(columns.names[:-1], away.at[:-1]) from None
-    scores = columns.matrix * (weight * (outcome - LOGIT.mean(columns.matrix @ at)))[:, None]
+    risk = LOGIT.mean(columns.matrix @ at)
+    scores = columns.matrix * (weight * (outcome - risk))[:, None]
     effect = _difference(sample, columns, at)
-    errors = crossed.spread(information, scores, sample, effect.gradient, robust=sample.weights is not None)
-    rows = terms(columns.names, *columns.raw(at, errors.covariance), level, errors.df)
+    errors = crossed.spread(
+        information,
+        scores,
+        sample,
+        effect.gradient,
+        robust=sample.weights is not None,
+        rows=(columns.matrix * np.sqrt(weight * risk * (1 - risk))[:, None],),
+        back=columns.back,
+    )
+    rows = terms(columns.names, *columns.raw(at, errors.covariance), level, errors.df_of_terms)
     how = "standardised over the sample" if sample.binary_exposure else "average marginal effect"
     return told(
         sample,
@@ -76,7 +86,9 @@ def yes_no(sample: Sample, question: Question, level: float = 0.95) -> Effect:
 
 def named(errors: Spread, sample: Sample) -> str:
     """The errors as a method names them."""
-    return f"{errors.errors} errors{crossed.words(sample)}{'' if sample.weights is None else ', weighted'}"
+    approximate = ", Satterthwaite degrees of freedom" if errors.errors in ("CR2", "HC2") else ""
+    weighted = "" if sample.weights is None else ", weighted"
+    return f"{errors.errors} errors{crossed.words(sample)}{approximate}{weighted}"
 
 
 def _difference(sample: Sample, columns: Design, at: Vector) -> Average:

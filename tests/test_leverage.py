@@ -1,0 +1,178 @@
+"""Errors of likelihood models in few clusters: clubSandwich's numbers, and what must hold for any model."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from researchkit.estimators import duration, estimate_sample, leverage
+from researchkit.estimators.cox import cox
+from researchkit.estimators.design import design
+from researchkit.estimators.linear import cr2, least_squares
+from researchkit.estimators.ordered import _rows, fit
+
+BUILD = runpy.run_path(str(Path(__file__).with_name("test_estimators.py")))
+sample, question = BUILD["sample"], BUILD["question"]
+
+
+@pytest.fixture(scope="module")
+def stays(held):
+    frame = held.frames["stays"].copy()
+    frame["kind"] = (frame["compassion"] > 3.4).astype(float)
+    frame["taught"] = (pd.factorize(frame["ward"], sort=True)[0] % 3 == 2).astype(float)
+    return frame
+
+
+def told(effect):
+    own = effect.model.terms[0]
+    return {"b": own.estimate, "se_b": own.se, "value": effect.estimate, "se": effect.se, "df": effect.df}
+
+
+@pytest.mark.parametrize(("entry", "exposure"), [("cr2_risk_within", "kind"), ("cr2_risk_between", "taught")])
+def test_a_risk_in_few_wards(held, stays, entry, exposure):
+    back = stays[stays["readmitted_30d"].notna()]
+    others = {name: back[name] for name in ("severity", "age")}
+    ward = pd.factorize(back["ward"])[0]
+    effect = estimate_sample(sample(back["readmitted_30d"], back[exposure], others, cluster=ward), question("yes_no"))
+    for quantity, value in told(effect).items():
+        assert value == held(entry, quantity), quantity
+    # clubSandwich's own square root for a glm is another one.
+    assert effect.se == pytest.approx(held.values[entry]["near"], rel=0.03)
+    low, high = effect.also["odds ratio"][1:]
+    own = effect.model.terms[0]
+    assert (np.log(low), np.log(high)) == pytest.approx((own.low, own.high))
+    half = (own.high - own.low) / 2 / own.se
+    from scipy.stats import t
+
+    assert half == pytest.approx(t.ppf(0.975, held.values[entry]["df_b"]))
+    assert effect.method.endswith("CR2 errors clustered by team, Satterthwaite degrees of freedom")
+
+
+def test_a_rate_in_few_wards(held, stays):
+    # age is the time here, so it cannot be a covariate too
+    asked = sample(
+        stays["length_of_stay"],
+        stays["kind"],
+        {"severity": stays["severity"]},
+        cluster=pd.factorize(stays["ward"])[0],
+        offset_time=stays["age"].to_numpy(float),
+    )
+    for quantity, value in told(estimate_sample(asked, question("counts"))).items():
+        assert value == held("cr2_rate", quantity), quantity
+
+
+def test_a_risk_among_few_people(held, stays):
+    first = stays[stays["readmitted_30d"].notna()].iloc[:80]
+    asked = sample(first["readmitted_30d"], first["kind"], {"severity": first["severity"]})
+    effect = estimate_sample(asked, question("yes_no"))
+    for quantity, value in told(effect).items():
+        assert value == held("hc2_risk", quantity), quantity
+    assert effect.method.endswith("HC2 errors, Satterthwaite degrees of freedom")
+
+
+def test_few_people_are_fewer_than_100(stays):
+    back = stays[stays["readmitted_30d"].notna()]
+    errors = [
+        estimate_sample(sample(few["readmitted_30d"], few["kind"]), question("yes_no")).model.errors
+        for few in (back.iloc[:99], back.iloc[:100])
+    ]
+    assert errors == ["HC2", "model-based"]
+
+
+def test_it_is_what_least_squares_has_for_a_straight_line():
+    rng = np.random.default_rng(3)
+    matrix = np.column_stack([rng.normal(size=60), rng.normal(size=60), np.ones(60)])
+    cluster, outcome = np.arange(60) % 7, rng.normal(size=60)
+    line = least_squares(matrix, outcome)
+    scores = matrix * line.residuals[:, None]
+    found = leverage.cr2(*leverage.gathered((matrix,), scores, cluster))
+    known = cr2(line, cluster)
+    assert found.covariance == pytest.approx(known.covariance)
+    assert found.df(np.eye(3)) == pytest.approx(known.df)
+
+
+def test_a_cluster_that_alone_carries_a_column_adds_nothing_there():
+    rng = np.random.default_rng(4)
+    alone = (np.arange(40) < 5).astype(float)
+    matrix = np.column_stack([alone, rng.normal(size=40), np.ones(40)])
+    line = least_squares(matrix, rng.normal(size=40))
+    found = leverage.cr2(*leverage.gathered((matrix,), matrix * line.residuals[:, None], np.arange(40) // 5))
+    known = cr2(line, np.arange(40) // 5)
+    assert np.isfinite(found.covariance).all()
+    assert found.covariance == pytest.approx(known.covariance)
+    assert found.df(np.eye(3)) == pytest.approx(known.df)
+
+
+def test_two_steps_of_an_answer_are_a_yes_or_no():
+    rng = np.random.default_rng(5)
+    team, care = np.repeat(np.arange(10), 12), rng.normal(size=120)
+    yes = (rng.random(120) < 1 / (1 + np.exp(-0.5 * care - rng.normal(size=10)[team]))).astype(float)
+    one = estimate_sample(sample(yes, care, cluster=team), question("yes_no"))
+    other = estimate_sample(
+        sample(yes, care, cluster=team, levels=("1", "2"), level_values=(1.0, 2.0), level_codes=("1", "2")),
+        question("ordered"),
+    )
+    assert (one.estimate, one.se, one.df) == pytest.approx((other.estimate, other.se, other.df))
+
+
+def test_the_rows_of_an_ordered_answer_make_its_information():
+    rng = np.random.default_rng(6)
+    matrix, answer, weights = rng.normal(size=(90, 2)), np.arange(90) % 4, rng.uniform(0.5, 2, 90)
+    at, information, _ = fit(matrix, answer, weights, ("a", "b"))
+    rows = _rows(matrix, answer, weights, at)
+    assert sum(part.T @ part for part in rows) == pytest.approx(information)
+
+
+@pytest.mark.parametrize("competing", [False, True])
+@pytest.mark.parametrize("binary", [False, True])
+def test_uncorrected_parts_of_a_duration_are_its_influence(competing, binary):
+    """The few columns that stand for all event times lose nothing: their scores make the infinitesimal jackknife."""
+    rng, n = np.random.default_rng(7), 150
+    care, need = rng.normal(size=n), rng.normal(size=n)
+    care = (care > 0).astype(float) if binary else care
+    time = np.ceil(20 * rng.exponential(1 / np.exp(0.4 * care + 0.2 * need))) / 10  # ties
+    event = np.where(rng.random(n) < 0.3, 0.0, np.where(competing & (rng.random(n) < 0.4), 2.0, 1.0))
+    entry, weights, team = np.where(time > 1, 0.4, 0.0), rng.uniform(0.5, 2, n), np.arange(n) % 9
+    asked = sample(time, care, {"need": need}, event=event, entry=entry, weights=weights)
+    columns = design(asked, intercept=False)
+    fits = [
+        cox(time, event == code, columns.matrix, columns.names, entry=entry, weights=weights)
+        for code in ((1, 2) if competing else (1,))
+    ]
+    found = duration.difference(asked, columns, fits, 2.0)
+    total, whole = np.zeros(9), np.bincount(team, weights=found.influence(fits))
+    for one, slopes, height in zip(fits, found.slopes, found.heights, strict=True):
+        products, scores = one.pulls(columns.matrix, height, team)
+        total += scores[:, 1:-1] @ one.covariance @ slopes + scores[:, -1]
+        assert products.sum(axis=0)[1:-1, 1:-1] == pytest.approx(np.linalg.inv(one.covariance), rel=0.02)
+        assert products.sum(axis=0)[0, 1:-1] == pytest.approx(np.zeros(2), abs=1e-8)
+    assert total == pytest.approx(whole, abs=1e-10)
+
+
+def test_rows_of_a_duration_may_come_in_pieces(monkeypatch):
+    rng = np.random.default_rng(8)
+    time, care = rng.exponential(size=90), rng.normal(size=90)
+    one = cox(time, time < 1.5, care[:, None], ("care",))
+    whole = one.pulls(care[:, None], rng.normal(size=int(np.sum(time < 1.5))), np.arange(90) % 4)
+    rng = np.random.default_rng(8)
+    _, _ = rng.exponential(size=90), rng.normal(size=90)
+    monkeypatch.setattr("researchkit.estimators.cox.CHUNK", 9 * 7)
+    pieces = one.pulls(care[:, None], rng.normal(size=int(np.sum(time < 1.5))), np.arange(90) % 4)
+    for left, right in zip(whole, pieces, strict=True):
+        assert left == pytest.approx(right)
+
+
+@pytest.mark.parametrize("kind", ["yes_no", "ordered", "counts"])
+def test_many_clusters_that_are_few_are_told(kind):
+    rng = np.random.default_rng(9)
+    team = np.repeat(np.arange(24), 10)
+    care = (team < 3).astype(float)
+    mood = rng.normal(size=24)[team] + rng.normal(size=240)
+    outcome = {"yes_no": mood > 0, "ordered": np.digitize(mood, [-0.5, 0.7]), "counts": rng.poisson(2, 240)}[kind]
+    effect = estimate_sample(sample(outcome, care, cluster=team), question(kind))
+    assert effect.df < 5
+    assert [note for note in effect.notes if "degrees of freedom" in note]
