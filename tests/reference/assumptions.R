@@ -130,7 +130,16 @@ rows <- seq(1, nrow(stays), by = 25)
 each <- sapply(rows, function(i) { h <- 1e-3 * (seq_len(nrow(stays)) == i); (waiting(even + h) - waiting(even - h)) / 2e-3 })
 values$pseudo_competing <- list(mean = waiting(even), sum_of_squares = sum((waiting(even) + nrow(stays) * each)^2))
 
-# The average slope where the line may bend
+# The average slope where the line may bend; CR2 in the rows that least squares would have, so with a symmetric root
+cr2_of <- function(model, cluster) {
+  D <- model.matrix(model) * sqrt(model$weights); r <- residuals(model, "working") * sqrt(model$weights)
+  M <- solve(crossprod(D))
+  adjusted <- sapply(split(seq_along(r), cluster), function(own) {
+    left <- eigen(diag(length(own)) - D[own, , drop = FALSE] %*% M %*% t(D[own, , drop = FALSE]), symmetric = TRUE)
+    t(D[own, , drop = FALSE]) %*% left$vectors %*% (crossprod(left$vectors, r[own]) / sqrt(left$values))
+  })
+  M %*% tcrossprod(adjusted) %*% M
+}
 bent <- subset(frame("contacts"), !is.na(compassion))
 bent$away <- bent$compassion - mean(bent$compassion)
 models <- list(risk = glm(retained_90d ~ compassion + I(away^2) + severity, binomial, bent, epsilon = 1e-14),
@@ -140,7 +149,7 @@ for (name in names(models)) {
   D <- model.matrix(model); share <- if (name == "rate") bent$days_observed / sum(bent$days_observed) else 1 / nrow(bent)
   average <- function(b) sum(share * model$family$mu.eta(drop(D %*% b)) * (b[2] + 2 * b[3] * bent$away))
   gradient <- slope(average, coef(model))
-  V <- sandwich::vcovCL(model, ~ agent_id, type = "HC1")
+  V <- cr2_of(model, bent$agent_id)
   values[[paste0("bent_", name)]] <- list(estimate = average(coef(model)), se = sqrt(drop(gradient %*% V %*% gradient)),
                                           b_square = coef(model)[[3]], se_square = sqrt(V[3, 3]))
 }
@@ -176,7 +185,7 @@ keep(
   values,
   list(zph = "cox.zph(coxph(...), transform, terms = FALSE)", odds = "ordinal::nominal_test(clm(...))",
        own_hazards = "coxph(... + strata(arm)), basehaz, by hand", pseudo = "survival::pseudo(survfit, type = 'rmst'), lm, vcovHC, clubSandwich",
-       bent = "glm, sandwich::vcovCL('HC1'), by hand", clustered = "by hand (Boos 1992)", tango = "by hand (Tango 1998)",
+       bent = "glm; errors and slope by hand", clustered = "by hand (Boos 1992)", tango = "by hand (Tango 1998)",
        exact = "by hand (Hsueh, Liu and Chen 2001)"),
   c("survival", "ordinal", "sandwich", "clubSandwich", "jsonlite")
 )

@@ -9,16 +9,19 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from researchkit.errors import EstimationError
 from researchkit.estimators import refuse
 from researchkit.estimators.effect import Vector, wald
 
 PROMOTER, DETRACTOR = 9, 6  # from 9 up; from 6 down
+Counts = NDArray[np.int64]
 Method = Literal["exact", "score", "wald"]
 FEW_ANSWERS = 200  # up to here the exact interval takes a second or less
 FEW_OTHERS = 20  # outside the most frequent kind; with fewer the multinomial's error is not to be trusted
 ROUNDING = 1e-9  # statistics this close are equal
+NEVER = 1e-16  # a chance that adds nothing to others
 
 
 def nps(values: Vector, level: float = 0.95, method: Method | None = None) -> tuple[float, float, float, float]:
@@ -90,7 +93,7 @@ def score_limit(up: int, down: int, n: int, level: float) -> float:
     return float(brentq(beyond, -1.0, estimate, xtol=1e-14, rtol=1e-12))
 
 
-def tango(up: Vector | int, down: Vector | int, n: int, gap: float) -> Vector:
+def tango(up: Counts | int, down: Counts | int, n: int, gap: float) -> Vector:
     """Tango's statistic against a true difference of `gap`, -1 to 1: standard normal where that is the truth."""
     up, down = np.asarray(up, dtype=float), np.asarray(down, dtype=float)
     half = ((2 * n - up + down) * gap - up - down) / (4 * n)
@@ -106,8 +109,8 @@ def tango(up: Vector | int, down: Vector | int, n: int, gap: float) -> Vector:
 def exact_limit(up: int, down: int, n: int, level: float) -> float:
     """The exact lower limit: the least difference that a test of "no more than this" leaves standing.
 
-    The p-value jumps where other tables enter its tail, so the point where it crosses may not be the lowest: those
-    lower down are looked at too.
+    The p-value jumps where other tables enter its tail, so that it may cross the error more than once: what lies within
+    4/n below the crossing that is found is looked at too.
     """
     error, estimate = (1 - level) / 2, (up - down) / n
     if estimate <= -1:
@@ -122,9 +125,9 @@ def exact_limit(up: int, down: int, n: int, level: float) -> float:
             low, high = (low, middle) if stands(middle) else (middle, high)
         return low
 
-    limit = crossing(-1.0, estimate)
-    further = [gap for gap in np.linspace(-1, limit, 102)[1:-1][-20:] if stands(float(gap))]
-    return limit if not further else crossing(-1.0, float(further[0]))
+    limit, step = crossing(-1.0, estimate), 1 / (25 * n)
+    lower = [gap for gap in limit - step * np.arange(1, 101) if gap > -1 and stands(gap)]
+    return crossing(max(min(lower) - step, -1.0), min(lower)) if lower else limit
 
 
 def tail(up: int, down: int, n: int, gap: float) -> float:
@@ -145,17 +148,23 @@ def tail(up: int, down: int, n: int, gap: float) -> float:
     return best
 
 
-def _least(up: int, down: int, n: int, gap: float) -> Vector:
-    """The least number of promoters, for 0 to n detractors, with a statistic as great as that observed (else n + 1)."""
-    number = np.arange(n + 1.0)
-    extreme = tango(number[None, :], number[:, None], n, gap) >= float(tango(up, down, n, gap)) - ROUNDING
-    extreme &= number[None, :] + number[:, None] <= n
-    return np.where(extreme.any(axis=1), extreme.argmax(axis=1), n + 1)
+def _least(up: int, down: int, n: int, gap: float) -> Counts:
+    """The least number of promoters, for 0 to n detractors, with a statistic as great as that observed (else n + 1).
+
+    The statistic rises with each promoter and falls with each detractor, so halving finds it.
+    """
+    number, observed = np.arange(n + 1), float(tango(up, down, n, gap)) - ROUNDING
+    below, found = np.full(n + 1, -1), n - number + 1
+    while np.any(found - below > 1):
+        middle = (below + found) // 2
+        reached = tango(middle, number, n, gap) >= observed
+        found, below = np.where(reached, middle, found), np.where(reached, below, middle)
+    return np.where(found > n - number, n + 1, found)
 
 
-def _chances(least: Vector, n: int, gap: float, shares: Vector) -> Vector:
+def _chances(least: Counts, n: int, gap: float, shares: Vector) -> Vector:
     """The chance of the tail for each share (s,) of detractors: over their number, those of so many promoters."""
-    from scipy.special import bdtrc, gammaln, xlog1py, xlogy
+    from scipy.special import betainc, gammaln, xlog1py, xlogy
 
     down = np.arange(n + 1)
     kept = least <= n - down
@@ -165,5 +174,8 @@ def _chances(least: Vector, n: int, gap: float, shares: Vector) -> Vector:
     own = np.exp(ways + xlogy(down, shares) + xlog1py(n - down, -shares))
     with np.errstate(divide="ignore", invalid="ignore"):
         among_others = np.where(shares < 1, np.clip((shares + gap) / (1 - shares), 0, 1), 0.0)
-    beyond = np.where(least > 0, bdtrc(least - 1.0, n - down, among_others), 1.0)
-    return np.asarray((own * beyond).sum(axis=1))
+    place, number = np.nonzero(own > NEVER)
+    few, rest = least[number], (n - down)[number]
+    # so many successes or more of `rest`, as an incomplete beta function
+    beyond = np.where(few > 0, betainc(np.maximum(few, 1), rest - few + 1, among_others[place, 0]), 1.0)
+    return np.asarray(np.bincount(place, weights=own[place, number] * beyond, minlength=len(shares)), dtype=float)

@@ -207,7 +207,9 @@ def top_alone(sample: Sample, question: Question, level: float = 0.95) -> Relaxe
 
 
 def bent(sample: Sample, question: Question, level: float = 0.95) -> tuple[Relaxed, Term]:
-    """The average slope by a numeric exposure where the line may bend: with its square; and the square's coefficient.
+    """The average slope by a numeric exposure where the line may bend, and the coefficient of its square.
+
+    The square is of the distance to the mean in standard deviations.
 
     Raises
     ------
@@ -218,9 +220,12 @@ def bent(sample: Sample, question: Question, level: float = 0.95) -> tuple[Relax
         raise EstimationError("the exposure has two values, between which every line is straight")
     share = shares(sample.weights, len(sample.exposure))
     away = sample.exposure - share @ sample.exposure
+    spread = float(away.std())  # the square of a large number is too large, that of a small one too small
     wider = replace(
         sample,
-        covariates=np.column_stack([sample.covariates, away**2]),  # last, so that it goes where others determine it
+        covariates=np.column_stack(
+            [sample.covariates, (away / spread) ** 2]
+        ),  # last, so that it goes where others determine it
         names=(*sample.names, SQUARE),
         groups=(*sample.groups, ""),
     )
@@ -229,7 +234,7 @@ def bent(sample: Sample, question: Question, level: float = 0.95) -> tuple[Relax
         effect = estimate_sample(wider, question, level)
         found, rows = _of(effect, "least squares with the square of the exposure"), effect.model.terms
     else:
-        found, rows = _curved(wider, question, level, away)
+        found, rows = _curved(wider, question, level, away / spread**2)
     square = [row for row in rows if row.term == SQUARE and np.isfinite(row.p)]
     if not square:
         raise EstimationError("the other columns determine the square of the exposure")
@@ -237,7 +242,10 @@ def bent(sample: Sample, question: Question, level: float = 0.95) -> tuple[Relax
 
 
 def _curved(sample: Sample, question: Question, level: float, away: Vector) -> tuple[Relaxed, tuple[Term, ...]]:
-    """The average slope of a risk or rate by the exposure and its square, and the coefficients."""
+    """The average slope of a risk or rate by the exposure and its square, and the coefficients.
+
+    `away` (n,) is half the slope of the square's column by the exposure.
+    """
     rate = question.outcome.kind == "counts"
     columns, link = design(sample, question.exposure.column), LOG if rate else LOGIT
     time = np.ones(len(away)) if sample.offset_time is None else sample.offset_time
@@ -248,12 +256,19 @@ def _curved(sample: Sample, question: Question, level: float, away: Vector) -> t
     weight = np.ones(len(away)) if sample.weights is None else sample.weights
     expected = link.mean(columns.matrix @ at) * (time if rate else 1.0)
     average = _bent_slope(columns, link, at, shares(weight * (time if rate else 1.0), len(away)), away)
-    scores = columns.matrix * (weight * (sample.outcome - expected))[:, None]
-    robust = rate or sample.weights is not None
-    errors = crossed.spread(information, scores, sample, average.gradient, robust=robust)
+    slope = expected if rate else expected * (1 - expected)
+    errors = crossed.spread(
+        information,
+        columns.matrix * (weight * (sample.outcome - expected))[:, None],
+        sample,
+        average.gradient,
+        robust=rate or sample.weights is not None,
+        rows=(columns.matrix * np.sqrt(weight * slope)[:, None],),
+        back=columns.back,
+    )
     se = average.se(errors.covariance)
     low, high, _ = wald(average.value, se, level, errors.df)
-    rows = terms(columns.names, *columns.raw(at, errors.covariance), level, errors.df)
+    rows = terms(columns.names, *columns.raw(at, errors.covariance), level, errors.df_of_terms)
     how = f"{'Poisson' if rate else 'logistic'} regression with the square of the exposure"
     return Relaxed(average.value, se, low, high, how), rows
 
