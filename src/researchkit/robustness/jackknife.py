@@ -188,14 +188,14 @@ def infinitesimal(sample: Sample, question: Question, effect: Effect, units: NDA
     """Without each unit (n,), to first order, for times to an event: by the influence its standard error is made of."""
     from researchkit.estimators.cox import cox
     from researchkit.estimators.design import design
-    from researchkit.estimators.duration import _difference, _events
+    from researchkit.estimators.duration import difference
 
-    event, columns = _events(sample), design(sample, question.exposure.column, intercept=False)
+    event, columns = np.minimum(np.asarray(sample.event), 2), design(sample, question.exposure.column, intercept=False)
     fits = [
         cox(sample.outcome, event == code, columns.matrix, columns.names, entry=sample.entry, weights=sample.weights)
         for code in ((1, 2) if np.any(event == 2) else (1,))
     ]
-    each = _difference(sample, columns, fits, float(question.outcome.horizon or 0))[1]
+    each = difference(sample, columns, fits, float(question.outcome.horizon or 0)).influence(fits)
     own: Vector = np.bincount(units, weights=each).astype(float)
     return moved(effect, -own, np.sqrt(1 - own**2 / np.sum(own**2)))
 
@@ -214,7 +214,7 @@ def enough_to(reach: Vector, needed: float, crossed: Callable[[NDArray[np.int64]
     order = np.argsort(-np.nan_to_num(reach, nan=-np.inf), kind="stable")
     along = np.cumsum(np.maximum(np.nan_to_num(reach[order]), 0.0))
     count = int(np.searchsorted(along, needed)) + 1
-    for _ in range(TRIES if along[-1] > needed else 0):
+    for _ in range(TRIES):
         if count > most:
             break
         if crossed(order[:count]):
