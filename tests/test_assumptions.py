@@ -11,7 +11,7 @@ from scipy.special import gammaln, ndtr, xlogy
 from scipy.stats import binom
 
 from researchkit.errors import EstimationError
-from researchkit.estimators import estimate_sample, relaxed
+from researchkit.estimators import crossed, estimate_sample, relaxed
 from researchkit.estimators.cox import cox
 from researchkit.estimators.promoters import exact_limit, nps, score_limit, tail, tango
 from researchkit.estimators.proportional import ALL, hazards
@@ -161,9 +161,12 @@ def test_a_baseline_hazard_of_its_own(held, stays):
     for entry, name in ((None, "own_hazards"), (late(stays), "own_hazards_late")):
         care = stays["arm"] == "compassionate"
         asked = sample(stays["days_to_recovery"], care, covariates, entry=entry, **extras)
+        difference, _, fits = relaxed.own_hazards_difference(asked, question("duration", horizon=30))
+        assert difference.value == held(name, "estimate")
+        assert crossed.of_influence(difference.influence(fits), asked)[0] == held(name, "se")
         found = relaxed.own_hazards(asked, question("duration", horizon=30))
-        assert found.estimate == held(name, "estimate")
-        assert found.se == held(name, "se")
+        assert found.estimate == difference.value
+        assert found.se == pytest.approx(held.values[name]["se"], rel=0.2)  # corrected for its few wards
 
 
 def test_pseudo_values_and_their_line(held, stays):
@@ -354,6 +357,24 @@ def test_without_proportional_hazards_the_difference_in_time_is_the_true_one(com
         assert np.mean([one.low <= truth <= one.high for one in found]) > 0.85
 
 
+def test_a_difference_of_few_clusters_has_an_honest_interval():
+    """4 of 20 clusters have care: the plain jackknife's intervals hold the truth in 86 of 100 such studies."""
+    rng, about, held_it, many = np.random.default_rng(30), question("duration"), [], 400_000
+
+    def ends(shape, need, shared):
+        return weibull(rng, shape, need) * np.exp(0.3 * shared)
+
+    truth = np.subtract(*(np.minimum(ends(one, *rng.normal(size=(2, many))), 2).mean() for one in (0.8, 2.0)))
+    for _ in range(150):
+        team, need = rng.integers(0, 20, 240), rng.normal(size=240)
+        care = (team < 4).astype(float)
+        first, last = ends(np.where(care == 1, 0.8, 2.0), need, rng.normal(size=20)[team]), rng.uniform(2, 4, 240)
+        asked = sample(np.minimum(first, last), care, {"need": need}, event=(first <= last) * 1.0, cluster=team)
+        found = relaxed.own_hazards(asked, about)
+        held_it.append(found.low <= truth <= found.high)
+    assert np.mean(held_it) >= 0.93
+
+
 def test_further_levels_of_a_coded_exposure_have_hazards_of_their_own():
     """With no other covariate each side is what it would be alone."""
     rng = np.random.default_rng(12)
@@ -364,7 +385,8 @@ def test_further_levels_of_a_coded_exposure_have_hazards_of_their_own():
     pair = arm < 2
     alone = sample(time[pair], arm[pair] == 1, event=event[pair])
     three, two = (relaxed.own_hazards(one, question("duration", horizon=1.5)) for one in (asked, alone))
-    assert (three.estimate, three.se) == pytest.approx((two.estimate, two.se))
+    assert three.estimate == pytest.approx(two.estimate)
+    assert three.se == pytest.approx(two.se, rel=1e-3)  # how far a row pulled the fit is reckoned over all levels
     plain = [restricted_mean(time[arm == one], event[arm == one], 1.5)[0] for one in (1, 0)]
     assert two.estimate == pytest.approx(plain[0] - plain[1], abs=0.01)
 

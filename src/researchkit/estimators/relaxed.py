@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from researchkit.errors import EstimationError
-from researchkit.estimators import counts, crossed, estimate_sample, refuse
+from researchkit.estimators import counts, crossed, duration, estimate_sample, refuse
 from researchkit.estimators.cox import Cox, Risk, cox
 from researchkit.estimators.design import Design, design
-from researchkit.estimators.duration import free_time
 from researchkit.estimators.effect import Effect, Matrix, Term, Vector, terms, wald
 from researchkit.estimators.likelihood import LOG, LOGIT, Average, Link, RunsAway, fitted, shares
 from researchkit.estimators.ordered import counts_as
@@ -48,7 +47,7 @@ def own_hazards(sample: Sample, question: Question, level: float = 0.95) -> Rela
 
     The Cox model is stratified by a 0/1 or coded exposure, so that its hazard ratio may change over time in any way;
     covariates keep one hazard ratio each. Everybody is predicted with both baselines; standardisation, competing ends,
-    late entry and infinitesimal jackknife are those of `duration`.
+    late entry and errors are those of `duration`.
 
     Raises
     ------
@@ -61,6 +60,14 @@ def own_hazards(sample: Sample, question: Question, level: float = 0.95) -> Rela
     After Chen and Tsiatis (2001), Biometrics 57, 1030-1038. The curves agree with R
     `survfit(coxph(Surv(time, event) ~ x + strata(exposure)), newdata)`.
     """
+    found, columns, fits = own_hazards_difference(sample, question)
+    se, df, *_ = duration._errors(sample, columns, fits, found)
+    low, high, _ = wald(found.value, se, level, df)
+    return Relaxed(found.value, se, low, high, "Cox model with a baseline hazard of its own on each side")
+
+
+def own_hazards_difference(sample: Sample, question: Question) -> tuple[duration.Difference, Design, list[Cox]]:
+    """What `own_hazards` tells, before its error: the difference and how it moves, the free columns, and the fits."""
     if not sample.binary_exposure:
         raise EstimationError("a numeric exposure has no two sides that could each have a baseline hazard")
     horizon, event = float(question.outcome.horizon or 0), _events(sample)
@@ -71,18 +78,16 @@ def own_hazards(sample: Sample, question: Question, level: float = 0.95) -> Rela
     stratum = _strata(sample, question)
     _both_sides(sample, event, stratum, horizon)
     fits = [Stratified(sample, event == code, stratum, matrix, names) for code in ((1, 2) if 2 in event else (1,))]
-    share, influence = shares(sample.weights, len(event)), np.zeros(len(event))
+    share = shares(sample.weights, len(event))
     sides = [[fit.side(arm) for fit in fits] for arm in (1, 0)]
-    one, none = (free_time(side, matrix, share, horizon) for side in sides)
+    one, none = (duration.free_time(side, matrix, share, horizon) for side in sides)
+    slopes, heights = [], []
     for kind, whole in enumerate(fits):
         hazards = whole.spread_out(1, one.hazards[kind]) - whole.spread_out(0, none.hazards[kind])
-        slopes = one.slopes[kind] - none.slopes[kind] - (hazards * whole.fit.hazard) @ whole.fit.mean
-        influence += whole.fit.influence @ slopes
-        influence += whole.fit.risk.weights * whole.fit.martingale((hazards / whole.fit.size)[:, None])[:, 0]
-    value = one.value - none.value
-    se, df, _ = crossed.of_influence(influence, sample)
-    low, high, _ = wald(value, se, level, df)
-    return Relaxed(value, se, low, high, "Cox model with a baseline hazard of its own on each side")
+        slopes.append(one.slopes[kind] - none.slopes[kind] - (hazards * whole.fit.hazard) @ whole.fit.mean)
+        heights.append(hazards / whole.fit.size)
+    found = duration.Difference(one.value - none.value, tuple(slopes), tuple(heights))
+    return found, replace(columns, matrix=matrix), [whole.fit for whole in fits]
 
 
 class Stratified:
