@@ -149,9 +149,10 @@ def tail(up: int, down: int, n: int, gap: float) -> float:
 
 
 def _least(up: int, down: int, n: int, gap: float) -> Counts:
-    """The least number of promoters, for 0 to n detractors, with a statistic as great as that observed (else n + 1).
+    """The least number of promoters, for 0 to n detractors, with a statistic as great as that observed.
 
-    The statistic rises with each promoter and falls with each detractor, so halving finds it.
+    The statistic rises with each promoter and falls with each detractor, so halving finds it. Where no table has one, it
+    is one promoter more than fit.
     """
     number, observed = np.arange(n + 1), float(tango(up, down, n, gap)) - ROUNDING
     below, found = np.full(n + 1, -1), n - number + 1
@@ -159,7 +160,7 @@ def _least(up: int, down: int, n: int, gap: float) -> Counts:
         middle = (below + found) // 2
         reached = tango(middle, number, n, gap) >= observed
         found, below = np.where(reached, middle, found), np.where(reached, below, middle)
-    return np.where(found > n - number, n + 1, found)
+    return found
 
 
 def _chances(least: Counts, n: int, gap: float, shares: Vector) -> Vector:
