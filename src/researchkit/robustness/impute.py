@@ -18,7 +18,7 @@ Array = NDArray[np.floating[Any]]
 Places = NDArray[np.intp]
 Codes = NDArray[np.int64]
 
-DONORS = 5
+DONORS, ROWS_A_DONOR = 5, 40  # the nearest rows that may give: five, or fewer values where under 200 rows have one
 MOST_DONORS = 5_000  # that are looked through at a time
 TOLD = 1e-4  # a direction of the predictors with less of this share of the widest is not told by the rows
 TIED = 1e-9  # a distance that is rounding
@@ -156,6 +156,11 @@ class Step:
         self.partly = np.flatnonzero(~missing & ~whole)
         self.predictors = np.setdiff1d(np.arange(chain.scaled.shape[1]), self.targets)
 
+    @property
+    def number(self) -> int:
+        """How many rows one gap may take from: of few rows the fifth nearest is far away, and its value anybody's."""
+        return DONORS if self.block.measured else min(DONORS, max(1, len(self.there) // ROWS_A_DONOR))
+
     def take(self, state: Array, result: Array, donors: Places) -> None:
         """Give each gap what its donor has, scaled and as it came."""
         for array in (state, result):
@@ -165,7 +170,7 @@ class Step:
         """Find each gap its donor, and take from it."""
         pool = rng.choice(self.there, min(len(self.there), MOST_DONORS))
         seen, wanted = self.predictions(state, pool, rng)
-        places = nearest(seen, wanted, rng)
+        places = nearest(seen, wanted, self.number, rng)
         self.take(state, result, pool[places])
         if self.block.measured:
             (target,) = self.targets
@@ -257,8 +262,8 @@ def shrunk(sums: Sums, ratios: Array) -> Array:
     return off
 
 
-def nearest(seen: Array, wanted: Array, rng: np.random.Generator) -> Places:
-    """For each of `wanted` (g, q) a place in `seen` (d, q), at random among the five nearest and their equals.
+def nearest(seen: Array, wanted: Array, donors: int, rng: np.random.Generator) -> Places:
+    """For each of `wanted` (g, q) a place in `seen` (d, q), at random among the nearest `donors` and their equals.
 
     Equal predictions stand or fall together: where few columns with few values predict, five rows at random would
     stand for hundreds that are just as near, and copies would differ for no good reason. A category's probabilities
@@ -273,11 +278,11 @@ def nearest(seen: Array, wanted: Array, rng: np.random.Generator) -> Places:
     apart = np.diff(key[order]) > TIED * max(float(np.ptp(key)), TIED)
     first = np.concatenate([[0], np.flatnonzero(apart) + 1])
     number, points = np.diff(np.append(first, len(key))), seen[order[first]]
-    asked = min(DONORS, len(points))
+    asked = min(donors, len(points))
     place = np.asarray(cKDTree(points).query(wanted, k=asked)[1]).reshape(len(wanted), asked)
     here = number[place]
     before = np.cumsum(here, axis=1) - here
-    here = np.where(before < DONORS, here, 0)
+    here = np.where(before < donors, here, 0)
     chosen = np.floor(rng.random(len(wanted)) * here.sum(axis=1)).astype(np.intp)
     which = np.sum(chosen[:, None] >= np.cumsum(here, axis=1), axis=1)
     row = np.arange(len(wanted))

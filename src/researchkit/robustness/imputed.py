@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LEAST, USUAL, MOST = 5, 20, 100  # copies
 ROUNDS = 5
-VALUES = 10  # a number with more different values than these is measured, one with fewer is counted or coded
+VALUES = 2  # a number with more different values than these is measured
 SECONDS = 2.5  # that the copies may take, by the reckoning of `copies`
 # Seconds that a row and column cost, about, on a desktop computer of 2024: in each kind's model, in a step of filling.
 COST = {"score": 1e-7, "change": 1e-7, "yes_no": 1.5e-7, "ordered": 3e-7, "counts": 1.5e-7, "duration": 4e-7}
