@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from researchkit import wording
 from researchkit.dataset import load_dataset
 from researchkit.errors import DataError, EstimationError
-from researchkit.estimators import crossed, estimate_sample, propensity
-from researchkit.estimators.doubly import FOLDS, crossfit, deal, doubly_robust
+from researchkit.estimators import crossed, doubly, estimate_sample, propensity
+from researchkit.estimators.doubly import FOLDS, Crossfit, crossfit, deal, doubly_robust
 from researchkit.estimators.learning import learned
-from researchkit.estimators.likelihood import LOG, LOGIT
+from researchkit.estimators.likelihood import LOG, LOGIT, RunsAway
 from researchkit.study import load_study
 
 BUILD = runpy.run_path(str(Path(__file__).with_name("test_estimators.py")))
@@ -187,14 +187,14 @@ def test_with_both_models_wrong_it_is_wrong_and_each_alone_errs_where_it_should(
     ],
 )
 def test_intervals_cover_the_truth_as_often_as_they_say(model, kind, teams, numeric):
-    """250 worlds of 400: 95 % within 3 standard errors of such a share (4.1 points), and errors as the spread is."""
+    """200 worlds of 400: 95 % within 3 standard errors of such a share (4.6 points), and errors as the spread is."""
     rng, inside, estimates, errors = np.random.default_rng(5), [], [], []
-    for _ in range(250):
+    for _ in range(200):
         effect = estimate_sample(world(rng, kind, 400, teams, numeric=numeric), question(kind), model=model)
         inside.append(effect.low <= 0.5 <= effect.high)
         estimates.append(effect.estimate)
         errors.append(effect.se)
-    assert abs(np.mean(inside) - 0.95) < 3 * np.sqrt(0.95 * 0.05 / 250)
+    assert abs(np.mean(inside) - 0.95) < 3 * np.sqrt(0.95 * 0.05 / 200)
     assert np.mean(errors) == pytest.approx(np.std(estimates), rel=0.15)
 
 
@@ -213,12 +213,16 @@ def test_without_covariates_it_is_the_plain_difference(model):
 @settings(deadline=None, max_examples=25)
 @given(st.integers(0, 10_000), st.sampled_from(KINDS), st.sampled_from([IPW, AIPW]))
 def test_turning_the_exposure_turns_the_sign(seed, kind, model):
-    of_it = world(np.random.default_rng(seed), kind)
+    of_it, asked = world(np.random.default_rng(seed), kind), question(kind)
     turned = SimpleNamespace(**(vars(of_it) | {"exposure": 1 - of_it.exposure}))
-    one, other = (estimate_sample(each, question(kind), model=model) for each in (of_it, turned))
-    near = 1e-7 if model == IPW else 0.2 * one.se  # the folds are dealt anew
-    assert one.estimate == pytest.approx(-other.estimate, abs=near)
-    assert one.se == pytest.approx(other.se, rel=1e-6 if model == IPW else 0.1)
+    if model == IPW:
+        one, other = (estimate_sample(each, asked, model=model) for each in (of_it, turned))
+        assert (one.estimate, one.se) == pytest.approx((-other.estimate, other.se), rel=1e-6, abs=1e-9)
+    else:
+        folds = np.arange(400) % 5
+        one, other = (crossfit(propensity.ready(each, asked), each, asked, folds) for each in (of_it, turned))
+        assert one.value == pytest.approx(-other.value, rel=1e-6, abs=1e-9)
+        assert one.influence == pytest.approx(-other.influence, rel=1e-6, abs=1e-9)
 
 
 @settings(deadline=None, max_examples=20)
@@ -290,7 +294,8 @@ def test_folds_are_alike_in_the_exposure_and_keep_clusters_whole(kind):
     for values in [of_it.exposure] + ([of_it.outcome] if kind == "yes_no" else []):
         table = np.array([np.bincount(folds[values == side], minlength=FOLDS) for side in (0, 1)])
         assert np.all(np.ptp(table, axis=1) <= 4)
-    assert np.any(folds != deal(of_it, question(kind), rng))
+    of_it.exposure = rng.normal(size=503)  # no two alike, so that only the lot within each five can differ
+    assert np.any(deal(of_it, question("score"), rng) != deal(of_it, question("score"), rng))
 
 
 def test_three_clusters_make_three_folds(asked):
@@ -414,6 +419,24 @@ def test_a_side_that_rests_on_few_people_is_refused(model):
         estimate_sample(sample(rng.normal(size=600), care, {"need": need}), question("score"), model=model)
 
 
+def test_the_folds_own_propensities_must_leave_enough_too(monkeypatch):
+    of_it = world(np.random.default_rng(20), "score")
+    fine = np.full(400, 0.5)
+    thin = np.where(np.arange(400) < 8, 1e-6, 0.5)
+    monkeypatch.setattr(doubly, "crossfit", lambda *_: Crossfit(0.0, fine, (fine, fine)))
+    assert estimate_sample(of_it, question("score"), model=AIPW).estimate == 0
+    monkeypatch.setattr(doubly, "crossfit", lambda *_: Crossfit(0.0, fine, (fine, thin)))
+    with pytest.raises(EstimationError, match=r"one side is worth [0-9.]+ rows"):
+        estimate_sample(of_it, question("score"), model=AIPW)
+
+
+@pytest.mark.parametrize(("link", "outcome"), [(LOGIT, 0.0), (LOGIT, 1.0), (LOG, 0.0)])
+def test_nothing_is_learned_where_everybody_is_alike(link, outcome):
+    with pytest.raises(RunsAway) as away:
+        learned(link, np.column_stack([NOISE[0], np.ones(60)]), np.full(60, outcome), np.ones(60))
+    assert np.isfinite(away.value.at).all() and len(away.value.at) == 2
+
+
 def test_covariates_that_determine_each_other_are_left_out_and_named():
     of_it = world(np.random.default_rng(17), "score")
     need, age = of_it.covariates.T
@@ -438,6 +461,15 @@ def test_poor_overlap_is_noted_by_its_share(exposure, share):
     assert all(f"poor overlap: {share} of the rows" in note for note in noted)
 
 
+def test_poor_overlap_counts_people_not_rows():
+    rng = np.random.default_rng(18)
+    rare = np.arange(20_000) % 25 == 0
+    care, weights = rng.random(20_000) < np.where(rare, 0.02, 0.5), np.where(rare, 3.0, 1.0)
+    of_it = sample(rng.normal(size=20_000), care, {"rare": rare}, weights=weights)
+    notes = estimate_sample(of_it, question("score"), model=IPW).notes
+    assert any("poor overlap: 11 % of the rows" in note for note in notes)
+
+
 # The study file
 
 
@@ -458,9 +490,9 @@ def test_weights_of_an_alternative_are_read_and_must_be_numbers(tmp_path):
 
 
 def test_twenty_thousand_rows_take_a_second_or_two():
-    """On an idle machine well under one second each; the bounds allow for a busy one."""
+    """On an idle machine 0.1 and 1 second; the bounds, of this thread's own time, allow for a busy one."""
     of_it = world(np.random.default_rng(19), "yes_no", 20_000, 300)
-    for model, bound in ((IPW, 3), (AIPW, 10)):
-        begun = time.perf_counter()
+    for model, bound in ((IPW, 2), (AIPW, 8)):
+        begun = time.thread_time()
         estimate_sample(of_it, question("yes_no"), model=model)
-        assert time.perf_counter() - begun < bound
+        assert time.thread_time() - begun < bound

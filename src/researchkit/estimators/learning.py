@@ -77,8 +77,8 @@ def _derivatives(link: Link, matrix: Matrix, outcome: Vector, weights: Vector) -
     def derivatives(at: Vector) -> tuple[float, Vector, Matrix]:
         eta = matrix @ at
         total = np.logaddexp(0, eta) if link is LOGIT else np.exp(eta)
-        value = float(weights @ (outcome * eta - total))
-        gradient = matrix.T @ (weights * (outcome - link.mean(eta)))
-        return value, gradient, matrix.T @ (matrix * (weights * link.slope(eta))[:, None])
+        value, mean = float(weights @ (outcome * eta - total)), link.mean(eta)
+        slope = mean * (1 - mean) if link is LOGIT else mean
+        return value, matrix.T @ (weights * (outcome - mean)), matrix.T @ (matrix * (weights * slope)[:, None])
 
     return derivatives
