@@ -151,8 +151,8 @@ def tail(up: int, down: int, n: int, gap: float) -> float:
 def _least(up: int, down: int, n: int, gap: float) -> Counts:
     """The least number of promoters, for 0 to n detractors, with a statistic as great as that observed.
 
-    The statistic rises with each promoter and falls with each detractor, so halving finds it. Where no table has one, it
-    is one promoter more than fit.
+    The statistic rises with each promoter and falls with each detractor, so halving finds it. Where no table has one,
+    it is one promoter more than fit.
     """
     number, observed = np.arange(n + 1), float(tango(up, down, n, gap)) - ROUNDING
     below, found = np.full(n + 1, -1), n - number + 1
