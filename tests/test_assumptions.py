@@ -671,6 +671,13 @@ def test_what_no_test_rejects_is_not_marked():
 PAIRS = [(0.02, None), (0.02, 0.3), (0.009, 0.3), (0.3, 0.009)]
 
 
+def test_weights_ask_for_the_spread_between_rows():
+    rng = np.random.default_rng(31)
+    parts = {"event": np.ones(90), "weights": rng.uniform(1, 3, 90)}
+    found, _ = check(sample(rng.exponential(1, 90), rng.normal(size=90), **parts), question("duration"))
+    assert [(test["method"], test["below"]) for test in found.facts["tests"]] == [("score test, robust", 89)]
+
+
 def test_with_few_clusters_the_exposure_is_tested_all_the_same():
     rng = np.random.default_rng(29)
     others = {name: rng.normal(size=200) for name in "abcde"}
