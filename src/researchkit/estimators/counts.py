@@ -49,7 +49,7 @@ def counts(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     Agrees with R `glm(..., poisson, offset = log(time))` and `sandwich::vcovHC(m, "HC0")`; see `leverage.cr2`.
     """
     outcome = sample.outcome
-    notes = refuse.check(sample, question, _problems(sample))
+    notes = refuse.check(sample, question, objections(sample))
     both = np.column_stack([sample.exposure, sample.covariates])
     if problems := refuse.eventless(both, (sample.exposure_name, *sample.names), outcome > 0):
         raise EstimationError(listing(f"The question {question.id!r}", problems))
@@ -79,7 +79,7 @@ def counts(sample: Sample, question: Question, level: float = 0.95) -> Effect:
         effect.value,
         effect.se(errors.covariance),
         errors.df,
-        unit=question.outcome.unit or _unit(sample, question),
+        unit=question.outcome.unit or unit_of(sample, question),
         method=f"Poisson, rate difference, {how}, {named(errors, sample)}",
         model=Model("Poisson", printed.errors, rows, "log rate"),
         also={"rate ratio": ratio(own[0])},
@@ -100,7 +100,8 @@ def _difference(sample: Sample, columns: Design, at: Vector, time: Vector) -> Av
     return Average(one.value - none.value, one.gradient - none.gradient)
 
 
-def _problems(sample: Sample) -> list[str]:
+def objections(sample: Sample) -> list[str]:
+    """Outcomes that are no counts, too few events, and times that cannot be."""
     problems, outcome = [], sample.outcome
     if odd := int(np.sum((outcome < 0) | (outcome != np.round(outcome)))):
         problems.append(f"{odd} outcomes are not whole numbers from 0 up, so they are no counts. Try kind `score`.")
@@ -111,7 +112,8 @@ def _problems(sample: Sample) -> list[str]:
     return problems
 
 
-def _unit(sample: Sample, question: Question) -> str:
+def unit_of(sample: Sample, question: Question) -> str:
+    """What a rate is counted in, where the study file does not say."""
     return "events per person" if sample.offset_time is None else f"events per unit of {question.outcome.time}"
 
 

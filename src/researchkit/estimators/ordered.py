@@ -39,7 +39,7 @@ def ordered(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     ----------
     Agrees with R `ordinal::clm` and `MASS::polr`; clustered errors, and those of few people, as for `yes_no`.
     """
-    notes = refuse.check(sample, question, _problems(sample))
+    notes = refuse.check(sample, question, objections(sample))
     seen, answer = np.unique(sample.outcome.astype(int), return_inverse=True)
     worth = counts_as(sample, question, seen)
     _refuse_exact(sample, question, answer)
@@ -249,7 +249,8 @@ def _back(columns: Design, size: int) -> Matrix:
     return back
 
 
-def _problems(sample: Sample) -> list[str]:
+def objections(sample: Sample) -> list[str]:
+    """Answers without a place in the order."""
     outcome = sample.outcome
     if not np.all(np.isfinite(outcome)):
         return []

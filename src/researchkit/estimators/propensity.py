@@ -65,9 +65,9 @@ def ready(sample: Sample, question: Question) -> Ready:
     if kind in ("score", "change"):
         columns, _, notes = checked(sample, question)
     else:
-        problems = yes_no._problems(outcome) if kind == "yes_no" else []
-        problems += counts._problems(sample) if kind == "counts" else []
-        problems += ordered._problems(sample) if kind == "ordered" else []
+        problems = yes_no.objections(outcome) if kind == "yes_no" else []
+        problems += counts.objections(sample) if kind == "counts" else []
+        problems += ordered.objections(sample) if kind == "ordered" else []
         notes = refuse.check(sample, question, problems)
         columns = design(sample, question.exposure.column)
     if kind == "yes_no":
@@ -75,7 +75,7 @@ def ready(sample: Sample, question: Question) -> Ready:
     elif kind == "counts":
         time = np.ones(len(outcome)) if sample.offset_time is None else sample.offset_time
         outcome, size, link = outcome / time, people * time, LOG
-        unit = question.outcome.unit or counts._unit(sample, question)
+        unit = question.outcome.unit or counts.unit_of(sample, question)
     elif kind == "ordered":
         seen, place = np.unique(outcome.astype(int), return_inverse=True)
         outcome = ordered.counts_as(sample, question, seen)[place]

@@ -46,7 +46,7 @@ def yes_no(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     """
     outcome = sample.outcome
     ended = outcome == 1
-    notes = refuse.check(sample, question, _problems(outcome))
+    notes = refuse.check(sample, question, objections(outcome))
     if problems := refuse.separating(*_columns(sample), ended):
         raise EstimationError(listing(f"The question {question.id!r}", problems))
     columns = design(sample, question.exposure.column)
@@ -99,7 +99,7 @@ def _difference(sample: Sample, columns: Design, at: Vector) -> Average:
     return Average(one.value - none.value, one.gradient - none.gradient)
 
 
-def _problems(outcome: Vector) -> list[str]:
+def objections(outcome: Vector) -> list[str]:
     """Values other than 0 and 1, and outcomes too rare to model."""
     if odd := int(np.sum(~np.isin(outcome, (0, 1)))):
         return [f"{odd} outcomes are neither 0 nor 1; `yes` in the study file names the value that counts as yes."]
