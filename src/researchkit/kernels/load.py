@@ -1,0 +1,109 @@
+"""What a template loads, and what it must not have loaded."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+from researchkit.kernels.key import HOME, source
+
+NOT_IN_A_NOTEBOOK = {"kernels", "report", "export", "batch", "cli"}  # rooms that start notebooks or follow them
+KERNEL = ("IPython", "ipykernel.kernelapp", "ipykernel.debugger")
+USUAL = ("matplotlib.pyplot", "seaborn", "scipy.special")
+# These start threads or hold locks that a fork breaks; what is to be loaded in a notebook is loaded there.
+UNSAFE = (
+    "cudf",
+    "cupy",
+    "grpc",
+    "jax",
+    "numba",
+    "polars",
+    "pyspark",
+    "ray",
+    "tensorflow",
+    "tensorstore",
+    "torch",
+)
+# Its set-up runs when it is loaded and needs the shell, which only a kernel has: loaded before, no figure comes out.
+LATER = "matplotlib_inline"
+# Chooses its progress bar by the shell when it is loaded; it comes along with others, and is loaded again when used.
+AGAIN = "tqdm"
+of_the_kernel: dict[str, ModuleType] = {}  # what an ordinary kernel has loaded when it begins
+
+
+def everything(pause: Callable[[], None] = lambda: None) -> None:
+    """The kernel itself, every room that a notebook can use, and the libraries that these load only when used."""
+    names(KERNEL)
+    ours = ("researchkit", "__main__", "__mp_main__")  # `multiprocessing` names the program a second time
+    of_the_kernel.update({name: module for name, module in sys.modules.items() if not name.startswith(ours)})
+    rooms = [path for path in source() if path.suffix == ".py" and room_of(path) not in NOT_IN_A_NOTEBOOK]
+    modules = [".".join(path.relative_to(HOME.parent).with_suffix("").parts) for path in rooms]
+    modules = [name.removesuffix(".__init__") for name in modules if not name.endswith("__main__")]
+    for name in [*USUAL, *modules, *(target for path in rooms for target in libraries(path))]:
+        pause()
+        names([name])
+
+
+def room_of(path: Path) -> str:
+    return Path(path.relative_to(HOME).parts[0]).stem
+
+
+def libraries(path: Path) -> Iterator[str]:
+    """What a module of ours imports anywhere, at its top or in a function."""
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, SyntaxError):  # being edited just now: the key is stale already
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def names(modules: Iterable[str]) -> None:
+    """Load modules; one that is not there, or cannot be loaded, is left to the notebook that wants it."""
+    with as_in_a_kernel():
+        for name in modules:
+            top, (parent, _, last) = name.partition(".")[0], name.rpartition(".")
+            if name in sys.modules or top in (LATER, AGAIN, *UNSAFE) or hasattr(sys.modules.get(parent), last):
+                continue  # there already, or a function or class of a module that is
+            with suppress(Exception, SystemExit):  # it fails again, and is told, where it is used
+                import_module(name)
+    for name in [name for name in sys.modules if name.partition(".")[0] == AGAIN]:
+        del sys.modules[name]
+
+
+@contextmanager
+def as_in_a_kernel() -> Iterator[None]:
+    """Answer libraries that ask, when they are loaded, whether a kernel loads them: pandas fits its tables to that."""
+    shell = SimpleNamespace(kernel=None, config={"IPKernelApp": {}})
+    vars(builtins)["get_ipython"] = lambda: shell
+    try:
+        yield
+    finally:
+        del vars(builtins)["get_ipython"]
+
+
+def unsafe() -> str:
+    """Why this process must not be forked, or nothing."""
+    if found := sorted({name.partition(".")[0] for name in sys.modules} & set(UNSAFE)):
+        return f"{', '.join(found)} is loaded, which does not survive a fork."
+    if LATER in sys.modules:
+        return f"{LATER} is loaded before there is a shell, and no figure would come out."
+    if (count := threads()) != 1:
+        return f"The loaded process has {count} threads; only one that has a single thread is forked safely."
+    return ""
+
+
+def threads() -> int:
+    """How many threads the system runs for this process, Python's and others'."""
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("Threads:"))
