@@ -190,6 +190,19 @@ def test_a_mixed_model_refuses(kind, changes, words):
         estimate_sample(asked, question(kind), model="random slope")
 
 
+@pytest.mark.parametrize("model", ["random intercept", "random slope"])
+def test_clusters_that_are_adjusted_for_leave_no_random_intercept(model):
+    rng = np.random.default_rng(13)
+    team = np.arange(60) % 6
+    levels = {f"team {code}": team == code for code in range(1, 6)}
+    asked = sample(rng.normal(size=60), rng.normal(size=60), levels, cluster=team)
+    with pytest.raises(EstimationError, match="give every team a level of its own already"):
+        estimate_sample(asked, question("score"), model=model)
+    del levels["team 5"]
+    some = sample(asked.outcome, asked.exposure, levels, cluster=team)
+    assert np.isfinite(estimate_sample(some, question("score"), model=model).se)
+
+
 def test_a_model_that_there_is_not_is_told():
     with pytest.raises(EstimationError, match="There is no model 'magic'; there are random intercept"):
         estimate_sample(sample(np.arange(9) ** 2, np.arange(9)), question("score"), model="magic")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from researchkit.errors import EstimationError
-from researchkit.estimators.design import Design
+from researchkit.estimators.design import ALIASED, Design
 from researchkit.estimators.effect import Effect, Model, Vector, terms, told
-from researchkit.estimators.linear import least_squares
+from researchkit.estimators.linear import Line, least_squares, summed
 from researchkit.estimators.multilevel import Mixed, random_intercept
 from researchkit.estimators.score import checked, no_error, not_exact
 from researchkit.wording import number, percent, units
@@ -28,7 +28,8 @@ def intercepts(sample: Sample, question: Question, level: float = 0.95) -> Effec
     Raises
     ------
     EstimationError
-        As `score`; and without clusters, with two kinds that cross, with weights, or with fewer than 3 clusters.
+        As `score`; and without clusters, with two kinds that cross, with weights, with fewer than 3 clusters, or with
+        clusters that are among the covariates.
 
     References
     ----------
@@ -57,7 +58,9 @@ def slopes(sample: Sample, question: Question, level: float = 0.95) -> Effect:
 def _effect(sample: Sample, question: Question, level: float, *, slope: bool) -> Effect:
     columns, how, notes = checked(sample, question)
     _refuse(sample, question, slope)
-    not_exact(least_squares(columns.matrix, sample.outcome), sample.outcome, question)
+    line = least_squares(columns.matrix, sample.outcome)
+    not_exact(line, sample.outcome, question)
+    _refuse_levels(line, sample, question)
     # On the outcome's own scale, so that steps and tolerances mean the same for minutes and for years.
     mean, scale = float(sample.outcome.mean()), float(sample.outcome.std())
     own = columns.matrix[:, 0] if slope else None
@@ -106,6 +109,19 @@ def _refuse(sample: Sample, question: Question, slope: bool) -> None:
         raise EstimationError(
             f"{subject}: {sample.exposure_name} is the same for all rows of one {sample.cluster_name}, so no cluster "
             "has a slope of its own. A random intercept will do."
+        )
+
+
+def _refuse_levels(line: Line, sample: Sample, question: Question) -> None:
+    """Clusters whose levels are adjusted for, one by one, leave a random intercept nothing to be."""
+    cluster = np.asarray(sample.cluster)
+    size = np.unique(cluster, return_counts=True)[1]
+    told = np.sum(summed(line.basis, cluster) ** 2, axis=1)  # how much of each cluster's indicator the columns hold
+    if np.all(told > (1 - ALIASED) * size):
+        raise EstimationError(
+            f"The question {question.id!r}: the columns of `adjust` give every {sample.cluster_name} a level of its own "
+            "already, so a random intercept adds nothing and the errors would take its people for strangers. Leave "
+            f"{sample.cluster_name} out of `adjust`, or `model` out of the alternative."
         )
 
 
