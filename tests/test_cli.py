@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from researchkit.batch import Job, plan, run
-from researchkit.cli import literal, main
+from researchkit.batch import Job, literal, plan, run
+from researchkit.cli import main
 
 ROOT = Path(__file__).parents[1]
 CENTRE = str(ROOT / "data" / "contact_centre")

@@ -8,11 +8,10 @@ import pytest
 
 from researchkit.answer import MEDIA
 from researchkit.errors import ParameterError, ReportError
+from researchkit.places import folder_name, move_into_place
 from researchkit.report import (
     check_parameters,
     fits,
-    folder_name,
-    move_into_place,
     notebooks_folder,
     result_of,
     write_report,
@@ -149,26 +148,28 @@ QUITS = "import os\nos._exit(0)"
 
 
 @pytest.mark.parametrize(
-    ("cell", "said"),
+    ("cell", "said", "status"),
     [
-        (DIES, "The kernel died"),
-        (QUITS, "The kernel died"),
-        ("1 / 0", "failed with ZeroDivisionError"),
+        (DIES, "The kernel died", "killed"),
+        (QUITS, "The kernel died", "killed"),
+        ("1 / 0", "failed with ZeroDivisionError", "error"),
+        ("bytearray(10**18)", "needed more memory than the limit", "out of memory"),
         (
             "from researchkit.errors import DataError\nraise DataError('a.csv: 4 answers outside 0-6')",
             "4 answers outside 0-6",
+            "stopped",
         ),
-        ("1", "showed no answer"),
+        ("1", "showed no answer", "error"),
     ],
 )
-def test_a_failed_run_replaces_the_old_page_by_what_failed(study, notebook, tmp_path, cell, said):
+def test_a_failed_run_replaces_the_old_page_by_what_failed(study, notebook, tmp_path, cell, said, status):
     folder = tmp_path / "reports" / "clinic" / "trust"
     folder.mkdir(parents=True)
     (folder / "report.html").write_text("an old page")
     (folder / "result.json").write_text("{}")
     written = notebook("said = (study, question, by, disclosure)", cell, parameters=PARAMETERS)
     report = write_report(study, "trust", out=tmp_path / "reports", notebook=written)
-    assert report.status == "stopped"
+    assert report.status == status
     assert said in report.reason
     page = report.page.read_text(encoding="utf-8")
     assert said.split("-")[0] in page

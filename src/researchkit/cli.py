@@ -5,8 +5,8 @@ An expected error is one message and a non-zero exit; an unknown one keeps its t
 
 from __future__ import annotations
 
-import ast
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from researchkit import wording
 from researchkit.disclosure import PROFILES
 from researchkit.errors import ResearchkitError
 
-GOOD, NOT_ALL_GOOD, NOTHING_STARTED = 0, 1, 2
+GOOD, NOT_ALL_GOOD, NOTHING_STARTED, INTERRUPTED = 0, 1, 2, 130
 PROFILE = click.Choice(list(PROFILES))  # refused before it can put a page of failure in the place of a report
 
 
@@ -47,6 +47,12 @@ def main() -> None:
 @click.option("--by", metavar="COLUMN", help="One report for each value of a column, such as site.")
 @click.option("--set", "settings", nargs=2, multiple=True, metavar="NAME VALUE", help="A parameter of the notebook.")
 @click.option("--jobs", type=click.IntRange(1), metavar="N", help="Workers; as many as there are cores by default.")
+@click.option("--rows", type=click.Path(path_type=Path), metavar="CSV", help="One report a row of parameters.")
+@click.option("--notebook", type=click.Path(path_type=Path), metavar="FILE", help="In place of the family's own.")
+@click.option("--fresh", is_flag=True, help="Make all of them, up to date or not.")
+@click.option("--seconds", type=click.FloatRange(1), metavar="N", help="What one report may take in all.")
+@click.option("--cell-seconds", type=click.IntRange(1), default=600, show_default=True, help="What one cell may take.")
+@click.option("--memory", type=click.IntRange(200), metavar="MB", help="What one report may hold in memory.")
 @click.option("--disclosure", type=PROFILE, help="A profile in place of the study's own.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
 def run(
@@ -55,10 +61,19 @@ def run(
     by: str | None,
     settings: tuple[tuple[str, str], ...],
     jobs: int | None,
+    rows: Path | None,
+    notebook: Path | None,
+    fresh: bool,
+    seconds: float | None,
+    cell_seconds: int,
+    memory: int | None,
     disclosure: str | None,
     out: Path,
 ) -> None:
     """Write the reports of every STUDY (all under data/ whose data are at hand, if none is named).
+
+    A report whose data, study file, notebook and package have not changed is left as it is; `researchkit why` says what
+    has changed.
 
     Example: researchkit run data/contact_centre --question retention --by site
     """
@@ -66,8 +81,9 @@ def run(
 
     try:
         chosen = batch.studies(study, Path("data"))
-        parameters = {name: literal(value) for name, value in settings}
-        plan = batch.plan(chosen, question=question, by=by, disclosure=disclosure, parameters=parameters)
+        parameters = {name: batch.literal(value) for name, value in settings}
+        asked = {"question": question, "by": by, "disclosure": disclosure}
+        plan = batch.plan(chosen, **asked, parameters=parameters, rows=rows, notebook=notebook)
     except ResearchkitError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(NOTHING_STARTED)
@@ -76,42 +92,77 @@ def run(
             "No study under data/ has its data at hand. `researchkit data list` shows where to get them.", err=True
         )
         sys.exit(NOTHING_STARTED)
-    sys.exit(make_all(plan, out, jobs))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / ".locks").mkdir(exist_ok=True)
+    except OSError as error:
+        click.echo(f"Error: {out} cannot be written to: {error.strerror}.", err=True)
+        sys.exit(NOTHING_STARTED)
+    limits = batch.Limits(cell_seconds, (memory or 0) * 2**20)
+    sys.exit(make_all(plan, out, jobs, fresh=fresh, limits=limits, seconds=seconds))
 
 
-def make_all(plan: list[Any], out: Path, jobs: int | None) -> int:
-    """Run the plan, a line a report, then the index and the table of what became of each."""
+def make_all(plan: list[Any], out: Path, jobs: int | None, **how: Any) -> int:
+    """Run the plan, a line a report, then the index and the table of what became of each.
+
+    Interrupted, it keeps what is done and says how to go on.
+    """
     from tqdm import tqdm
 
     from researchkit import batch, site
 
-    out.mkdir(parents=True, exist_ok=True)
-    reports = []
+    reports: list[Any] = []
+    stopped = False
     with tqdm(total=len(plan), unit="report", disable=not sys.stderr.isatty(), leave=False) as bar:
-        for report in batch.run(plan, out, jobs):
-            reports.append(report)
-            bar.update()
-            bar.write(line(report), file=sys.stdout)
+        try:
+            for report in batch.run(plan, out, jobs, **how):
+                reports.append(report)
+                bar.update()
+                bar.write(line(report), file=sys.stdout)
+        except KeyboardInterrupt:
+            stopped = True
     batch.record(reports, out)
     index = site.write_index(out)
-    tally = {status: sum(report.status == status for report in reports) for status in ("ok", "stopped", "too few")}
-    click.echo(", ".join(f"{n} {status}" for status, n in tally.items() if n or status == "ok"))
+    click.echo(tally(reports))
     click.echo(f"Index: {index}")
-    return GOOD if tally["ok"] == len(reports) else NOT_ALL_GOOD
+    if stopped:
+        click.echo(f"Interrupted: {len(plan) - len(reports)} reports are left. The same command goes on.", err=True)
+        return INTERRUPTED
+    return GOOD if all(report.status == "ok" for report in reports) else NOT_ALL_GOOD
+
+
+def tally(reports: list[Any]) -> str:
+    """How many ended how, and how many of them are of an earlier run."""
+    counts = Counter(report.status for report in reports)
+    told = [f"{counts.pop('ok', 0)} ok", *(f"{n} {status}" for status, n in sorted(counts.items()))]
+    kept = sum(report.unchanged for report in reports)
+    return ", ".join(told) + (f" ({kept} unchanged since the last run)" if kept else "")
 
 
 def line(report: Any) -> str:
     """One report in one line."""
     name = "/".join(part for part in (report.study, report.question, report.by) if part)
-    return f"{report.status:8} {name}: {report.word or report.reason}"
+    return f"{report.status:8} {name}: {report.word or report.reason}{' (unchanged)' if report.unchanged else ''}"
 
 
-def literal(value: str) -> Any:
-    """A parameter as Python reads it; what is no literal is text."""
-    try:
-        return ast.literal_eval(value)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return value
+@main.command()
+@click.argument("study", type=click.Path(path_type=Path))
+@click.argument("question")
+@click.argument("by", required=False)
+@click.option("--disclosure", type=PROFILE, help="The profile that the report was made with.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
+def why(study: Path, question: str, by: str | None, disclosure: str | None, out: Path) -> None:
+    """Say what has changed since the report on QUESTION (and BY, as site=North) was made.
+
+    Example: researchkit why data/contact_centre retention site=North
+    """
+    from researchkit import batch
+    from researchkit.study import load_study
+
+    loaded = load_study(study)
+    job = batch.Job(loaded.path, loaded.question(question).id, by, disclosure)
+    changes = batch.why(job, out)
+    click.echo("\n".join(f"changed: {one}" for one in changes) if changes else "Nothing has changed since it was made.")
 
 
 @main.command()

@@ -14,31 +14,49 @@ import json
 import os
 import shutil
 import tempfile
-import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
+from researchkit import wording
 from researchkit.answer import MEDIA
 from researchkit.errors import ParameterError, ReportError, listing
 from researchkit.figures import MEDIA as FIGURE
 from researchkit.parts import Question
+from researchkit.places import place, staged, write_status
 from researchkit.study import Study, load_study
 from researchkit.tables import MEDIA as TABLE
 
+STATUSES = ("ok", "stopped", "too few", "error", "killed", "timed out", "out of memory")
+LASTING = ("ok", "stopped", "too few")  # the same data and code would end so again
 NOTEBOOKS = {"loyalty": "10_loyalty.ipynb", "recovery": "11_recovery.ipynb", "burnout": "12_burnout.ipynb"}
 CELL_SECONDS = 600
-LONGEST_NAME = 120
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What one report may take: seconds a cell, and bytes of memory of its kernel (0: as much as there is)."""
+
+    cell_seconds: int = CELL_SECONDS
+    memory: int = 0
+
+    def arguments(self) -> list[str]:
+        """What a kernel is started with; the limit is set inside it, so that it holds however the kernel began."""
+        if not self.memory or os.name != "posix":
+            return []
+        both = f"({self.memory}, {self.memory})"
+        return [f"--IPKernelApp.exec_lines=__import__('resource').setrlimit(2, {both})"]  # 2: RLIMIT_DATA on Linux
+
+
+@dataclass(frozen=True)
 class Report:
-    """What became of one report: `status` is "ok", "stopped" or "too few"."""
+    """What became of one report.
+
+    `status` is "ok"; "stopped" (these data cannot answer, and the reason says why); "too few" (people, for the
+    disclosure profile); "error" (a fault of the code); "killed"; "timed out"; or "out of memory".
+    """
 
     study: str
     question: str
@@ -48,6 +66,7 @@ class Report:
     folder: Path
     word: str = ""
     seconds: float = 0.0
+    unchanged: bool = False  # made by an earlier run from the same things, and left as it is
 
     @property
     def page(self) -> Path:
@@ -63,6 +82,9 @@ def write_report(
     out: str | Path = "reports",
     notebook: str | Path | None = None,
     parameters: Mapping[str, Any] | None = None,
+    label: str | None = None,
+    key: Mapping[str, str] | None = None,
+    limits: Limits | None = None,
 ) -> Report:
     """Run the notebook of one question and write its page, its result and its tables.
 
@@ -76,6 +98,12 @@ def write_report(
         Another notebook than that of the question's family.
     parameters
         Further parameters of the notebook.
+    label
+        The name of a folder below the question's, for reports that only their parameters tell apart.
+    key
+        What the report is made from, kept beside it (see `batch.key`).
+    limits
+        Seconds a cell may take, and bytes a kernel may hold.
 
     Raises
     ------
@@ -95,9 +123,11 @@ def write_report(
     }
     given |= dict(parameters or {})
     check_parameters(source, given)
-    with staged(Path(out), study.name, asked.id, by) as staging:
-        made = make(source, given, staging, study, asked)
-    return Report(study.name, asked.id, by or None, folder=place(Path(out), study.name, asked.id, by), **made)
+    folder = place(Path(out), study.name, asked.id, by, label)
+    with staged(Path(out), folder) as staging:
+        made = make(source, given, staging, study, asked, limits or Limits())
+        write_status(staging, made, key)
+    return Report(study.name, asked.id, by or None, folder=folder, **made)
 
 
 def notebook_of(study: Study, asked: Question) -> Path:
@@ -105,28 +135,15 @@ def notebook_of(study: Study, asked: Question) -> Path:
     return notebooks_folder() / NOTEBOOKS[study.family_of(asked)]
 
 
-def write_failure(out: Path, study: str, question: str, by: str | None, reason: str) -> Report:
+def write_failure(
+    out: Path, study: str, question: str, by: str | None, reason: str, status: str = "stopped", label: str | None = None
+) -> Report:
     """The page of a report that could not even begin, in the place where an older one may still look current."""
-    with staged(out, study, question, by) as staging:
-        fail(staging, " / ".join(part for part in (study, question, by) if part), reason, [])
-    return Report(study, question, by or None, "stopped", reason, place(out, study, question, by))
-
-
-def place(out: Path, study: str, question: str, by: str | None) -> Path:
-    """The folder of one report."""
-    return out / study / question / (folder_name(by) if by else "")
-
-
-@contextmanager
-def staged(out: Path, study: str, question: str, by: str | None) -> Iterator[Path]:
-    """A folder to fill, which takes the place of the report's own when nothing went wrong."""
-    staging = out / f".making-{uuid.uuid4().hex}"
-    staging.mkdir(parents=True)
-    try:
-        yield staging
-        move_into_place(staging, place(out, study, question, by))
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    folder = place(out, study, question, by, label)
+    with staged(out, folder) as staging:
+        fail(staging, " / ".join(part for part in (study, question, by, label) if part), reason, [])
+        write_status(staging, {"status": status, "reason": reason}, None)
+    return Report(study, question, by or None, status, reason, folder)
 
 
 def fail(staging: Path, title: str, reason: str, details: list[str]) -> None:
@@ -135,13 +152,15 @@ def fail(staging: Path, title: str, reason: str, details: list[str]) -> None:
     (staging / "report.html").write_text(failed_page(title, reason, details), encoding="utf-8")
 
 
-def make(source: Path, given: dict[str, Any], staging: Path, study: Study, asked: Question) -> dict[str, Any]:
+def make(
+    source: Path, given: dict[str, Any], staging: Path, study: Study, asked: Question, limits: Limits
+) -> dict[str, Any]:
     """Fill the staging folder with a good report, or with a page that says what failed."""
     import nbformat
 
     from researchkit.export import export
 
-    trouble = execute(source, staging / "notebook.ipynb", given)
+    trouble = execute(source, staging / "notebook.ipynb", given, limits)
     try:
         if trouble:
             raise ReportError(trouble["reason"])
@@ -154,11 +173,11 @@ def make(source: Path, given: dict[str, Any], staging: Path, study: Study, asked
         write_tables(notebook, staging / "tables")
     except ReportError as error:
         fail(staging, asked.title, str(error), [f"{study.title}: {asked.id} {given['by']}".strip(), source.name])
-        return {"status": (trouble or {}).get("status", "stopped"), "reason": str(error)}
+        return {"status": (trouble or {}).get("status", "error"), "reason": str(error)}
     return {"status": "ok", "reason": "", "word": result["verdict"]["word"], "seconds": result["provenance"]["seconds"]}
 
 
-def execute(source: Path, target: Path, given: dict[str, Any]) -> dict[str, str] | None:
+def execute(source: Path, target: Path, given: dict[str, Any], limits: Limits) -> dict[str, str] | None:
     """Run a notebook by Papermill; what went wrong, or None."""
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -176,17 +195,18 @@ def execute(source: Path, target: Path, given: dict[str, Any]) -> dict[str, str]
             language="python",
             progress_bar=False,
             request_save_on_cell_execute=False,
-            execution_timeout=CELL_SECONDS,
+            execution_timeout=limits.cell_seconds,
             shutdown_kernel="immediate",
             config=private(sockets),
+            extra_arguments=limits.arguments(),
         )
     except PapermillExecutionError as error:
-        status = "too few" if error.ename == "DisclosureError" else "stopped"
-        return {"status": status, "reason": told(error)}
+        return {"status": status_of(error.ename), "reason": told(error, limits)}
     except DeadKernelError:
-        return {"status": "stopped", "reason": "The kernel died: it was killed, crashed, or ran out of memory."}
+        return {"status": "killed", "reason": "The kernel died: it was killed, or it crashed."}
     except CellTimeoutError:
-        return {"status": "stopped", "reason": f"A cell ran longer than {CELL_SECONDS} seconds."}
+        reason = f"A cell ran longer than {wording.count(limits.cell_seconds)} seconds (see `--cell-seconds`)."
+        return {"status": "timed out", "reason": reason}
     finally:
         shutil.rmtree(sockets, ignore_errors=True)
     return None
@@ -202,12 +222,26 @@ def private(sockets: Path) -> Any:
     return Config({"KernelManager": {"transport": "ipc", "ip": str(sockets / "k")}} if os.name == "posix" else {})
 
 
-def told(error: Any) -> str:
-    """The failure of a cell in words; our own errors speak for themselves."""
+def status_of(name: str) -> str:
+    """The class of a failure, by the name of the exception that a cell raised."""
     from researchkit import errors
 
-    if issubclass(getattr(errors, error.ename, Exception), errors.ResearchkitError):
+    if name == "DisclosureError":
+        return "too few"
+    if name == "MemoryError":
+        return "out of memory"
+    known = getattr(errors, name, None)
+    return "stopped" if isinstance(known, type) and issubclass(known, errors.ResearchkitError) else "error"
+
+
+def told(error: Any, limits: Limits) -> str:
+    """The failure of a cell in words; our own errors speak for themselves."""
+    status = status_of(error.ename)
+    if status in LASTING:
         return str(error.evalue)
+    if status == "out of memory":
+        most = f" of {wording.count(limits.memory // 2**20)} MB" if limits.memory else ""
+        return f"Cell {error.exec_count} needed more memory than the limit{most} (see `--memory`)."
     return f"Cell {error.exec_count} failed with {error.ename}; notebook.ipynb beside this page has the traceback."
 
 
@@ -242,26 +276,6 @@ def write_tables(notebook: Any, folder: Path) -> None:
             if carried := output.get("data", {}).get(media):
                 folder.mkdir(exist_ok=True)
                 (folder / f"{carried['name']}.csv").write_text(carried["csv"], encoding="utf-8")
-
-
-def move_into_place(staging: Path, folder: Path) -> None:
-    """The new folder in the place of the old, without a moment in which half of it is there."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    old = staging.with_name(staging.name + "-old")
-    inner = [child for child in folder.glob("*=*") if child.is_dir()] if folder.exists() else []
-    for child in inner:  # the reports by site live inside the folder of the question and stay
-        shutil.move(child, staging / child.name)
-    if folder.exists():
-        folder.rename(old)
-    staging.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def folder_name(by: str) -> str:
-    """A folder for "column=value" that stays inside its parent, whatever the value holds; long ones end in a digest."""
-    column, _, value = by.partition("=")
-    name = f"{quote(column, safe=' ')}={quote(value, safe=' ')}"
-    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}~{sha256(name.encode()).hexdigest()[:12]}"
 
 
 def notebooks_folder() -> Path:

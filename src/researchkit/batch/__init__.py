@@ -1,0 +1,83 @@
+"""Many reports: what is to be made, what is up to date, made by several workers, and what became of each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from researchkit.batch import pool
+from researchkit.batch.key import Key, Keys, changed
+from researchkit.batch.ledger import record, recorded
+from researchkit.batch.plan import Job, groups, literal, plan, studies
+from researchkit.batch.pool import Task, folder_of, make, up_to_date
+from researchkit.places import read_status, sweep
+from researchkit.report import Limits, Report
+
+__all__ = [
+    "Job",
+    "Limits",
+    "Report",
+    "groups",
+    "literal",
+    "plan",
+    "record",
+    "recorded",
+    "run",
+    "studies",
+    "why",
+]
+
+
+def run(
+    jobs: Sequence[Job],
+    out: Path,
+    workers: int | None = None,
+    *,
+    fresh: bool = False,
+    limits: Limits | None = None,
+    seconds: float | None = None,
+) -> Iterator[Report]:
+    """Make every report that is not up to date, in the order in which they come ready.
+
+    One that fails does not stop the others. One is left as it is where notebook, parameters, study, rows, package and
+    libraries are those of the run that made it.
+
+    Parameters
+    ----------
+    fresh
+        Make all of them, up to date or not.
+    limits, seconds
+        What a cell, a kernel and a whole report may take.
+    """
+    sweep(out)
+    keys, limits = Keys(), limits or Limits()
+    due = []
+    for job in jobs:
+        task = Task(job, keys.of(job), limits)
+        found = None if fresh else up_to_date(task, out)
+        if found:
+            yield found
+        else:
+            due.append(task)
+    workers = min(workers or os.cpu_count() or 1, len(due))
+    if workers == 1 and seconds is None:
+        yield from (make(task, out, fresh=fresh) for task in due)
+    elif due:
+        yield from pool.run(due, out, workers, seconds=seconds, fresh=fresh)
+
+
+def why(job: Job, out: Path) -> list[str]:
+    """What has changed since a report was last made, in words; nothing where it is up to date."""
+    held, new = read_status(folder_of(job, out)), Keys().of(job)
+    if not held:
+        return ["it has not been made yet"]
+    old: Key | None = held.get("key")
+    if new is None:
+        return ["its study or data cannot be read now"]
+    if old is None:
+        return [f"the last run did not finish it ({held.get('status')})"]
+    words = changed(old, new)
+    if not words and not up_to_date(Task(job, new, Limits()), out):
+        return [f"the last run ended with “{held.get('status')}”"]
+    return words

@@ -1,0 +1,146 @@
+"""What a report was made from: whether it has to be made again, and why.
+
+A key has one digest for each thing that can change an answer: the notebook, the parameters, the study file, the rows
+and columns that this report reads, the package, and the versions of what it stands on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import cache
+from hashlib import sha256
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from researchkit.batch.plan import Job
+from researchkit.codebook import variants
+from researchkit.dataset import Dataset, fingerprint, load_dataset
+from researchkit.errors import ResearchkitError
+from researchkit.parts import Question
+from researchkit.readers.values import among
+from researchkit.robustness.several import family
+from researchkit.study import Study, load_study
+
+Key = dict[str, str]
+PARTS = {
+    "notebook": "the notebook",
+    "parameters": "the parameters",
+    "study": "the study file",
+    "rows": "the rows or columns that this report reads",
+    "package": "researchkit itself",
+    "versions": "the versions of the libraries",
+}
+
+
+class Keys:
+    """The keys of many jobs; each study and table is read once."""
+
+    def __init__(self) -> None:
+        self.studies: dict[Path, Study] = {}
+        self.datasets: dict[tuple[Path, str], Dataset] = {}
+        self.columns: dict[tuple[Path, str, str | None], dict[str, str]] = {}
+
+    def of(self, job: Job) -> Key | None:
+        """The key of a job; None where its study or data cannot be read, so that the report itself says why."""
+        try:
+            study = self.study(job.study)
+            question = study.question(job.question)
+            return {
+                "notebook": digest_of(job.notebook_for(study, question)),
+                "parameters": told(job.by, job.disclosure, job.label, *sorted(map(repr, job.parameters.items()))),
+                "study": self.study_digest(study),
+                "rows": self.rows(study, question, job.by),
+                "package": package(),
+                "versions": versions(),
+            }
+        except (ResearchkitError, OSError):
+            return None
+
+    def study(self, path: Path) -> Study:
+        if path not in self.studies:
+            self.studies[path] = load_study(path)
+        return self.studies[path]
+
+    def study_digest(self, study: Study) -> str:
+        beside = study.folder / "truth.yml"
+        return told(study.sha256, digest_of(beside) if beside.exists() else "")
+
+    def rows(self, study: Study, question: Question, by: str | None) -> str:
+        """One digest over every column that the question and those corrected together with it read."""
+        asked = {one.id: one for one in [question, *(family(study, question) if question.planned else [])]}
+        parts = []
+        for table in sorted({study.table_of(one) for one in asked.values()}):
+            here = [one for one in asked.values() if study.table_of(one) == table]
+            try:
+                held = self.of_columns(study, table, by)
+            except ResearchkitError as error:
+                if table == study.table_of(question):
+                    raise
+                parts.append(str(error))  # a sister question without data is told as such on the page
+                continue
+            wanted = columns_of(study, table, here)
+            parts += [f"{table}/{name}: {held[name]}" for name in sorted(held) if name in wanted]
+        return told(*parts)
+
+    def of_columns(self, study: Study, table: str, by: str | None) -> dict[str, str]:
+        """A digest of each column of a table, for the rows that `by` picks."""
+        place = (study.path, table, by)
+        if place not in self.columns:
+            dataset = self.dataset(study, table)
+            frame = dataset.arrived
+            if by:
+                column, _, value = by.partition("=")
+                frame = frame[among(frame[column], [value])] if column in frame else frame.iloc[:0]
+            self.columns[place] = {str(name): fingerprint(frame[[name]]) for name in frame.columns}
+        return self.columns[place]
+
+    def dataset(self, study: Study, table: str) -> Dataset:
+        if (study.path, table) not in self.datasets:
+            self.datasets[study.path, table] = load_dataset(study, table)
+        return self.datasets[study.path, table]
+
+
+def columns_of(study: Study, table: str, questions: Iterable[Question]) -> set[str]:
+    """Every column of a table that an answer to one of the questions reads."""
+    spec = study.tables[table]
+    names = {spec.people, *spec.clusters, *(rule.column for rule in spec.keep)}
+    for question in questions:
+        names |= set(study.clusters_of(question))
+        for variant in variants(study, question):
+            names |= {*variant.columns, *([variant.negative_control] if variant.negative_control else [])}
+    scored = [name for name in names if name in study.scales]
+    return names | {item for name in scored for item in study.scales[name].items}
+
+
+def changed(old: Key, new: Key) -> list[str]:
+    """What differs between two keys, in words; a part that one of them lacks differs."""
+    return [words for part, words in PARTS.items() if old.get(part) != new.get(part)]
+
+
+@cache
+def digest_of(path: Path) -> str:
+    """The sha256 of a file's content, read once."""
+    return sha256(path.read_bytes()).hexdigest()
+
+
+@cache
+def package() -> str:
+    """One digest over every file of the package that can change an answer or a page."""
+    root = Path(__file__).parents[1]
+    files = sorted(path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return told(*(f"{path.relative_to(root).as_posix()} {sha256(path.read_bytes()).hexdigest()}" for path in files))
+
+
+@cache
+def versions() -> str:
+    """One digest over the versions of every installed package."""
+    found = {f"{one.name}=={one.version}" for one in metadata.distributions() if one.name != "researchkit"}
+    return told(*sorted(found), np.__version__, pd.__version__)
+
+
+def told(*parts: str | None) -> str:
+    return sha256(json.dumps(parts).encode()).hexdigest()

@@ -1,0 +1,115 @@
+"""Where reports lie: their folders, how they are put there whole, and who is at work on them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+LOCKS = ".locks"
+STAGING = ".making-"
+LONGEST_NAME = 120
+
+
+def place(out: Path, study: str, question: str, by: str | None, label: str | None = None) -> Path:
+    """The folder of one report."""
+    parts = [folder_name(part) for part in (by, label) if part]
+    return out.joinpath(study, question, *parts)
+
+
+def folder_name(by: str) -> str:
+    """A folder for "column=value" that stays inside its parent, whatever the value holds; long ones end in a digest."""
+    column, _, value = by.partition("=")
+    name = f"{quote(column, safe=' ')}={quote(value, safe=' ')}"
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}~{sha256(name.encode()).hexdigest()[:12]}"
+
+
+@contextmanager
+def staged(out: Path, folder: Path) -> Iterator[Path]:
+    """A folder to fill, which takes the place of the report's own when nothing went wrong."""
+    staging = out / f"{STAGING}{maker()}-{uuid.uuid4().hex}"
+    staging.mkdir(parents=True)
+    try:
+        yield staging
+        move_into_place(staging, folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def move_into_place(staging: Path, folder: Path) -> None:
+    """The new folder in the place of the old, without a moment in which half of it is there."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    old = staging.with_name(staging.name + "-old")
+    inner = [child for child in folder.glob("*=*") if child.is_dir()] if folder.exists() else []
+    for child in inner:  # the reports by site live inside the folder of the question and stay
+        shutil.move(child, staging / child.name)
+    if folder.exists():
+        folder.rename(old)
+    staging.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def write_status(staging: Path, made: Mapping[str, Any], key: Mapping[str, str] | None) -> None:
+    """What became of the report and what it was made from, for the next run."""
+    told = {"schema": 1, **made, "key": dict(key) if key else None}
+    (staging / "status.json").write_text(json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def read_status(folder: Path) -> dict[str, Any]:
+    """What an earlier run said of a report; nothing where it cannot be read."""
+    try:
+        found = json.loads((folder / "status.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+@contextmanager
+def alone(out: Path, what: str) -> Iterator[None]:
+    """Wait until nobody else holds the lock of this name in the folder, then hold it; the system frees it at death.
+
+    Where the system has no such locks (Windows) two runs into one folder are not kept apart.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    (out / LOCKS).mkdir(parents=True, exist_ok=True)
+    path = out / LOCKS / f"{sha256(what.encode()).hexdigest()[:16]}.lock"
+    with path.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def maker() -> str:
+    """Who makes a staging folder: this process on this machine."""
+    return f"{re.sub('[^A-Za-z0-9]', '_', socket.gethostname())}-{os.getpid()}"
+
+
+def sweep(out: Path) -> None:
+    """Remove staging folders whose makers have died on this machine: half-made reports that nobody will finish."""
+    host = maker().rpartition("-")[0]
+    for folder in out.glob(f"{STAGING}*"):
+        parts = folder.name.removeprefix(STAGING).split("-")
+        if len(parts) == 3 and parts[0] == host and parts[1].isdigit() and not lives(int(parts[1])):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
