@@ -20,6 +20,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from researchkit import wording
 from researchkit.batch.key import Key
 from researchkit.batch.plan import Job, job_from
 from researchkit.errors import ResearchkitError
@@ -210,7 +211,7 @@ def outcome(worker: Worker, out: Path, seconds: float | None) -> Report:
             return locked_failure(job, out, f"The worker that made this report {how}. Run it again.", "killed")
     worker.process.kill()
     worker.process.join()
-    return locked_failure(job, out, f"The report took longer than {seconds:g} seconds (see `--seconds`).", "timed out")
+    return locked_failure(job, out, f"The report took longer than {wording.typed(seconds or 0)} seconds (see `--seconds`).", "timed out")
 
 
 def locked_failure(job: Job, out: Path, reason: str, status: str) -> Report:
