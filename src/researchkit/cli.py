@@ -115,7 +115,7 @@ def make_all(plan: list[Any], out: Path, jobs: int | None, **how: Any) -> int:
     stopped = False
     with tqdm(total=len(plan), unit="report", disable=not sys.stderr.isatty(), leave=False) as bar:
         try:
-            for report in batch.run(plan, out, jobs, **how):
+            for report in batch.run(plan, out, jobs, say=lambda text: bar.write(text, file=sys.stderr), **how):
                 reports.append(report)
                 bar.update()
                 bar.write(line(report), file=sys.stdout)

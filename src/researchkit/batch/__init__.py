@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from researchkit import kernels
 from researchkit.batch import pool
 from researchkit.batch.key import Key, Keys, changed
 from researchkit.batch.ledger import record, recorded
@@ -37,6 +38,7 @@ def run(
     fresh: bool = False,
     limits: Limits | None = None,
     seconds: float | None = None,
+    say: Callable[[str], object] = print,
 ) -> Iterator[Report]:
     """Make every report that is not up to date, in the order in which they come ready.
 
@@ -49,6 +51,8 @@ def run(
         Make all of them, up to date or not.
     limits, seconds
         What a cell, a kernel and a whole report may take.
+    say
+        Is told why ordinary kernels serve, where none can be forked.
     """
     sweep(out)
     keys, limits = Keys(), limits or Limits()
@@ -61,10 +65,21 @@ def run(
         else:
             due.append(task)
     workers = min(workers or os.cpu_count() or 1, len(due))
-    if workers == 1 and seconds is None:
-        yield from (make(task, out, fresh=fresh) for task in due)
-    elif due:
-        yield from pool.run(due, out, workers, seconds=seconds, fresh=fresh)
+    if len(due) < 2:  # what loads everything for others would load it for one
+        yield from made(due, out, workers, seconds, fresh)
+        return
+    with kernels.warm() as ready:
+        for number, report in enumerate(made(due, out, workers, seconds, fresh)):
+            if number == 0 and ready.why:
+                say(f"Every report loads its libraries anew. {ready.why}")
+            yield report
+
+
+def made(due: Sequence[Task], out: Path, workers: int, seconds: float | None, fresh: bool) -> Iterator[Report]:
+    """By workers, or here where there is one and no deadline to hold it to."""
+    if workers > 1 or (due and seconds is not None):
+        return pool.run(due, out, workers, seconds=seconds, fresh=fresh)
+    return (make(task, out, fresh=fresh) for task in due)
 
 
 def why(job: Job, out: Path) -> list[str]:

@@ -211,7 +211,8 @@ def outcome(worker: Worker, out: Path, seconds: float | None) -> Report:
             return locked_failure(job, out, f"The worker that made this report {how}. Run it again.", "killed")
     worker.process.kill()
     worker.process.join()
-    return locked_failure(job, out, f"The report took longer than {wording.typed(seconds or 0)} seconds (see `--seconds`).", "timed out")
+    reason = f"The report took longer than {wording.typed(seconds or 0)} seconds (see `--seconds`)."
+    return locked_failure(job, out, reason, "timed out")
 
 
 def locked_failure(job: Job, out: Path, reason: str, status: str) -> Report:
