@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
 import socket
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+RESULT, PREVIOUS, STATUS = "result.json", "previous.json", "status.json"
+PARTS = {  # of a report's key (see `batch.key`), in words
+    "notebook": "the notebook",
+    "parameters": "the parameters",
+    "study": "the study file",
+    "rows": "the rows or columns that this report reads",
+    "package": "researchkit itself",
+    "versions": "the versions of the libraries",
+}
 LOCKS = ".locks"
 STAGING = ".making-"
 LONGEST_NAME = 120
@@ -40,6 +50,7 @@ def staged(out: Path, folder: Path) -> Iterator[Path]:
     staging.mkdir(parents=True)
     try:
         yield staging
+        keep_previous(staging, folder)
         move_into_place(staging, folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -50,7 +61,7 @@ def move_into_place(staging: Path, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     old = staging.with_name(staging.name + "-old")
     inner = [child for child in folder.glob("*=*") if child.is_dir()] if folder.exists() else []
-    for child in inner:  # the reports by site live inside the folder of the question and stay
+    for child in [*inner, *folder.glob("by-*.html")]:  # reports by site live inside the question's folder and stay
         shutil.move(child, staging / child.name)
     if folder.exists():
         folder.rename(old)
@@ -58,16 +69,62 @@ def move_into_place(staging: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def write_status(staging: Path, made: Mapping[str, Any], key: Mapping[str, str] | None) -> None:
-    """What became of the report and what it was made from, for the next run."""
-    told = {"schema": 1, **made, "key": dict(key) if key else None}
-    (staging / "status.json").write_text(json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8")
+def keep_previous(staging: Path, folder: Path) -> None:
+    """Lay what was found last time beside a new report that finds something else, as `previous.json`.
+
+    It is the last result that said something else, with the key it was made from: runs that fail or find the same leave
+    it. It never outlives a change of the disclosure profile, nor the moment when people have become too few to show.
+    """
+    new, old, before = (read(path) for path in (staging / RESULT, folder / RESULT, folder / PREVIOUS))
+    if old and not (new and alike(findings(old), findings(new))):
+        before = {**old, "key": read_status(folder).get("key")}
+    gone = not before or read_status(staging).get("status") == "too few"
+    if gone or (new and (profile(before) != profile(new) or alike(findings(before), findings(new)))):
+        return
+    (staging / PREVIOUS).write_text(json.dumps(before, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def findings(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What a result says, without when and by what it was made."""
+    return {name: part for name, part in result.items() if name not in ("provenance", "key")}
+
+
+def profile(result: Mapping[str, Any]) -> object:
+    data = result.get("data")
+    return data.get("disclosure") if isinstance(data, dict) else None
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Equal but for the last digits of numbers, which another processor may compute otherwise."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(alike(one[name], other[name]) for name in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(alike, one, other))
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
+    return bool(one == other)
+
+
+def write_status(
+    staging: Path, made: Mapping[str, Any], key: Mapping[str, str] | None, grown: Sequence[str] = ()
+) -> None:
+    """What became of the report and what it was made from, for the next run.
+
+    `grown` are the fingerprints of earlier rows that the rows of now begin with.
+    """
+    told = {"schema": 1, **made, "key": dict(key) if key else None, "grown_from": list(grown)}
+    (staging / STATUS).write_text(json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 def read_status(folder: Path) -> dict[str, Any]:
     """What an earlier run said of a report; nothing where it cannot be read."""
+    return read(folder / STATUS)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A JSON file that a run has left; nothing where there is none or it cannot be read."""
     try:
-        found = json.loads((folder / "status.json").read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,7 @@ def write_report(
     label: str | None = None,
     key: Mapping[str, str] | None = None,
     limits: Limits | None = None,
+    grown: Sequence[str] = (),
 ) -> Report:
     """Run the notebook of one question and write its page, its result and its tables.
 
@@ -100,8 +101,8 @@ def write_report(
         Further parameters of the notebook.
     label
         The name of a folder below the question's, for reports that only their parameters tell apart.
-    key
-        What the report is made from, kept beside it (see `batch.key`).
+    key, grown
+        What the report is made from, kept beside it, and which earlier rows are among its own (see `batch.key`).
     limits
         Seconds a cell may take, and bytes a kernel may hold.
 
@@ -126,7 +127,7 @@ def write_report(
     folder = place(Path(out), study.name, asked.id, by, label)
     with staged(Path(out), folder) as staging:
         made = make(source, given, staging, study, asked, limits or Limits())
-        write_status(staging, made, key)
+        write_status(staging, made, key, grown)
     return Report(study.name, asked.id, by or None, folder=folder, **made)
 
 

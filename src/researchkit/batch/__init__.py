@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from researchkit import kernels
@@ -63,7 +64,7 @@ def run(
         if found:
             yield found
         else:
-            due.append(task)
+            due.append(replace(task, grown=keys.grown(job, folder_of(job, out))))
     workers = min(workers or os.cpu_count() or 1, len(due))
     if len(due) < 2:  # what loads everything for others would load it for one
         yield from made(due, out, workers, seconds, fresh)

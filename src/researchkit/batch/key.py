@@ -21,19 +21,12 @@ from researchkit.codebook import variants
 from researchkit.dataset import Dataset, fingerprint, load_dataset
 from researchkit.errors import ResearchkitError
 from researchkit.parts import Question
+from researchkit.places import PARTS, PREVIOUS, RESULT, read
 from researchkit.readers.values import among
 from researchkit.robustness.several import family
 from researchkit.study import Study, load_study
 
 Key = dict[str, str]
-PARTS = {
-    "notebook": "the notebook",
-    "parameters": "the parameters",
-    "study": "the study file",
-    "rows": "the rows or columns that this report reads",
-    "package": "researchkit itself",
-    "versions": "the versions of the libraries",
-}
 
 
 class Keys:
@@ -59,6 +52,26 @@ class Keys:
             }
         except (ResearchkitError, OSError):
             return None
+
+    def grown(self, job: Job, folder: Path) -> tuple[str, ...]:
+        """The fingerprints of earlier results of a report whose rows are still there, in front of those that came.
+
+        So much can be known without keeping a row: the first rows of now have the fingerprint of all rows of then.
+        """
+        found = [read(folder / name).get("data") for name in (RESULT, PREVIOUS)]
+        held = {data.get("fingerprint"): data.get("rows") for data in found if isinstance(data, dict)}
+        try:
+            study = self.study(job.study)
+            dataset = self.dataset(study, study.table_of(study.question(job.question)))
+            dataset = dataset.only(*job.by.split("=", 1)) if job.by else dataset
+        except ResearchkitError:
+            return ()
+        arrived = dataset.arrived[[name for name in dataset.arrived.columns if name not in study.scales]]
+        return tuple(
+            mark
+            for mark, rows in held.items()
+            if isinstance(rows, int) and 0 < rows < len(arrived) and fingerprint(arrived.iloc[:rows]) == mark
+        )
 
     def study(self, path: Path) -> Study:
         if path not in self.studies:

@@ -32,20 +32,21 @@ GRACE = 2.0  # seconds that a worker has to end by itself
 
 @dataclass(frozen=True)
 class Task:
-    """A job with the key of what it is made from, and the limits it has to keep."""
+    """A job with the key of what it is made from, the limits it has to keep, and what its rows have grown from."""
 
     job: Job
     key: Key | None
     limits: Limits
+    grown: tuple[str, ...] = ()
 
     def to_json(self) -> bytes:
-        told = {"job": self.job.to_dict(), "key": self.key, "limits": asdict(self.limits)}
+        told = {"job": self.job.to_dict(), "key": self.key, "limits": asdict(self.limits), "grown": self.grown}
         return json.dumps(told).encode()
 
 
 def task_from(text: bytes) -> Task:
     told = json.loads(text)
-    return Task(job_from(told["job"]), told["key"], Limits(**told["limits"]))
+    return Task(job_from(told["job"]), told["key"], Limits(**told["limits"]), tuple(told["grown"]))
 
 
 def folder_of(job: Job, out: Path) -> Path:
@@ -90,6 +91,7 @@ def make(task: Task, out: Path, *, fresh: bool = False) -> Report:
                 label=job.label,
                 key=task.key,
                 limits=task.limits,
+                grown=task.grown,
             )
         except ResearchkitError as error:
             return failed(job, out, str(error))
