@@ -2,10 +2,13 @@
 
 `interval` draws the answer, crude and adjusted, over the band of what is too small to matter; `forest` estimates
 under one another; `specifications` every way to adjust, sorted; `dose` the outcome over the exposure; `distribution`
-the spread of a score; `curves` who is still there; `mini` an interval for a line of the index.
+the spread of a score; `curves` who is still there; `mini` an interval for a line of the index; `funnel` sites over
+their precision; `chart` months in a row.
 """
 
+from researchkit.figures.chart import chart
 from researchkit.figures.figure import MEDIA, Figure
+from researchkit.figures.funnel import funnel
 from researchkit.figures.intervals import band, forest, interval, specifications
 from researchkit.figures.levels import distribution, dose
 from researchkit.figures.mini import mini
@@ -16,10 +19,12 @@ __all__ = [
     "Curve",
     "Figure",
     "band",
+    "chart",
     "curves",
     "distribution",
     "dose",
     "forest",
+    "funnel",
     "interval",
     "mini",
     "specifications",
