@@ -6,19 +6,22 @@ stopped. A report that stopped is listed with its reason, never with an older re
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pandas as pd
 
-from researchkit import figures, wording
+from researchkit import beside, figures, wording
 from researchkit.claims import claims
 from researchkit.export import CHIPS, TEMPLATES, style
+from researchkit.places import PREVIOUS, place, read
+from researchkit.since import since
 from researchkit.tables import Table, frame
 
 DOORS = {
@@ -46,12 +49,15 @@ def write_index(out: Path) -> Path:
     out = Path(out)
     stopped = _stopped(out)
     rows = [row for row in _rows(out) if row["key"] not in {one["key"] for one in stopped}]
+    left = {_key(entry) for entry in _entries(out) if entry.get("unchanged")}
+    rows = [{**row, "left": row["key"] in left} for row in rows]
     studies = sorted({row["key"][0] for row in [*rows, *stopped]})
+    groups = _beside(out, rows)
     for study in studies:
         if (out / study).is_dir():
-            own, gone = ([row for row in part if row["key"][0] == study] for part in (rows, stopped))
-            _write(out / study / "index.html", _page(own, gone, start=f"{quote(study)}/", up="../index.html"))
-    return _write(out / "index.html", _page(rows, stopped))
+            own, gone, by = ([row for row in part if row["key"][0] == study] for part in (rows, stopped, groups))
+            _write(out / study / "index.html", _page(own, gone, by, start=f"{quote(study)}/", up="../index.html"))
+    return _write(out / "index.html", _page(rows, stopped, groups))
 
 
 def ledger(out: str | Path) -> Table:
@@ -102,6 +108,34 @@ def failed_page(title: str, what_failed: str, details: str | Sequence[str] = ())
     )
 
 
+def _beside(out: Path, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The pages that set sites side by side: written where out of date, removed where there is nothing to set."""
+    titles = {row["key"][:2]: row["title"] for row in rows}
+    made = {}
+    for page in beside.pages(out):
+        view = None if page.made else page.view()
+        if view or page.made:
+            made[page.path] = page
+        if view:
+            with contextlib.suppress(
+                FileNotFoundError
+            ):  # another run is just replacing the folder, and comes here later
+                _write(page.path, _template("beside.html.j2").render(view, style=style()))
+    for path in out.glob(f"*/*/{beside.PAGES}"):
+        if path not in made:
+            path.unlink(missing_ok=True)
+    names = {path: path.relative_to(out).parts[:2] for path in made}
+    return [
+        {
+            "key": names[path],
+            "title": titles.get(names[path], names[path][1]),
+            "by": unquote(page.prefix),
+            "link": quote(path.relative_to(out).as_posix()),
+        }
+        for path, page in made.items()
+    ]
+
+
 def _rows(out: Path) -> list[dict[str, Any]]:
     """A line of the index for each result, in a fixed order; one that cannot be read says so."""
     found = sorted(out.glob("*/*/result.json")) + sorted(out.glob("*/*/*=*/result.json"))
@@ -114,7 +148,8 @@ def _row(path: Path, out: Path) -> dict[str, Any]:
     link = quote(f"{place.as_posix()}/report.html")
     study, question, *by = place.parts
     try:
-        return _told(json.loads(path.read_text(encoding="utf-8")), link)
+        result = json.loads(path.read_text(encoding="utf-8"))
+        return {**_told(result, link), "since": since(path.parent, result)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"result.json cannot be read: {type(error).__name__}. Run this report again."
         title = {"title": question.replace("_", " "), "key": (study, question, "".join(by)), "link": link}
@@ -160,28 +195,44 @@ def _short(marks: Iterable[str], design: object) -> list[str]:
     return [short for mark in marks if (short := str(mark).partition(":")[0]) != design]
 
 
-def _stopped(out: Path) -> list[dict[str, Any]]:
-    """The reports of the last run that were not made, each with its reason."""
+def _entries(out: Path) -> list[dict[str, Any]]:
+    """What the last run said of each report."""
     try:
         run = json.loads((out / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []
-    entries = run.get("reports", []) if isinstance(run, dict) else run
-    return [_stop(entry) for entry in entries if entry.get("status") not in ("ok", "unchanged")]
+    return list(run.get("reports", []) if isinstance(run, dict) else run)
 
 
-def _stop(entry: Mapping[str, Any]) -> dict[str, Any]:
-    names = tuple(str(entry.get(part) or "") for part in ("study", "question", "by"))
+def _key(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(entry.get(part) or "") for part in ("study", "question", "by"))
+
+
+def _stopped(out: Path) -> list[dict[str, Any]]:
+    """The reports of the last run that were not made, each with its reason."""
+    return [_stop(entry, out) for entry in _entries(out) if entry.get("status") not in ("ok", "unchanged")]
+
+
+def _stop(entry: Mapping[str, Any], out: Path) -> dict[str, Any]:
+    names = _key(entry)
+    earlier = read(place(out, *names) / PREVIOUS).get("verdict")
     return {
         "key": names,
         "title": entry.get("title") or " / ".join(name for name in names if name),
         "status": entry.get("status") or "stopped",
         "reason": entry.get("reason") or "no reason was recorded",
         "link": quote(str(entry.get("page") or "")),
+        "before": str(earlier.get("word") or "") if isinstance(earlier, dict) else "",
     }
 
 
-def _page(rows: Iterable[dict[str, Any]], stopped: Sequence[dict[str, Any]], start: str = "", up: str = "") -> str:
+def _page(
+    rows: Iterable[dict[str, Any]],
+    stopped: Sequence[dict[str, Any]],
+    groups: Iterable[dict[str, Any]],
+    start: str = "",
+    up: str = "",
+) -> str:
     """The index over some rows; `start` is the folder that its links are seen from."""
     every = list(rows)
     unread = [{**row, "status": "unreadable", "reason": row["unread"]} for row in every if row.get("unread")]
@@ -194,6 +245,10 @@ def _page(rows: Iterable[dict[str, Any]], stopped: Sequence[dict[str, Any]], sta
     return _template("index.html.j2").render(
         doors=doors,
         stopped=gone,
+        changes=_changes(good),
+        lost=[row for row in gone if row.get("before")],
+        groups=[_seen_from(row, start) for row in groups],
+        chips=CHIPS,
         tally=[(word, chip, *(count(good, word, origin) for origin in ORIGINS)) for word, chip in CHIPS.items()],
         total=len(good),
         by_groups=any(row["by"] for row in good),
@@ -203,6 +258,12 @@ def _page(rows: Iterable[dict[str, Any]], stopped: Sequence[dict[str, Any]], sta
         key=figures.mini(2.2, 1.4, 3.0, 1.0),
         style=style(),
     )
+
+
+def _changes(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows that say something else than last time, changed verdicts first; not what the last run left alone."""
+    changed = [row for row in rows if row["since"] and not row["left"]]
+    return sorted(changed, key=lambda row: row["since"].rank)
 
 
 def count(rows: Iterable[dict[str, Any]], word: str, origin: str) -> int:
