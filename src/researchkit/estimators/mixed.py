@@ -119,8 +119,8 @@ def _refuse_levels(line: Line, sample: Sample, question: Question) -> None:
     told = np.sum(summed(line.basis, cluster) ** 2, axis=1)  # how much of each cluster's indicator the columns hold
     if np.all(told > (1 - ALIASED) * size):
         raise EstimationError(
-            f"The question {question.id!r}: the columns of `adjust` give every {sample.cluster_name} a level of its own "
-            "already, so a random intercept adds nothing and the errors would take its people for strangers. Leave "
+            f"The question {question.id!r}: the columns of `adjust` give every {sample.cluster_name} a level of its "
+            "own already, so a random intercept adds nothing and the errors would take its people for strangers. Leave "
             f"{sample.cluster_name} out of `adjust`, or `model` out of the alternative."
         )
 
