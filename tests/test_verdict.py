@@ -51,6 +51,7 @@ def effect(low, high, **changes) -> SimpleNamespace:
         "n": 400,
         "clusters": 40,
         "contrast": "compassion +1 point",
+        "method": "least squares, CR2 errors clustered by nurse",
         "notes": (),
     }
     return SimpleNamespace(**{**plan, **changes})
@@ -88,6 +89,11 @@ def test_an_observational_sentence_never_says_lowered():
         "One more point of compassion went with anxiety that was 2.5 points lower (95 % interval −3.0 to −2.0), "
         "among 400 visits in 40 groups by nurse."
     )
+
+
+def test_clusters_that_cross_are_counted_as_such():
+    two = effect(-3.0, -2.0, clusters=12, method="least squares, CR1 errors clustered two ways, by nurse and month")
+    assert judge(two, question(), study()).sentence.endswith("400 visits in at least 12 groups of each of two kinds.")
 
 
 def test_a_randomised_one_may():

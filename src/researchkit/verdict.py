@@ -232,4 +232,6 @@ def among(effect: Effect, study: Study, question: Question) -> str:
     rows = f"among {wording.count(effect.n)} {study.tables[study.table_of(question)].rows}"
     if effect.clusters is None or not clusters:
         return rows
+    if "two ways" in effect.method:  # the count is that of the fewer clusters, whichever of the two that is
+        return f"{rows} in at least {wording.count(effect.clusters)} groups of each of two kinds"
     return f"{rows} in {wording.count(effect.clusters)} groups by {wording.lower_first(study.label(clusters[0]))}"
