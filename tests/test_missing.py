@@ -24,7 +24,7 @@ from researchkit.robustness import imputed as filling
 from researchkit.robustness.absent import differences
 from researchkit.robustness.bounds import ends_of_outcome, open_rows, range_of, tipping, worst_case
 from researchkit.robustness.gaps import gaps, only
-from researchkit.robustness.impute import Block, Chain, Sums, completed, nearest, posterior, shrunk
+from researchkit.robustness.impute import SHARES, Block, Chain, Sums, completed, nearest, posterior, shrunk
 from researchkit.robustness.imputed import copies, hazard
 from researchkit.robustness.missing import missing_data
 from researchkit.study import load_study
@@ -120,7 +120,7 @@ def test_several_coefficients_need_copies_and_degrees_of_freedom():
     assert (same.f, same.df2, same.p) == (1, np.inf, pytest.approx(np.exp(-1)))  # chi-square of 2, halved
 
 
-@pytest.mark.parametrize(("each", "df"), [([None, None], None), ([4.0, 6.0], 5.0), ([], None)])
+@pytest.mark.parametrize(("each", "df"), [([None, None], None), ([4.0, 6.0], 5.0), ([4.0, None], None), ([], None)])
 def test_degrees_of_freedom_of_copies_are_averaged(each, df):
     assert pooled_df(each) == df
 
@@ -135,13 +135,34 @@ def test_a_draw_has_the_spread_of_its_posterior():
     basis = np.linalg.inv(np.linalg.cholesky(x.T @ x)).T
     columns = np.column_stack([x @ basis, y])
     sums = Sums(columns.T @ columns, np.zeros((0, 3)), np.zeros(0))
-    found = [posterior(sums, 60, draw) for _ in range(4000)]
+    found = [posterior(sums, 1, 60, draw) for _ in range(4000)]
     at = np.linalg.lstsq(x, y, rcond=None)[0]
-    assert basis @ found[0].estimate == pytest.approx(at)
-    drawn = np.array([basis @ one.draw for one in found])
+    assert basis @ found[0].estimate[:, 0] == pytest.approx(at)
+    drawn = np.array([basis @ one.draw[:, 0] for one in found])
     covariance = np.sum((y - x @ at) ** 2) / 56 * np.linalg.inv(x.T @ x)  # 58 residual degrees of freedom, less 2
     assert np.cov(drawn.T) == pytest.approx(covariance, rel=0.1)
     assert drawn.mean(axis=0) == pytest.approx(at, abs=FAR * np.sqrt(covariance.max() / 4000))
+
+
+def test_lines_through_the_same_rows_are_drawn_each_by_itself():
+    draw = np.random.default_rng(8)
+    ward = np.repeat(np.arange(12), 10)
+    x = draw.normal(size=(120, 2))
+    y = np.column_stack([x @ [1.0, -2.0] + draw.normal(size=12)[ward], 5 * draw.normal(size=120)])
+    basis = np.linalg.inv(np.linalg.cholesky(x.T @ x)).T
+    columns = np.column_stack([x @ basis, y])
+    totals = np.array([columns[ward == code].sum(axis=0) for code in range(12)])
+    two = [posterior(Sums(columns.T @ columns, totals, np.full(12, 10.0)), 2, 120, draw) for _ in range(600)]
+    for line in (0, 1):
+        one = columns[:, [0, 1, 2 + line]]
+        sums = Sums(one.T @ one, totals[:, [0, 1, 2 + line]], np.full(12, 10.0))
+        alone = [posterior(sums, 1, 120, draw) for _ in range(600)]
+        for part in ("estimate", "draw", "intercepts", "drawn_intercepts"):
+            together = np.array([getattr(found, part)[:, line] for found in two])
+            apart = np.array([getattr(found, part)[:, 0] for found in alone])
+            error = np.sqrt((together.var(axis=0) + apart.var(axis=0)) / 600)
+            assert np.all(np.abs(together.mean(axis=0) - apart.mean(axis=0)) < FAR * error + 1e-12), part
+            assert together.std(axis=0) == pytest.approx(apart.std(axis=0), rel=0.25, abs=1e-9), part
 
 
 @pytest.mark.parametrize("share", [0.05, 0.5])
@@ -154,16 +175,78 @@ def test_what_clusters_share_is_found(share):
     counts = np.bincount(cluster).astype(float)
     totals = np.column_stack([np.bincount(cluster, weights=column) for column in columns.T])
     sums = Sums(columns.T @ columns, totals, counts)
-    found = [posterior(sums, len(y), draw) for _ in range(300)]
+    found = [posterior(sums, 1, len(y), draw) for _ in range(300)]
     # The ratio of variances that the estimates were pulled by, read back from one cluster.
-    rest = totals[:, -1:] - totals[:, :1] * np.array([[one.estimate[0] for one in found]])
-    pull = np.array([one.intercepts for one in found]).T[0] / rest[0]
+    rest = totals[:, -1:] - totals[:, :1] * np.array([[one.estimate[0, 0] for one in found]])
+    pull = np.array([one.intercepts[:, 0] for one in found]).T[0] / rest[0]
     ratio = pull / (1 - counts[0] * pull)
     assert np.mean(ratio / (1 + ratio)) == pytest.approx(share, abs=0.05)
-    drawn = np.array([one.drawn_intercepts for one in found])
+    drawn = np.array([one.drawn_intercepts[:, 0] for one in found])
     assert np.corrcoef(drawn.mean(axis=0), effects)[0, 1] > (0.4 if share < 0.1 else 0.9)
     inside = np.abs(drawn.mean(axis=0) - effects) < 1.96 * drawn.std(axis=0)
     assert binom.cdf(inside.sum(), 400, 0.95) > 1e-3
+
+
+def test_the_share_of_clusters_is_drawn_from_its_restricted_likelihood():
+    """Few wards and columns of wards: each ratio as often as dense matrices say it is likely, the share flat before."""
+    draw = np.random.default_rng(6)
+    ward = np.repeat(np.arange(7), [3, 5, 4, 6, 3, 4, 5])
+    x = np.column_stack([np.ones(30), draw.normal(size=(7, 2))[ward], draw.normal(size=30)])
+    y = x @ [1, 2, 0, 1] + draw.normal(size=7)[ward] + draw.normal(size=30)
+    ratios, likely = SHARES / (1 - SHARES), []
+    member = (ward[:, None] == np.arange(7)).astype(float)
+    for ratio in ratios:
+        inverse = np.linalg.inv(np.eye(30) + ratio * member @ member.T)
+        inner = x.T @ inverse @ x
+        rest = y @ inverse @ (y - x @ np.linalg.solve(inner, x.T @ inverse @ y))
+        signs = np.linalg.slogdet(inverse)[1] - np.linalg.slogdet(inner)[1]
+        likely.append((signs - 26 * np.log(rest)) / 2)
+    chance = np.exp(np.array(likely) - max(likely)) * np.gradient(SHARES)
+    basis = np.linalg.inv(np.linalg.cholesky(x.T @ x)).T
+    columns = np.column_stack([x @ basis, y])
+    sums = Sums(
+        columns.T @ columns, np.array([columns[ward == code].sum(axis=0) for code in range(7)]), np.bincount(ward) * 1.0
+    )
+    found = [posterior(sums, 1, 30, draw) for _ in range(4000)]
+    pull = np.array(
+        [one.intercepts[0, 0] / (sums.totals[0, -1] - sums.totals[0, :-1] @ one.estimate[:, 0]) for one in found]
+    )
+    ratio = pull / (1 - 3 * pull)
+    drawn = np.bincount(np.argmin(np.abs(ratio[:, None] - ratios), axis=1), minlength=len(ratios)) / 4000
+    assert drawn == pytest.approx(chance / chance.sum(), abs=FAR * 0.5 / np.sqrt(4000))
+
+
+def test_what_is_filled_in_is_what_the_next_column_sees():
+    columns, blocks = holes(np.random.default_rng(6))
+    chain, draw = Chain(columns, blocks, None), np.random.default_rng(1)
+    state, result = chain.scaled.copy(), columns.copy()
+    for step in chain.steps:
+        step.take(state, result, step.there[: len(step.gap)])
+    for step in chain.steps:
+        step.fill(state, result, draw)
+        assert state[:, :-1] == pytest.approx((result - chain.centre) / chain.scale)
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_gaps_of_one_ward_are_filled_alike(measured):
+    """Ward effects of 2, residuals of 1: filled rows follow their ward, a ward without any is as open as wards are."""
+    draw = np.random.default_rng(9)
+    ward = np.repeat(np.arange(40), 10)
+    effects = 2 * draw.normal(size=40)
+    y = effects[ward] + draw.normal(size=400)
+    lone, gone = ward == 7, np.arange(400) % 10 < 4
+    y[lone | gone] = np.nan
+    columns = np.column_stack([draw.normal(size=400), y])
+    blocks = [Block((0,)), Block((1,), measured)]
+    copies = np.array([c[:, 1] for c in completed(columns, blocks, draw, copies=150, rounds=1, cluster=ward)])
+    apart = np.delete(np.arange(40), 7)
+    means = np.array([np.nanmean(y[ward == code]) for code in apart])
+    filled = np.array([copies[:, (ward == code) & gone].mean() for code in apart])
+    assert filled == pytest.approx(means, abs=1)
+    assert np.corrcoef(filled, means)[0, 1] > 0.98
+    assert copies[:, lone].mean(axis=1).std() == pytest.approx(2.1, abs=0.5)
+    for rows in (lone, (ward == 3) & gone):
+        assert np.sqrt(copies[:, rows].var(axis=1, ddof=1).mean()) == pytest.approx(1, abs=0.25)
 
 
 def test_cross_products_by_size_are_those_of_the_dense_matrices():
@@ -289,6 +372,16 @@ def test_few_donors_and_no_complete_row_are_enough_to_fill():
     columns = np.array([[1.0, np.nan, 3.0], [2.0, 5.0, np.nan], [np.nan, 6.0, 4.0]])
     filled = next(completed(columns, [Block((0,)), Block((1,)), Block((2,))], draw, copies=1, rounds=4))
     assert filled[0, 1] in (5, 6) and filled[1, 2] in (3, 4) and filled[2, 0] in (1, 2)
+
+
+def test_rows_that_lack_something_else_tell_what_they_have():
+    """Nobody has both y and w: each is told by x alone, from rows that are not complete."""
+    draw = np.random.default_rng(3)
+    x = draw.normal(size=60)
+    half = np.arange(60) < 30
+    columns = np.column_stack([x, np.where(half, 3 * x, np.nan), np.where(half, np.nan, draw.normal(size=60))])
+    filled = next(completed(columns, [Block((1,), True), Block((2,), True)], draw, copies=1, rounds=3))
+    assert np.corrcoef(filled[~half, 1], x[~half])[0, 1] > 0.99
 
 
 @pytest.mark.parametrize(
@@ -576,6 +669,24 @@ def test_every_kind_is_filled_and_pooled(clinic, kind, clustered):
     assert 0 < facts["fmi"] < 1 and 0 < facts["monte_carlo_error"] < facts["se"]
     assert told.to_dict() == check(asked).to_dict()  # the same again: the seed is the study's
     json.dumps(finite(told.to_dict()), allow_nan=False)
+
+
+def test_a_coded_exposure_with_gaps_stays_one_level(clinic):
+    frame = pierced(people(), arm=0.2, x=0.1)
+    asked = clinic(frame, exposure={"column": "arm", "reference": "usual", "level": "kind"}, adjust=["x"])
+    sample = gaps_of(asked).sample
+    plan = filling.layout(sample, asked.dataset.study, asked.question)
+    further = sample.groups.index("arm") + 1
+    assert plan.blocks[0].places == (0, further) and not plan.blocks[0].measured
+    assert plan.blocks[1].measured and plan.blocks[1].ends == (0, 10)
+    draw = np.random.default_rng(1)
+    for filled in completed(plan.columns, plan.blocks, draw, copies=3, rounds=2):
+        assert set(map(tuple, filled[:, [0, further]])) == {(0, 0), (1, 0), (0, 1)}
+        whole = plan.sample(sample, filled)
+        assert np.array_equal(whole.exposure, filled[:, 0]) and np.array_equal(whole.outcome, sample.outcome)
+    per_half = clinic(pierced(people(), x=0.1), exposure={"column": "x", "per": 0.5})
+    block = filling.layout(gaps_of(per_half).sample, per_half.dataset.study, per_half.question).blocks[0]
+    assert block.measured and block.ends == (0, 20)
 
 
 def test_filling_wins_back_what_gaps_in_a_confounder_cost(clinic):

@@ -185,22 +185,22 @@ class Step:
         sums = chain.whole + chain.sums(state, self.partly)
         basis = independent(sums.products[np.ix_(self.predictors, self.predictors)])
         near, far = (state[np.ix_(rows, self.predictors)] @ basis for rows in (pool, self.gap))
-        seen, wanted = np.empty((len(pool), len(self.targets))), np.empty((len(self.gap), len(self.targets)))
-        for place, target in enumerate(self.targets):
-            turn = np.zeros((len(basis) + 1, basis.shape[1] + 1))
-            turn[:-1, :-1], turn[-1, -1] = basis, 1.0
-            found = posterior(sums.turned(np.append(self.predictors, target), turn), len(self.there), rng)
-            seen[:, place], wanted[:, place] = near @ found.estimate, far @ found.draw
-            if cluster is not None:
-                seen[:, place] += found.intercepts[cluster[pool]]
-                wanted[:, place] += found.drawn_intercepts[cluster[self.gap]]
+        turn = np.zeros((len(basis) + len(self.targets), basis.shape[1] + len(self.targets)))
+        turn[: len(basis), : basis.shape[1]] = basis
+        turn[len(basis) :, basis.shape[1] :] = np.eye(len(self.targets))
+        turned = sums.turned(np.append(self.predictors, self.targets), turn)
+        found = posterior(turned, len(self.targets), len(self.there), rng)
+        seen, wanted = near @ found.estimate, far @ found.draw
+        if cluster is not None:
+            seen += found.intercepts[cluster[pool]]
+            wanted += found.drawn_intercepts[cluster[self.gap]]
         scale = chain.scale[self.targets]
         return seen * scale, wanted * scale
 
 
 @dataclass(frozen=True)
 class Posterior:
-    """Coefficients (r,) and intercepts of clusters (G,): estimates, and one draw."""
+    """Coefficients (r, q) of q lines and intercepts of clusters (G, q): estimates, and one draw."""
 
     estimate: Array
     draw: Array
@@ -219,32 +219,38 @@ def independent(products: Array) -> Array:
     return basis
 
 
-def posterior(sums: Sums, n: int, rng: np.random.Generator) -> Posterior:
-    """Draw the coefficients of a line through n rows, with an intercept for each cluster where there are any.
+def posterior(sums: Sums, lines: int, n: int, rng: np.random.Generator) -> Posterior:
+    """Draw the coefficients of some lines through n rows, with an intercept for each cluster where there are any.
 
-    The last column of `sums` is predicted from the others, which are independent.
+    As many of the last columns of `sums` are predicted, each by itself, from those before, which are independent.
     """
-    counts, totals = sums.counts, sums.totals
-    ratios = SHARES / (1 - SHARES) if len(counts) else np.zeros(1)  # of the variances between and within
+    ratios = SHARES / (1 - SHARES) if len(sums.counts) else np.zeros(1)  # of the variances between and within
     every = sums.products - shrunk(sums, ratios)
-    lower = np.linalg.cholesky(every[:, :-1, :-1])
-    half = np.linalg.solve(lower, every[:, :-1, -1:])[..., 0]
-    rest = every[:, -1, -1] - np.sum(half**2, axis=1)
-    rest = np.maximum(rest, TIED * max(float(sums.products[-1, -1]), TIED))  # a perfect fit leaves rounding
-    df, place = max(n - half.shape[1], 1), 0
-    if len(counts):
-        size = np.log1p(ratios[:, None] * counts).sum(axis=1)
-        size += 2 * np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
-        likely = -0.5 * (size + df * np.log(rest))
-        chance = np.exp(likely - likely.max()) * np.gradient(SHARES)
-        place = int(rng.choice(len(ratios), p=chance / chance.sum()))
-    spread = np.sqrt(rest[place] / rng.chisquare(df))
-    turned = lower[place].T
-    estimate = np.linalg.solve(turned, half[place])
-    draw = estimate + spread * np.linalg.solve(turned, rng.standard_normal(len(estimate)))
-    pull = ratios[place] / (1 + ratios[place] * counts)
-    intercepts, middle = (pull * (totals[:, -1] - totals[:, :-1] @ slopes) for slopes in (estimate, draw))
-    return Posterior(estimate, draw, intercepts, middle + spread * np.sqrt(pull) * rng.standard_normal(len(counts)))
+    lower = np.linalg.cholesky(every[:, :-lines, :-lines])
+    half = np.linalg.solve(lower, every[:, :-lines, -lines:])
+    rest = np.diagonal(every, axis1=1, axis2=2)[:, -lines:] - np.sum(half**2, axis=1)
+    rest = np.maximum(rest, TIED * np.maximum(np.diag(sums.products)[-lines:], TIED))  # a perfect fit leaves rounding
+    df = max(n - half.shape[1], 1)
+    # For each ratio, of its likelihood what no line has a part in.
+    size = np.log1p(ratios[:, None] * sums.counts).sum(axis=1)
+    size += 2 * np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
+    drawn = []
+    for line in range(lines):
+        place = _ratio(-0.5 * (size + df * np.log(rest[:, line])), rng) if len(ratios) > 1 else 0
+        spread, turned = np.sqrt(rest[place, line] / rng.chisquare(df)), lower[place].T
+        estimate = np.linalg.solve(turned, half[place, :, line])
+        draw = estimate + spread * np.linalg.solve(turned, rng.standard_normal(len(estimate)))
+        pull = ratios[place] / (1 + ratios[place] * sums.counts)
+        total = sums.totals[:, half.shape[1] + line]
+        own, middle = (pull * (total - sums.totals[:, :-lines] @ slopes) for slopes in (estimate, draw))
+        drawn.append((estimate, draw, own, middle + spread * np.sqrt(pull) * rng.standard_normal(len(pull))))
+    return Posterior(*(np.column_stack(part) for part in zip(*drawn, strict=True)))
+
+
+def _ratio(likely: Array, rng: np.random.Generator) -> int:
+    """The place of a ratio, drawn by its log-likelihood; before the data every share was as likely as any other."""
+    chance = np.exp(likely - likely.max()) * np.gradient(SHARES)
+    return int(rng.choice(len(likely), p=chance / chance.sum()))
 
 
 def shrunk(sums: Sums, ratios: Array) -> Array:
