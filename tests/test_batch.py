@@ -221,7 +221,9 @@ def only_north(body: str) -> str:
     ],
     ids=["kernel", "worker", "deadline", "cell", "memory"],
 )
-def test_one_that_dies_costs_nobody_else(wards, notebook, tmp_path, body, how, status, said):
+def test_one_that_dies_costs_nobody_else(wards, notebook, tmp_path, monkeypatch, body, how, status, said):
+    if "spawn_main" in body:  # an ordinary kernel is its worker's child, and so finds whom to kill
+        monkeypatch.setenv("RESEARCHKIT_FORK", "0")
     out, asked = tmp_path / "reports", jobs(wards, notebook(only_north(body)))
     reports = {report.by: report for report in run(asked, out, 2, **how)}
     north = reports.pop("ward=North")
