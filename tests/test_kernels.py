@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import resource
 import shutil
 import signal
@@ -478,19 +479,32 @@ def test_an_ordinary_kernel_is_said_aloud(ready, monkeypatch, caplog, name, valu
     assert said in caplog.text
 
 
-def test_another_program_is_an_ordinary_kernel():
+def test_another_program_is_an_ordinary_kernel(tmp_path):
     from researchkit.kernels import provisioner
 
     given = {"env": {}, "cwd": "/"}
     good = [sys.executable, "-m", "ipykernel_launcher", "-f", "x"]
+    elsewhere = tmp_path / "python"  # of another environment, which links to the same interpreter
+    elsewhere.symlink_to(Path(sys.executable).resolve())
     assert provisioner.order_of(good, given)["command"] == good
     for command, kwargs in [
         (["R", "-e", "IRkernel::main()"], {}),
-        (["/usr/bin/python3", *good[1:]], {}),
+        (["/usr/bin/env", *good[1:]], {}),
+        ([str(elsewhere), *good[1:]], {}),
         (good, {"stdout": 1}),
     ]:
         with pytest.raises(provisioner.Unfit):
             provisioner.order_of(command, given | kwargs)
+
+
+def test_jupyter_is_used_here_alone(root):
+    """The wall of the house: only this room starts kernels."""
+    package = root / "src" / "researchkit"
+    for path in package.rglob("*.py"):
+        if path.relative_to(package).parts[0] != "kernels":
+            assert not re.search(
+                r"^\s*(import|from) (jupyter_client|ipykernel)", path.read_text(encoding="utf-8"), re.M
+            )
 
 
 # Who may ask.
@@ -545,6 +559,10 @@ def test_messages_are_whole_and_bounded():
             inbox.take_in()
     assert message == {"a": "ü" * 100_000}
     assert len(inbox.files) == 1
+    one.sendall(b"\x00\x00\x00\x02[]")
+    inbox.take_in()
+    with pytest.raises(ValueError, match="no object"):
+        inbox.message()
     one.close()
     with pytest.raises(EOFError):
         inbox.take_in()
