@@ -733,6 +733,20 @@ def test_rows_of_no_cluster_stay_out(clinic):
     assert check(asked).facts["imputed"]["copies"] == 20
 
 
+def test_clusters_count_in_filling_and_in_degrees_of_freedom(clinic):
+    """All of two wards lack the score: filled ward by ward, the copies differ by what wards differ by."""
+    frame = people(400)
+    code, draw = frame["ward"].str[1:].astype(int), np.random.default_rng(3)
+    frame["x"] = draw.normal(5, 1, 12)[code]
+    frame["score"] = np.clip(frame["score"] + 12 * draw.normal(size=12)[code], 0, 100)
+    frame.loc[frame["ward"].isin(["w02", "w05"]), "score"] = np.nan
+    asked = clinic(frame, clusters=["ward"], adjust=[])
+    grouped = check(asked).facts["imputed"]
+    alone = check(clinic(frame, clusters=[], adjust=[])).facts["imputed"]
+    assert grouped["monte_carlo_error"] > 1.4 * alone["monte_carlo_error"]
+    assert 0 < grouped["df"] < asked.effect.df < 12
+
+
 def test_rules_that_keep_rows_hold_for_rows_with_gaps(clinic):
     """A missing entry is kept by `not_values` alone, here as in the sample."""
     frame = pierced(people(), channel=0.2, score=0.1)
