@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from researchkit.errors import EstimationError
 from researchkit.estimators import duration, estimate_sample, leverage
 from researchkit.estimators.cox import cox
 from researchkit.estimators.design import design
@@ -74,13 +75,57 @@ def test_a_risk_among_few_people(held, stays):
     assert effect.method.endswith("HC2 errors, Satterthwaite degrees of freedom")
 
 
-def test_few_people_are_fewer_than_100(stays):
-    back = stays[stays["readmitted_30d"].notna()]
-    errors = [
-        estimate_sample(sample(few["readmitted_30d"], few["kind"]), question("yes_no")).model.errors
-        for few in (back.iloc[:99], back.iloc[:100])
-    ]
-    assert errors == ["HC2", "model-based"]
+@pytest.mark.parametrize("kind", ["yes_no", "ordered"])
+@pytest.mark.parametrize(
+    ("people", "yes", "errors"),
+    [(99, 50, "HC2"), (100, 50, "model-based"), (200, 49, "HC2"), (200, 50, "model-based"), (200, 151, "HC2")],
+)
+def test_few_people_or_few_of_the_rarer_outcome(kind, people, yes, errors):
+    care = np.random.default_rng(1).normal(size=people)
+    ended = np.where(np.arange(people) < yes, 1.0, 0.0)
+    levels = {"levels": ("1", "2"), "level_values": (1.0, 2.0), "level_codes": ("1", "2")}
+    asked = sample(ended, care, **(levels if kind == "ordered" else {}))
+    assert estimate_sample(asked, question(kind)).model.errors == errors
+
+
+@pytest.mark.parametrize(
+    ("events", "exposed", "told"),
+    [(29, 15, "fewer than 30"), (60, 9, "fewer than 10 on one side"), (60, 10, ""), (30, 10, "")],
+)
+@pytest.mark.parametrize("kind", ["yes_no", "ordered", "counts", "duration"])
+def test_few_events_are_told(kind, events, exposed, told):
+    happened = np.zeros(400)
+    happened[:exposed], happened[200 : 200 + events - exposed] = 1, 1
+    care = (np.arange(400) < 200).astype(float)
+    more = {"levels": ("1", "2"), "level_values": (1.0, 2.0), "level_codes": ("1", "2")} if kind == "ordered" else {}
+    outcome = happened
+    if kind == "duration":
+        outcome, more = np.random.default_rng(2).uniform(1, 2, 400), {"event": happened}
+    asked_for = {"horizon": 1.5, "event": "left"} if kind == "duration" else {}
+    notes = estimate_sample(sample(outcome, care, **more), question(kind, **asked_for)).notes
+    found = [note for note in notes if note.startswith("few events")]
+    assert len(found) == bool(told) and all(f"few events: {told};" in note for note in found)
+
+
+def test_hardly_any_top_answer_is_refused():
+    answers = np.where(np.arange(60) < 4, 2.0, np.arange(60) % 2)
+    with pytest.raises(EstimationError, match="only 4 people gave an answer of the top group; at least 5"):
+        estimate_sample(sample(answers, np.arange(60) % 7), question("ordered"))
+    with pytest.raises(EstimationError, match="only 4 people gave an answer below the top group"):
+        estimate_sample(sample(2 - answers, np.arange(60) % 7), question("ordered", top=["1", "2"]))
+
+
+def test_very_skewed_residuals_are_told():
+    rng = np.random.default_rng(3)
+    care, errors = rng.normal(size=300), rng.normal(size=300)
+    for outcome, told in (
+        (errors, False),
+        (np.exp(errors), True),
+        (-np.exp(errors), True),
+        (np.exp(errors / 3), False),
+    ):
+        notes = estimate_sample(sample(outcome, care), question("score")).notes
+        assert any(note.startswith("very skewed") for note in notes) == told
 
 
 def test_it_is_what_least_squares_has_for_a_straight_line():

@@ -65,7 +65,7 @@ def counts(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     scores = columns.matrix * (weight * (outcome - expected))[:, None]
     pulls = (columns.matrix * np.sqrt(weight * expected)[:, None],)
     errors = crossed.spread(
-        information, scores, sample, effect.gradient, robust=True, rows=pulls, back=columns.back, always=True
+        information, scores, sample, effect.gradient, robust=True, rows=pulls, back=columns.back, little=True
     )
     own = terms(columns.names, *columns.raw(at, errors.covariance), level, errors.df_of_terms)
     # The model without clusters is told as R prints it.
@@ -83,7 +83,13 @@ def counts(sample: Sample, question: Question, level: float = 0.95) -> Effect:
         method=f"Poisson, rate difference, {how}, {named(errors, sample)}",
         model=Model("Poisson", printed.errors, rows, "log rate"),
         also={"rate ratio": ratio(own[0])},
-        notes=(*notes, *columns.notes, *errors.notes, *_overdispersed(outcome, expected, len(at))),
+        notes=(
+            *notes,
+            *columns.notes,
+            *errors.notes,
+            *refuse.rare(outcome, sample, question),
+            *_overdispersed(outcome, expected, len(at)),
+        ),
     )
 
 

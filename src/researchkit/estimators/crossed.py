@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 NOTHING = 1e-12  # a two-way variance this small beside the one-way ones is rounding
 FEW_DEGREES = 5.0  # below this Satterthwaite's approximation is itself rough (Pustejovsky and Tipton 2018)
-SMALL = 100  # people; among fewer, the usual errors of likelihood models are too small (see `researchkit.calibrate`)
+SMALL, SCARCE = 100, 50  # people, or people with the rarer outcome: with fewer, likelihood models' own errors are small
 
 
 def words(sample: Sample) -> str:
@@ -66,12 +66,13 @@ def spread(
     robust: bool,
     rows: tuple[Matrix, ...] = (),
     back: Matrix | None = None,
-    always: bool = False,
+    little: bool = False,
 ) -> likelihood.Spread:
     """The errors of a likelihood model, as many kinds of clusters as the sample has.
 
     One kind: CR2 with Satterthwaite degrees of freedom. Two that cross: CR1 both ways. None: HC2 with Satterthwaite
-    degrees of freedom among fewer than `SMALL` people, or `always`; otherwise as `likelihood.spread`.
+    degrees of freedom among fewer than `SMALL` people, or where there is `little` to go by for another reason;
+    otherwise as `likelihood.spread`.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ def spread(
         (n, k), bread = scores.shape, np.linalg.inv(information)
         meat, df, notes = two_way(scores, sample, bread @ gradient)
         return likelihood.Spread((n - 1) / (n - k) * bread @ meat @ bread, "CR1", df, notes)
-    wanted = sample.cluster is not None or always or len(scores) < SMALL
+    wanted = sample.cluster is not None or little or len(scores) < SMALL
     pieces = leverage.gathered(rows, scores, sample.cluster) if rows and wanted else None
     if pieces is None:
         return likelihood.spread(information, scores, sample.cluster, robust=robust)

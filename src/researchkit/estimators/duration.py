@@ -70,7 +70,13 @@ def duration(sample: Sample, question: Question, level: float = 0.95) -> Effect:
         method=_method(sample, horizon, len(fits) > 1, errors),
         model=model,
         also={"hazard ratio": ratio(model.terms[0])},
-        notes=(*notes, *columns.notes, *remarks, *_remarks(sample, event, horizon)),
+        notes=(
+            *notes,
+            *columns.notes,
+            *remarks,
+            *refuse.rare((event == 1).astype(float), sample, question),
+            *_remarks(sample, event, horizon),
+        ),
     )
 
 

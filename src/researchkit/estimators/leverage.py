@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from researchkit.estimators.effect import Matrix, Vector
 
 VANISHED = 1e-10  # a share of the information this close to 1 (a cluster alone carries it), or to 0, is rounding
-CHUNK = 1_000_000  # numbers held at once; rows without clusters that would need more pull too little to matter
+CHUNK = 4_000_000  # numbers held at once; rows without clusters that would need more pull too little to matter
 
 
 @dataclass(frozen=True)

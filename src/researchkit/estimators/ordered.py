@@ -15,7 +15,7 @@ from researchkit.estimators.design import Design, design
 from researchkit.estimators.effect import Effect, Matrix, Model, Vector, ratio, terms, told
 from researchkit.estimators.likelihood import Average, Derivatives, RunsAway, logistic, newton, shares
 from researchkit.estimators.promoters import DETRACTOR, PROMOTER
-from researchkit.estimators.yes_no import named
+from researchkit.estimators.yes_no import named, rarer
 from researchkit.wording import typed
 
 if TYPE_CHECKING:
@@ -33,16 +33,19 @@ def ordered(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     Raises
     ------
     EstimationError
-        As `score`; and if no answer is in the top group (or all are), or a column tells the answers exactly.
+        As `score`; and with fewer than 5 answers in the top group or below it, or if a column tells the answers
+        exactly.
 
     References
     ----------
-    Agrees with R `ordinal::clm` and `MASS::polr`; clustered errors, and those of few people, as for `yes_no`.
+    Agrees with R `ordinal::clm` and `MASS::polr`; clustered errors, and those of few people or few of the rarer group,
+    as for `yes_no`.
     """
     notes = refuse.check(sample, question, objections(sample))
     seen, answer = np.unique(sample.outcome.astype(int), return_inverse=True)
     worth = counts_as(sample, question, seen)
     _refuse_exact(sample, question, answer)
+    top = np.zeros(0) if question.outcome.nps else _rare_top(sample, question, worth[answer] > 0)
     columns = design(sample, question.exposure.column, intercept=False)
     at, information, scores = fit(columns.matrix, answer, sample.weights, columns.names)
     effect = _difference(sample, columns, at, worth)
@@ -55,6 +58,7 @@ def ordered(sample: Sample, question: Question, level: float = 0.95) -> Effect:
         robust=sample.weights is not None,
         rows=_rows(columns.matrix, answer, sample.weights, at),
         back=back,
+        little=len(top) > 0 and top.sum() < crossed.SCARCE,
     )
     labels = [_label(sample, code) for code in seen]
     cuts = tuple(f"{lower} | {upper}" for lower, upper in pairwise(labels))
@@ -74,6 +78,7 @@ def ordered(sample: Sample, question: Question, level: float = 0.95) -> Effect:
             *notes,
             *columns.notes,
             *errors.notes,
+            *(refuse.rare(top, sample, question) if len(top) else ()),
             "assumes proportional odds: one odds ratio for every step of the answer",
         ),
     )
@@ -257,6 +262,18 @@ def objections(sample: Sample) -> list[str]:
     if odd := int(np.sum(outcome != np.round(outcome))):
         return [f"{odd} answers have no place in the order; declare the codes of the column."]
     return []
+
+
+def _rare_top(sample: Sample, question: Question, top: NDArray[np.bool_]) -> Vector:
+    """Who gave (1), or did not give (0), a top answer, whichever is rarer; refused where hardly anybody did."""
+    found = rarer(top)
+    if (few := int(found.sum())) < refuse.FEW_EVENTS:
+        side = "gave an answer of the top group" if top.sum() == few else "gave an answer below the top group"
+        raise EstimationError(
+            f"The question {question.id!r}: only {few} people {side}; at least {refuse.FEW_EVENTS} are needed. Collect "
+            "more data, or set `top` so that the groups are less uneven."
+        )
+    return found
 
 
 def _refuse_exact(sample: Sample, question: Question, answer: NDArray[np.int64]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from researchkit.errors import EstimationError, listing
 from researchkit.estimators import crossed, refuse
@@ -31,9 +32,9 @@ def yes_no(sample: Sample, question: Question, level: float = 0.95) -> Effect:
 
     For a 0/1 exposure everybody's risk is predicted with it and without it, and the difference averaged; for a numeric
     one the average slope of the risk. The standard error is the delta method's, for these people as they are (not for
-    a new draw of them). Errors are model-based, with weights HC0; with clusters CR2, and among fewer than 100 people
-    HC2, both with Satterthwaite degrees of freedom (see `leverage`); CR1 both ways where two kinds of clusters cross.
-    The odds ratio is in `also`.
+    a new draw of them). Errors are model-based, with weights HC0; with clusters CR2, and with fewer than 100 people or
+    fewer than 50 of the rarer outcome HC2, both with Satterthwaite degrees of freedom (see `leverage`); CR1 both ways
+    where two kinds of clusters cross. The odds ratio is in `also`.
 
     Raises
     ------
@@ -66,6 +67,7 @@ def yes_no(sample: Sample, question: Question, level: float = 0.95) -> Effect:
         robust=sample.weights is not None,
         rows=(columns.matrix * np.sqrt(weight * risk * (1 - risk))[:, None],),
         back=columns.back,
+        little=min(ended.sum(), (~ended).sum()) < crossed.SCARCE,
     )
     rows = terms(columns.names, *columns.raw(at, errors.covariance), level, errors.df_of_terms)
     how = "standardised over the sample" if sample.binary_exposure else "average marginal effect"
@@ -80,7 +82,7 @@ def yes_no(sample: Sample, question: Question, level: float = 0.95) -> Effect:
         method=f"logistic, {how}, {named(errors, sample)}",
         model=Model("logistic", errors.errors, rows, "log odds"),
         also={"odds ratio": ratio(rows[0])},
-        notes=(*notes, *columns.notes, *errors.notes),
+        notes=(*notes, *columns.notes, *errors.notes, *refuse.rare(rarer(ended), sample, question)),
     )
 
 
@@ -89,6 +91,11 @@ def named(errors: Spread, sample: Sample) -> str:
     approximate = ", Satterthwaite degrees of freedom" if errors.errors in ("CR2", "HC2") else ""
     weighted = "" if sample.weights is None else ", weighted"
     return f"{errors.errors} errors{crossed.words(sample)}{approximate}{weighted}"
+
+
+def rarer(ended: NDArray[np.bool_]) -> Vector:
+    """The outcome (n,) or its absence, whichever is rarer, as 1 and 0."""
+    return np.asarray(ended if ended.sum() <= (~ended).sum() else ~ended, dtype=float)
 
 
 def _difference(sample: Sample, columns: Design, at: Vector) -> Average:
