@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reports test data lab check bench reference lock clean
+.PHONY: help setup reports test data lab check bench calibrate reference lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,9 @@ check: .venv/.installed ## style, types, and the order of the house
 
 bench: .venv/.installed ## many specifications and bootstraps against one model at a time; takes half a minute
 	@$(BIN)/python tests/bench.py
+
+calibrate: .venv/.installed ## how often intervals hold the truth, over simulated studies; takes half an hour, goes on where it was stopped
+	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m researchkit.calibrate
 
 reference: .venv/.installed ## renew the values that R computes from simulated data (needs R and the packages it names)
 	@folder=$$(mktemp -d) && $(BIN)/python tests/reference/worlds.py "$$folder" && \

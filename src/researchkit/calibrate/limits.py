@@ -1,0 +1,16 @@
+"""Where the promise ends: what an answer itself says there, and why nothing better is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+LIMITS = {  # how the note begins that an answer carries there -> why
+    "few events": "fewer than 30 events, or fewer than 10 on one side of a 0/1 exposure",
+    "very skewed": "scores whose residuals have a skewness above 3",
+}
+MOSTLY = 0.5  # of a cell's answers carry the note
+
+
+def warning(notes: Iterable[str]) -> str:
+    """The limit that an answer's notes name first; "" if none."""
+    return next((limit for note in notes for limit in LIMITS if note.startswith(limit)), "")
