@@ -396,6 +396,7 @@ def test_the_template_is_a_single_thread_and_has_proved_itself(ready):
     assert 0 < ready.told["rehearsal"] < 30
     assert "Threads:\t1\n" in Path(f"/proc/{ready.template}/status").read_text()
     assert int(printed("import gc; print(gc.get_freeze_count())")) > 100_000
+    assert int(printed("from researchkit import claims; print(claims._read.cache_info().currsize)")) == 1
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from researchkit.kernels.key import HOME, source
 NOT_IN_A_NOTEBOOK = {"kernels", "report", "export", "batch", "cli"}  # rooms that start notebooks or follow them
 KERNEL = ("IPython", "ipykernel.kernelapp", "ipykernel.debugger")
 USUAL = ("matplotlib.pyplot", "seaborn", "scipy.special")
+READ = (("researchkit.claims", "claims"),)  # what of ours is kept once it is read: it is the package's, no study's
 # These start threads or hold locks that a fork breaks; what is to be loaded in a notebook is loaded there.
 UNSAFE = (
     "cudf",
@@ -48,6 +49,9 @@ def everything(pause: Callable[[], None] = lambda: None) -> None:
     for name in [*USUAL, *modules, *(target for path in rooms for target in libraries(path))]:
         pause()
         names([name])
+    for name, read in READ:
+        if name in sys.modules:
+            getattr(sys.modules[name], read)()
 
 
 def room_of(path: Path) -> str:
