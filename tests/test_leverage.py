@@ -90,7 +90,7 @@ def test_few_people_or_few_of_the_rarer_outcome(kind, people, yes, errors):
 
 @pytest.mark.parametrize(
     ("events", "exposed", "told"),
-    [(29, 15, "fewer than 30"), (60, 9, "fewer than 10 on one side"), (60, 10, ""), (30, 10, "")],
+    [(24, 12, "fewer than 25"), (60, 9, "fewer than 10 on one side"), (60, 10, ""), (25, 10, "")],
 )
 @pytest.mark.parametrize("kind", ["yes_no", "ordered", "counts", "duration"])
 def test_few_events_are_told(kind, events, exposed, told):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 LIMITS = {  # how the note begins that an answer carries there -> why
-    "few events": "fewer than 30 events, or fewer than 10 on one side of a 0/1 exposure",
+    "few events": "fewer than 25 events, or fewer than 10 on one side of a 0/1 exposure",
     "very skewed": "scores whose residuals have a skewness above 3",
     "hardly any degrees of freedom": "so few clusters on one side that the comparison is worth fewer than 2.5",
 }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 FEW_CLUSTERS = 20  # fewer, and clustered errors are themselves uncertain
 FEW_EVENTS = 5
-RARE, RARE_ON_ONE_SIDE = 30, 10  # fewer, and intervals keep their promise only roughly (see `researchkit.calibrate`)
+RARE, RARE_ON_ONE_SIDE = 25, 10  # fewer, and intervals keep their promise only roughly (see `researchkit.calibrate`)
 FOUND_WHEN_RARE = (91, 99)  # of 100 simulated studies, how often their 95 % intervals held the truth
 
 
