@@ -795,8 +795,13 @@ def test_who_lacks_what_and_how_they_differ(clinic):
     se = np.sqrt(sum(np.sum((side - side.mean()) ** 2) / (len(side) - 1) ** 2 for side in sides)) / spread
     half = student.ppf(1 - 0.05 / 2 / 4, 398) * se
     assert (most["low"], most["high"]) == pytest.approx((value - half, value + half))
-    assert most["p"] == pytest.approx(4 * 2 * student.sf(value / se, 398))
+    assert most["p"] == pytest.approx(4 * 2 * student.sf(value / se, 398), rel=1e-6, abs=0)
     assert "differ most from the complete rows in severity: +" in facts["words"]
+
+
+def test_times_cut_short_are_not_compared(clinic):
+    facts = check(clinic(pierced(people(), severity=0.2), "duration")).facts
+    assert list(facts["differences"]) == ["x", "channel: Chat", "channel: Mail"]
 
 
 def test_differences_hold_their_level_when_there_are_none(clinic):
@@ -849,6 +854,9 @@ def test_people_count_and_not_rows(clinic):
     frame.loc[:11, "score"] = np.nan
     facts = check(clinic(frame, disclosure="five", study={"people": "person"})).facts
     assert facts["incomplete"] is None and "imputed" not in facts
+    frame.loc[100:139, "severity"] = np.nan
+    facts = check(clinic(frame, disclosure="five", study={"people": "person"})).facts
+    assert facts["lacking"] == {"score": None, "severity": 40} and facts["imputed"]
 
 
 def test_a_count_beside_a_hidden_one_is_hidden_with_it(clinic):
@@ -944,6 +952,8 @@ def test_no_filling_lies_beyond_the_bounds(clinic, kind, more):
     draw = np.random.default_rng(1)
     shape = (100, len(known.missing))
     sides = np.where(draw.random(shape) < 0.5, *(np.broadcast_to(end, shape[1]) for end in ends))
+    if kind == "counts":
+        assert np.array_equal(ends[1], 40 / known.sample.offset_time)
     estimates = [known.effect(values, 0.95).estimate for values in sides]
     assert bounds.least.estimate <= min(estimates) < max(estimates) <= bounds.most.estimate
     assert known.effect(sides[0], 0.95).estimate == pytest.approx(
