@@ -891,6 +891,16 @@ def test_a_level_that_few_of_them_have_is_left_out(clinic):
     assert "channel: Mail" in check(clinic(frame)).facts["differences"]
 
 
+def test_no_answer_that_differs_by_few(clinic):
+    """Forty rows lack their weight and stay out; three lack severity, and one answer less another would be about them."""
+    frame = people()
+    frame.loc[:39, "weight"], frame.loc[100:102, "severity"] = np.nan, np.nan
+    facts = check(clinic(frame, disclosure="five", weights="weight")).facts
+    assert facts["imputed"] is None
+    assert "The answer with the gaps filled is not told: too few people have gaps that can be filled." in facts["words"]
+    assert check(clinic(frame, weights="weight")).facts["imputed"]
+
+
 def test_no_worst_case_of_few(clinic):
     """Forty lack severity and four the score alone: these four are what the bounds would be about."""
     frame = people()
