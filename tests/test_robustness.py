@@ -115,9 +115,26 @@ def test_design_figures_agree_with_a_simulation():
     assert figures["wrong_sign"] == pytest.approx(0.24, abs=0.01)
 
 
-def test_the_smallest_detectable_effect_is_found_four_times_in_five():
-    figures = design_figures(1.0, 1.0)
-    assert design_figures(1.0, figures["smallest_detectable"])["power"] == pytest.approx(0.8, abs=1e-5)
+@pytest.mark.parametrize("df", [None, 3.0, 40.0])
+def test_the_smallest_detectable_effect_is_found_four_times_in_five(df):
+    figures = design_figures(1.0, 1.0, df=df)
+    assert design_figures(1.0, figures["smallest_detectable"], df=df)["power"] == pytest.approx(0.8, abs=1e-5)
+
+
+@pytest.mark.parametrize(("z", "df"), [(0.5, 2.0), (2.0, 4.3), (3.0, 12.0), (1.0, 200.0)])
+def test_design_figures_with_few_degrees_of_freedom_are_of_the_noncentral_t(z, df):
+    from scipy import stats
+
+    figures, critical = design_figures(1.0, z, df=df), stats.t.ppf(0.975, df)
+    assert figures["power"] == pytest.approx(stats.nct.sf(critical, df, z) + stats.nct.cdf(-critical, df, z), rel=1e-3)
+    drawn, errors = rng.normal(z, 1, 1_000_000), np.sqrt(rng.chisquare(df, 1_000_000) / df)
+    found = np.abs(drawn) > critical * errors
+    assert figures["exaggeration"] == pytest.approx(np.abs(drawn[found]).mean() / z, rel=0.01)
+    assert figures["wrong_sign"] == pytest.approx((drawn[found] < 0).mean(), abs=0.005)
+
+
+def test_few_clusters_have_less_power_than_the_normal_says():
+    assert design_figures(1.0, 2.0, df=3.0)["power"] < 0.7 * design_figures(1.0, 2.0)["power"]
 
 
 @pytest.mark.parametrize("partial", [0.0, 0.3, 1.0])

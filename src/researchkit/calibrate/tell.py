@@ -33,7 +33,7 @@ class Row:
 
     `coverage`, `below` and `above` are shares of the answered studies whose interval held the truth, lay wholly below
     it, and wholly above it; `found` is the share with p < 0.05: false alarms where `effect` is 0, power elsewhere.
-    `predicted` is the power that `robustness.design_figures` gives at the mean standard error. `truth`, `bias`, `sd`
+    `predicted` is the power that `robustness.design_figures` gives at the mean standard error and `df`. `truth`, `bias`, `sd`
     (of the estimates around each study's truth) and `se` (its mean) are in the outcome's unit; `df` is the median.
     `reason` is the commonest for which studies were refused, `warned` the share of answers with the note `warning`.
     """
@@ -135,7 +135,10 @@ def _numbers(cell: Cell, answers: Sequence[Sequence[Any]]) -> dict[str, Any]:
     estimate, se, low, high, p, df, truth = np.array(plain, dtype=float).T
     below, above = high < truth, low > truth
     away = estimate - truth
-    figures = design_figures(float(se.mean()), abs(float(truth.mean()))) if cell.effect else {"power": ALPHA}
+    freedom = None if np.isinf(np.median(df)) else float(np.median(df))
+    figures = {"power": ALPHA}
+    if cell.effect:
+        figures = design_figures(float(se.mean()), abs(float(truth.mean())), df=freedom)
     values = (
         truth.mean(),
         away.mean(),

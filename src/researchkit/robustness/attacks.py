@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from researchkit.errors import EstimationError, ResearchkitError
 from researchkit.robustness.assumptions import assumptions
@@ -19,6 +23,9 @@ if TYPE_CHECKING:
     from researchkit.dataset import Dataset, Sample
     from researchkit.estimators import Effect
     from researchkit.parts import Question
+
+GRID = 2_000  # standard errors that stand for all that might have been found
+Vector = NDArray[np.floating[Any]]
 
 
 def attack(dataset: Dataset, question: Question, effect: Effect, sample: Sample) -> tuple[Check, ...]:
@@ -38,7 +45,7 @@ def attack(dataset: Dataset, question: Question, effect: Effect, sample: Sample)
         negative_control(dataset, question),
         believed_causes(dataset, question),
         equivalence(dataset, question, effect),
-        Check("design", made, design_figures(effect.se, question.smallest_effect)),
+        Check("design", made, design_figures(effect.se, question.smallest_effect, df=effect.df)),
     )
 
 
@@ -68,8 +75,8 @@ def negative_control(dataset: Dataset, question: Question) -> Check:
     return Check(name, dataset.fingerprint, facts, mark=mark)
 
 
-def design_figures(se: float, margin: float, *, alpha: float = 0.05) -> dict[str, float]:
-    """What a study with this standard error can see, by the normal distribution.
+def design_figures(se: float, margin: float, *, df: float | None = None, alpha: float = 0.05) -> dict[str, float]:
+    """What a study with this standard error can see.
 
     Parameters
     ----------
@@ -77,6 +84,9 @@ def design_figures(se: float, margin: float, *, alpha: float = 0.05) -> dict[str
         Standard error of the effect, in its unit.
     margin
         The smallest effect that matters, in the same unit.
+    df
+        Degrees of freedom that the standard error is worth; None for the normal. With 8 clusters the normal would
+        promise twice the power that there is.
 
     Returns
     -------
@@ -86,19 +96,29 @@ def design_figures(se: float, margin: float, *, alpha: float = 0.05) -> dict[str
 
     References
     ----------
-    Gelman and Carlin (2014), Perspectives on Psychological Science 9, 641-651 (type M and type S errors).
+    Gelman and Carlin (2014), Perspectives on Psychological Science 9, 641-651 (type M and type S errors). With degrees
+    of freedom the power is that of the non-central t: R `pt(qt(0.975, df), df, margin / se, lower.tail = FALSE)`.
     """
-    from scipy.stats import norm
+    from scipy import optimize, special
 
-    critical = float(norm.ppf(1 - alpha / 2))
+    critical = float(special.ndtri(1 - alpha / 2) if df is None else special.stdtrit(df, 1 - alpha / 2))
+    # Standard errors that such a study may have found, as multiples of the true one, each as likely as the others.
+    rank = (np.arange(GRID) + 0.5) / GRID
+    found = np.ones(1) if df is None else np.sqrt(2 * special.gammaincinv(df / 2, rank) / df)
+
+    def tails(z: float) -> tuple[Vector, Vector]:
+        return np.asarray(special.ndtr(z - critical * found)), np.asarray(special.ndtr(-z - critical * found))
+
     z = margin / se
-    right, wrong = float(norm.sf(critical - z)), float(norm.cdf(-critical - z))
-    power = right + wrong
+    right, wrong = tails(z)
+    power = float(np.mean(right + wrong))
     # mean of |estimate| / se over the two significant tails of a normal around z
-    size = z * right + float(norm.pdf(critical - z)) - z * wrong + float(norm.pdf(-critical - z))
+    rise, fall = (np.exp(-((critical * found - side) ** 2) / 2) / math.sqrt(2 * math.pi) for side in (z, -z))
+    size = float(np.mean(z * right + rise - z * wrong + fall))
+    most = critical * float(found.max()) + 2
     return {
-        "smallest_detectable": (critical + float(norm.ppf(0.8))) * se,
+        "smallest_detectable": optimize.brentq(lambda z: float(np.mean(tails(z)[0])) - 0.8, 0, most) * se,
         "power": power,
         "exaggeration": size / power / z,
-        "wrong_sign": wrong / power,
+        "wrong_sign": float(np.mean(wrong)) / power,
     }
