@@ -655,11 +655,15 @@ print(*texts, os.getpid(), flush=True)
 def test_a_program_that_knows_nothing_of_it_gets_a_template_of_its_own(small, monkeypatch, tmp_path):
     monkeypatch.setenv(place.JUPYTER, place.NAME)
     monkeypatch.setenv(place.WHERE, str(tmp_path / "of a run that has ended"))
+    (temporary := Path(tempfile.mkdtemp(prefix="rk-"))).chmod(0o700)
+    monkeypatch.setenv("TMPDIR", str(temporary))
     told = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True, timeout=60, cwd=tmp_path)
     parent, asker = map(int, told.stdout.split())
     assert parent != asker
     assert "An ordinary kernel" not in told.stderr
     assert gone(parent)
+    assert not list(temporary.glob("*k-*"))  # although it never shut its kernel down
+    shutil.rmtree(temporary)
 
 
 WHOLE = """

@@ -69,16 +69,16 @@ class Ready:
         listener = socket.socket(socket.AF_UNIX)
         try:
             listener.bind(str(folder / SOCKET))
-        except OSError as error:  # a path longer than the system allows
+            listener.listen(128)
+            self._watch = Watch(folder, listener)
+        except OSError as error:  # a path longer than the system allows, or no process to be had
             listener.close()
-            folder.rmdir()
-            self._why = f"No socket in {folder}: {error}."
+            shutil.rmtree(folder, ignore_errors=True)
+            self._why = f"No template was started in {folder}: {error}."
             return
-        listener.listen(128)
+        self._watch.start()
         self._set({WHERE: str(folder), JUPYTER: NAME})
         name_provisioner(NAME)
-        self._watch = Watch(folder, listener)
-        self._watch.start()
 
     def _set(self, values: Mapping[str, str]) -> None:
         for name, value in values.items():

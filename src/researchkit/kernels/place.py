@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -36,9 +37,15 @@ def impossible(environ: Mapping[str, str] = os.environ) -> str:
         os.close(os.pidfd_open(os.getpid()))
     except (AttributeError, OSError) as error:
         return f"This system gives no handle on a process (pidfd): {error}"
-    if not entry_points(group="jupyter_client.kernel_provisioners", name=NAME):
+    if not registered():
         return "This installation does not know forked kernels yet; install researchkit again, as `make setup` does."
     return ""
+
+
+@cache
+def registered() -> bool:
+    """Whether Jupyter finds the provisioner; to ask means to look through everything that is installed."""
+    return bool(entry_points(group="jupyter_client.kernel_provisioners", name=NAME))
 
 
 def announced(environ: Mapping[str, str] = os.environ) -> Path | None:

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,9 @@ class ForkProvisioner(LocalProvisioner):
     own_folder: Path | None = None
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
-        if self.parent and os.name == "posix":
+        if self.parent and os.name == "posix" and LAUNCHER in self.kernel_spec.argv:
+            with suppress(Unfit):  # its folder, which goes when it goes, is to hold the sockets
+                template_folder()
             self.give_path(self.parent)
         return await super().pre_launch(**kwargs)
 
@@ -102,8 +105,9 @@ async def fork(cmd: list[str], kwargs: dict[str, Any]) -> Forked:
     Unfit
         If this one is to be an ordinary kernel; says why.
     """
-    order = order_of(cmd, kwargs)
-    folder = template_folder()
+    if reason := place.impossible():
+        raise Unfit(reason)
+    order, folder = order_of(cmd, kwargs), template_folder()
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         end = connect(folder)
@@ -119,8 +123,6 @@ async def fork(cmd: list[str], kwargs: dict[str, Any]) -> Forked:
 
 def order_of(cmd: list[str], kwargs: dict[str, Any]) -> dict[str, Any]:
     """The kernel that is wanted, in words for the template."""
-    if reason := place.impossible():
-        raise Unfit(reason)
     if cmd[1:3] != ["-m", LAUNCHER]:
         raise Unfit(f"Only IPython's own kernel is forked, and this is {' '.join(cmd[:3])}.")
     if not same_python(cmd[0]):
@@ -149,8 +151,11 @@ def limits() -> dict[str, tuple[int, int]]:
 def template_folder() -> Path:
     """Where the template of this process listens; one is started if there is none."""
     global _own
+    if reason := place.impossible():
+        raise Unfit(reason)
     with _lock:
-        if not (folder := place.announced()):
+        folder = place.announced()
+        if not folder and not _own:
             _own = owner.warm()
             atexit.register(_own.close)
             folder = place.announced()
@@ -202,7 +207,7 @@ async def answered(end: socket.socket, folder: Path, until: float) -> Forked | N
 
 def own_folder() -> Path | None:
     """A new folder for the sockets of one kernel, with a path that is short enough."""
-    for parent in (os.environ.get(place.WHERE), tempfile.gettempdir(), "/tmp"):  # noqa: S108 - the folder in it is private
+    for parent in (str(place.announced() or ""), tempfile.gettempdir(), "/tmp"):  # noqa: S108 - the folder in it is private
         if parent and len(os.fsencode(parent)) < LONGEST_PATH - 20 and Path(parent).is_dir():
             return Path(tempfile.mkdtemp(prefix=place.OWN, dir=parent))
     return None
