@@ -834,6 +834,15 @@ def test_differences_allow_for_clusters(clinic):
 # ---- small counts
 
 
+def test_rows_that_name_nobody_are_told_of_where_nobody_is_protected(clinic):
+    frame = people()
+    frame["person"] = np.where(np.arange(240) < 8, None, np.arange(240))
+    frame.loc[:7, "score"] = np.nan
+    found = check(clinic(frame, study={"people": "person"}))
+    assert found.facts["incomplete"] == 8 and found.facts["lacking"] == {"score": 8}
+    assert found.facts["imputed"] and found.facts["differences"] and found.facts["worst_case"]
+
+
 @pytest.mark.parametrize(("disclosure", "shown"), [("none", True), ("five", True), ("cms", False)])
 def test_few_people_with_gaps_are_not_told_of(clinic, disclosure, shown):
     frame = people()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from researchkit.disclosure import Profile, account, share, shown
+from researchkit.disclosure import Profile, account, enough, share, shown
 from researchkit.robustness.gaps import Gaps, Rows, only
 
 if TYPE_CHECKING:
@@ -34,6 +34,11 @@ class Difference:
         return wald(self.value, self.se, level, self.df)[:2]
 
 
+def too_few(sample: Sample, rows: Rows, profile: Profile) -> bool:
+    """Whether rows of a sample are of too few people to be told of; rows that name nobody are of nobody."""
+    return profile.threshold > 1 and not enough(sample.heads(rows), profile)
+
+
 def counted(gaps: Gaps, sample: Sample, profile: Profile) -> dict[str, Any]:
     """How many rows lack anything, and how many lack each column (None where that is not shown).
 
@@ -48,7 +53,7 @@ def counted(gaps: Gaps, sample: Sample, profile: Profile) -> dict[str, Any]:
     for name, rows in gaps.lacking.items():
         first, every = steps.get(f"{name} missing", 0), int(rows.sum())
         hidden = first > 0 and kept[f"{name} missing"] is None
-        few = 0 < every - first < profile.threshold or gaps.sample.heads(rows) < profile.threshold
+        few = 0 < every - first < profile.threshold or too_few(gaps.sample, rows, profile)
         told[name] = None if hidden or few else shown(every, profile)
     reasons = [f"{name} missing" for name in gaps.lacking]
     open_ = all(kept[why] is not None for why in reasons if steps.get(why, 0))
@@ -92,7 +97,7 @@ def _difference(name: str, values: Vector, incomplete: Rows, sample: Sample, pro
     from researchkit.estimators.linear import cr2, hc3, least_squares
 
     sides = values[incomplete], values[~incomplete]
-    if min(map(len, sides)) < 2 or sample.heads(incomplete) < profile.threshold:
+    if min(map(len, sides)) < 2 or too_few(sample, incomplete, profile):
         return None
     # The share of a level among few would give away how many have it.
     if set(np.unique(values)) <= {0.0, 1.0} and share(int(sides[0].sum()), len(sides[0]), profile.threshold) is None:

@@ -59,14 +59,19 @@ def completed(
 
     Measured numbers take the donor's residual (local residual draws), for the values themselves pull towards the
     middle where donors are rare: with a third missing at one end and 150 rows, R's `mice.impute.pmm` and the same here
-    missed a slope by an eighth and 91 % of intervals held it; with residuals 95 % did. Those who may give are drawn
-    with replacement anew each time (the approximate Bayesian bootstrap), for else the few donors of a far end are the
-    same in all copies, and copies agree too well: that alone cost 3 of 95 %.
+    missed a slope by an eighth, and 91 % of intervals held it. Those who may give are drawn with replacement anew each
+    time (the approximate Bayesian bootstrap), for else the few donors of a far end are the same in all copies, and
+    copies agree too well: 92 %.
 
     With clusters each has an intercept of its own in the prediction. The share of the variance between clusters is
     drawn from its posterior (restricted likelihood, flat prior, on a grid), then the residual variance, coefficients
-    and intercepts: gaps of one cluster share what is not known of it. Without, intervals of an exposure that whole
-    clusters share were too narrow (90 %).
+    and intercepts: gaps of one cluster share what is not known of it. Without, of an exposure that whole clusters
+    share, 90 % of intervals held the truth. Clusters that cut across these have no part in it.
+
+    As it stands, of 2,000 intervals each held the truth: 95.3 % with the outcome missing at random, 95.5 % with it
+    missing by exposure and covariate, 95.8 % with a confounder missing by the outcome (where complete rows are biased),
+    96.5 % with a category so, and 97.7 % with a quarter of 20 clusters missing. Those are the worlds of
+    tests/test_missing.py, with 20 copies and 5 rounds; errors of simulation are about half a point.
 
     What the rows without a gap do not tell (collinear columns, a level that they never have) is left at 0, where R's
     mice leaves columns out.

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from researchkit import wording
-from researchkit.disclosure import PROFILES, Profile, enough
+from researchkit.disclosure import PROFILES, Profile
 from researchkit.errors import EstimationError, ResearchkitError, some
-from researchkit.robustness.absent import compared, counted, differences
+from researchkit.robustness.absent import compared, counted, differences, too_few
 from researchkit.robustness.assumptions import standing
 from researchkit.robustness.bounds import Bounds, Tipping, ends_of_outcome, open_rows, tipping, worst_case
 from researchkit.robustness.check import Check, why_not
@@ -41,7 +41,7 @@ class Asked:
 
     def few(self, sample: Sample, rows: Rows) -> bool:
         """Whether rows of a sample are of too few people to be told of."""
-        return self.profile.threshold > 1 and not enough(sample.heads(rows), self.profile)
+        return too_few(sample, rows, self.profile)
 
     def why(self, error: Exception) -> str:
         return why_not(error, self.study)
