@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 
 NAME = "researchkit-fork"  # of the provisioner, in pyproject.toml
@@ -45,6 +44,8 @@ def impossible(environ: Mapping[str, str] = os.environ) -> str:
 @cache
 def registered() -> bool:
     """Whether Jupyter finds the provisioner; to ask means to look through everything that is installed."""
+    from importlib.metadata import entry_points
+
     return bool(entry_points(group="jupyter_client.kernel_provisioners", name=NAME))
 
 
