@@ -324,6 +324,13 @@ def test_a_small_change_of_n_is_about_the_same(more, profile, told):
     assert compare(old, result(data__disclosure=profile)).people.startswith(f"{told} ")
 
 
+def test_one_row_is_one_row():
+    old = earlier(effect__n=999, data__disclosure="none", data__dropped=[{"why": "are late", "rows": 101}])
+    told = compare(old, result(data__disclosure="none", data__dropped=[{"why": "are late", "rows": 100}]))
+    assert told.people == "1 more row is in the answer."
+    assert "1 fewer row is left out as “are late”: 9.1 % of those that arrived, before 9.2 %." in told.facts
+
+
 def test_a_small_change_of_one_step_cannot_be_had_from_the_others():
     old = earlier(data__rows=1050, effect__n=953, data__dropped=[{"why": "compassion missing", "rows": 97}])
     change = compare(old, result())
