@@ -17,7 +17,7 @@ from researchkit import figures
 from researchkit.beside import view
 from researchkit.groups import DIFFERS, IN_LINE, TOO_FEW, Groups, Point, chart, funnel, gathered
 from researchkit.groups.chart import ended, false_alarms, in_baseline, in_order, limits, rules
-from researchkit.groups.funnel import by_chance, drawn_in, median
+from researchkit.groups.funnel import by_chance, drawn_in, in_centre, median
 from researchkit.places import folder_name
 from researchkit.site import write_index
 
@@ -58,6 +58,7 @@ def test_the_centre_and_the_limits_are_those_worked_out_by_hand():
     first = found.sites[0]
     assert first.apart == pytest.approx(2 - 6.5 / 1.5)
     assert first.reach == pytest.approx(2.497705 * math.sqrt(1 + 1 / 1.5), rel=1e-6)
+    assert found.limit(2.0, 1.0) == pytest.approx(math.sqrt(4 - 1 / 2.5)) and found.limit(0.1, 1.0) == 0
     assert found.spread is None and found.widened == 1
 
 
@@ -125,8 +126,10 @@ def test_the_centre_is_that_of_the_sites_in_line():
 
 
 def test_at_most_half_leave_the_centre():
-    found = funnel(groups([0.0, 100.0, 200.0, 300.0], 1.0))
+    sites = [100.0 * place for place in range(4)]  # too few for their spread to be measured
+    found = funnel(groups(sites, 1.0))
     assert found.weight == pytest.approx(2.0) and len(found.differing) == 4
+    assert in_centre(np.array([0.0, 1, 2, 40, 80, 120, 160]), np.ones(7), 3.0).sum() == 4
 
 
 def test_the_weighted_median_has_half_of_the_weight_on_either_side():
@@ -148,12 +151,14 @@ def test_sites_that_all_differ_a_little_widen_the_limits():
     assert sum(funnel(groups(rng.normal(size=30), 1.0)).widened > 1 for _ in range(200)) < 30
 
 
-@pytest.mark.parametrize(("sites", "cut"), [(5, 1), (12, 1), (40, 4)])
-def test_the_spread_of_chance_alone_is_one(sites, cut):
+@pytest.mark.parametrize(("sites", "cut", "df"), [(5, 1, None), (12, 1, None), (40, 4, None), (40, 4, 8.0)])
+def test_the_spread_of_chance_alone_is_one(sites, cut, df):
     rng = np.random.default_rng(2)
-    found = [funnel(groups(rng.normal(size=sites), 1.0)).spread for _ in range(1500)]
+    luck = (lambda: np.sqrt(rng.chisquare(df, sites) / df)) if df else (lambda: 1.0)
+    found = [funnel(groups(rng.normal(size=sites), luck(), df=df)).spread for _ in range(1500)]
     assert drawn_in(sites) == cut and by_chance(sites) < 0.9
-    assert np.mean(found) == pytest.approx(1, abs=3 * np.std(found) / math.sqrt(1500))
+    # The median of sites with errors of their own is a little less certain than of equal ones: hence the last hundredths.
+    assert np.mean(found) == pytest.approx(1, abs=3 * np.std(found) / math.sqrt(1500) + (0.03 if df else 0))
 
 
 def test_too_few_to_tell_is_said_where_even_four_margins_would_not_show():
@@ -263,6 +268,19 @@ def test_a_baseline_that_holds_a_signal_is_told():
     assert calm.calm and not wild.calm and wild.steps[0].word == "baseline"
     words = [" ".join(view(months(np.array([first, *CALM[1:], 0.1])))["parts"][0]["words"]) for first in (0.5, 9.0)]
     assert ["in doubt" in text for text in words] == [False, True]
+
+
+def test_the_first_month_neither_rises_nor_falls():
+    rising, after = [-0.4, -0.3, -0.2, -0.1, 0.0], [-0.3, 0.2, 0.1, 0.1]
+    assert drawn(months(np.array([*rising, *after]))).calm
+    assert not drawn(months(np.array([-0.5, *rising, *after]))).calm
+
+
+def test_a_hidden_month_is_no_part_of_the_baseline():
+    errors = np.array([1.0, math.nan] + [1.0] * 9)
+    found = drawn(months(np.array([0.5, 99.0, *CALM[1:], 0.1, 0.1]), errors))
+    assert found.baseline == 8 and [step.word for step in found.steps].count("baseline") == 8
+    assert found.steps[8].word == "baseline" and found.centre == pytest.approx(np.mean(CALM))
 
 
 def test_runs_are_counted_from_their_last_month():

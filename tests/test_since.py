@@ -113,7 +113,7 @@ def test_the_same_findings_again_leave_what_was_kept(tmp_path):
     make(tmp_path, earlier(effect__estimate=0.02))
     make(tmp_path, result())
     again = result(provenance__started="2027-01-01", provenance__packages={"numpy": "3"})
-    folder = make(tmp_path, again | {"effect": again["effect"] | {"estimate": 0.030 * (1 + 1e-12)}})
+    folder = make(tmp_path, again | {"effect": again["effect"] | {"estimate": 0.030 * (1 + 3e-10)}})
     assert kept(folder)["effect"]["estimate"] == 0.02
 
 
@@ -257,7 +257,8 @@ def test_two_standard_errors_that_are_alike_by_luck_do_not_make_a_shift_certain(
     ],
 )
 def test_rows_that_came_do_not_help_where_the_question_or_hardly_anyone_is_new(edit):
-    assert compare(earlier(**edit), result(), grown=["sha256:old"]).shift.basis == "other rows"
+    assert compare(earlier(effect__n=900), result(), grown=["sha256:old"]).shift.basis == "more rows"
+    assert compare(earlier(**{"effect__n": 900} | edit), result(), grown=["sha256:old"]).shift.basis == "other rows"
 
 
 @pytest.mark.parametrize(
@@ -321,6 +322,13 @@ def test_the_interval_of_a_shift_holds_its_level_when_rows_come(came, fresh):
 def test_a_small_change_of_n_is_about_the_same(more, profile, told):
     old = earlier(effect__n=1000 - more, data__disclosure=profile)
     assert compare(old, result(data__disclosure=profile)).people.startswith(f"{told} ")
+
+
+def test_one_row_is_one_row():
+    old = earlier(effect__n=999, data__disclosure="none", data__dropped=[{"why": "are late", "rows": 101}])
+    told = compare(old, result(data__disclosure="none", data__dropped=[{"why": "are late", "rows": 100}]))
+    assert told.people == "1 more row is in the answer."
+    assert "1 fewer row is left out as “are late”: 9.1 % of those that arrived, before 9.2 %." in told.facts
 
 
 def test_a_small_change_of_one_step_cannot_be_had_from_the_others():

@@ -192,7 +192,12 @@ def rows(old: object, new: object, rule: Profile, what: str) -> list[str]:
     """The change of a count of rows as a sentence, none where it is hidden."""
     told = change(old, new, rule)
     lead = {"same": "The same number of", "about": "About the same number of"}.get(told, told)
-    return [f"{lead} rows {what}."] if told else []
+    return [f"{lead} {one_row(lead, what)}."] if told else []
+
+
+def one_row(lead: str, what: str) -> str:
+    """ "row is" after "1 more", "rows are" after anything else."""
+    return f"row {what.replace('are ', 'is ', 1)}" if lead.startswith("1 ") else f"rows {what}"
 
 
 def change(old: object, new: object, rule: Profile) -> str:
@@ -228,7 +233,8 @@ def dropped(old: Result, new: Result, rule: Profile, came: Sequence[Any]) -> lis
         if why not in before:
             facts.append(f"Rows are now left out as “{why}”.")
         elif (told := change(before[why], count, rule)) not in ("", "same", "about"):
-            facts.append(f"{told} rows are left out as “{why}”{shares(before[why], count, came)}.")
+            left = one_row(told, "are left out as")
+            facts.append(f"{told} {left} “{why}”{shares(before[why], count, came)}.")
     return facts
 
 

@@ -83,9 +83,9 @@ def gathered(folder: Path, prefix: str) -> Groups | None:
     folder
         That of the question: `<out>/<study>/<question>/`.
     prefix
-        The column as the names of the folders write it.
+        The column as the names of the folders write it, which quotes everything that a pattern would read.
     """
-    reports = {path: read(path / RESULT) for path in sorted(folder.glob(f"{escaped(prefix)}=*/"))}
+    reports = {path: read(path / RESULT) for path in sorted(folder.glob(f"{prefix}=*/"))}
     told = [result for result in reports.values() if by_of(result)[0] and "effect" in result]
     if not told:
         return None
@@ -110,11 +110,6 @@ def gathered(folder: Path, prefix: str) -> Groups | None:
         whole=point(folder, whole, kind) if same else None,
         studies=len({one.get("provenance", {}).get("study_sha256") for one in told}),
     )
-
-
-def escaped(prefix: str) -> str:
-    """The name for a glob that takes it literally."""
-    return re.sub(r"([*?\[])", r"[\1]", prefix)
 
 
 def by_of(result: Mapping[str, Any]) -> tuple[str, str]:
