@@ -43,6 +43,8 @@ WALLS = {  # library -> the rooms that may use it
     "nbformat": {"report", "export"},
     "jinja2": {"site", "report", "export"},
     "click": {"cli"},
+    "jupyter_client": {"kernels"},
+    "ipykernel": {"kernels"},
 }
 ROUNDING = {"wording", "simulate", "figures"}  # what people read; what instruments record; coordinates on paper
 NUMERIC = ("pandas", "numpy", "scipy")  # from the second floor up

@@ -1,10 +1,9 @@
-"""The promise of the intervals, proved: simulated studies whose truth is known, answered as users' studies are.
+"""How often the intervals hold the truth: simulated studies whose truth is known, answered as users' studies are.
 
-`make calibrate` makes them all and writes `calibration.csv`, which the page beside the index and a test read.
+`make calibrate` makes them all and writes `calibration.csv` beside this file.
 """
 
 from researchkit.calibrate.cells import KINDS, Cell, grid
-from researchkit.calibrate.page import page
 from researchkit.calibrate.tell import RESULTS, Row, read
 
-__all__ = ["KINDS", "RESULTS", "Cell", "Row", "grid", "page", "read"]
+__all__ = ["KINDS", "RESULTS", "Cell", "Row", "grid", "read"]

@@ -9,7 +9,6 @@ LIMITS = {  # how the note begins that an answer carries there -> why
     "very skewed": "scores whose residuals have a skewness above 3",
     "hardly any degrees of freedom": "so few clusters on one side that the comparison is worth fewer than 2.5",
 }
-MOSTLY = 0.5  # of a cell's answers carry the note
 
 
 def warning(notes: Iterable[str]) -> str:

@@ -33,9 +33,10 @@ class Row:
 
     `coverage`, `below` and `above` are shares of the answered studies whose interval held the truth, lay wholly below
     it, and wholly above it; `found` is the share with p < 0.05: false alarms where `effect` is 0, power elsewhere.
-    `predicted` is the power that `robustness.design_figures` gives at the mean standard error and `df`. `truth`, `bias`, `sd`
-    (of the estimates around each study's truth) and `se` (its mean) are in the outcome's unit; `df` is the median.
-    `reason` is the commonest for which studies were refused, `warned` the share of answers with the note `warning`.
+    `predicted` is the power that `robustness.design_figures` gives at the mean standard error and `df`. `truth`,
+    `bias`, `sd` (of the estimates around each study's truth) and `se` (its mean) are in the outcome's unit; `df` is the
+    median. `reason` is the commonest for which studies were refused, `warned` the share of answers with the note
+    `warning`.
     """
 
     cell: str

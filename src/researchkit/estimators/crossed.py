@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 NOTHING = 1e-12  # a two-way variance this small beside the one-way ones is rounding
 FEW_DEGREES = 5.0  # below this Satterthwaite's approximation is itself rough (Pustejovsky and Tipton 2018)
-HARDLY_ANY, FOUND_WHEN_HARDLY_ANY = 2.5, (95, 98)  # see `researchkit.calibrate`
+HARDLY_ANY = 2.5  # see `researchkit.calibrate`
 SMALL, SCARCE = 100, 50  # people, or people with the rarer outcome: with fewer, likelihood models' own errors are small
 
 
@@ -107,10 +107,9 @@ def thin(sample: Sample, df: float) -> tuple[str, ...]:
     if min(len(np.unique(codes)) for codes, _ in ways(sample)) >= refuse.FEW_CLUSTERS:  # else it is said already
         notes.append(f"few clusters: the comparison is worth {number(df)} degrees of freedom ({sample.cluster_name})")
     if df < HARDLY_ANY:
-        low, high = FOUND_WHEN_HARDLY_ANY
         notes.append(
-            f"hardly any degrees of freedom: {number(df)}; with fewer than {number(HARDLY_ANY)}, 95 % intervals held "
-            f"the truth in {low} to {high} of 100 simulated studies: they are wide, and may be wider than need be"
+            f"hardly any degrees of freedom: {number(df)}; with fewer than {number(HARDLY_ANY)}, intervals are wide, "
+            "and may be wider than need be"
         )
     return tuple(notes)
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 FEW_CLUSTERS = 20  # fewer, and clustered errors are themselves uncertain
 FEW_EVENTS = 5
 RARE, RARE_ON_ONE_SIDE = 25, 10  # fewer, and intervals keep their promise only roughly (see `researchkit.calibrate`)
-FOUND_WHEN_RARE = (91, 99)  # of 100 simulated studies, how often their 95 % intervals held the truth
 
 
 def check(sample: Sample, question: Question, more: Sequence[str] = ()) -> tuple[str, ...]:
@@ -46,7 +45,6 @@ def check(sample: Sample, question: Question, more: Sequence[str] = ()) -> tuple
 def rare(events: Vector, sample: Sample, question: Question) -> tuple[str, ...]:
     """A note where few `events` (n,), of all rows or on one side of a 0/1 exposure, leave the interval rough."""
     sides = [float(events[arm].sum()) for arm in _arms(sample, question)]
-    low, high = FOUND_WHEN_RARE
     if events.sum() < RARE:
         few = f"fewer than {RARE}"
     elif sides and min(sides) < RARE_ON_ONE_SIDE:
@@ -54,8 +52,8 @@ def rare(events: Vector, sample: Sample, question: Question) -> tuple[str, ...]:
     else:
         return ()
     return (
-        f"few events: {few}; with so few, 95 % intervals held the truth in {low} to {high} of 100 simulated studies: "
-        "too often where there was no effect, not often enough where there was a large one",
+        f"few events: {few}; with so few, an interval holds the truth only roughly as often as it says: too often "
+        "where there is no effect, not often enough where there is a large one",
     )
 
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from researchkit.parts import Question
 
 VERY_SKEWED = 3.0  # skewness of the residuals
-FOUND_WHEN_SKEWED = (91, 94)  # see `researchkit.calibrate`
 
 
 def score(sample: Sample, question: Question, level: float = 0.95) -> Effect:
@@ -126,10 +125,9 @@ def _skewed(residuals: Vector) -> tuple[str, ...]:
     skewness = float(np.mean((residuals - residuals.mean()) ** 3) / np.std(residuals) ** 3)
     if abs(skewness) <= VERY_SKEWED:
         return ()
-    low, high = FOUND_WHEN_SKEWED
     return (
-        f"very skewed: the residuals have a skewness of {number(skewness)}; with such, 95 % intervals held the truth "
-        f"in {low} to {high} of 100 simulated studies. The logarithm of the score may serve better",
+        f"very skewed: the residuals have a skewness of {number(skewness)}; with such, an interval holds the truth "
+        "less often than it says. The logarithm of the score may serve better",
     )
 
 
