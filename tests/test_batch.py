@@ -210,7 +210,7 @@ def only_north(body: str) -> str:
             "killed",
             "was killed (signal SIGKILL)",
         ),
-        ("import time\ntime.sleep(60)", {"seconds": 20}, "timed out", "longer than 20 seconds"),
+        ("import time\ntime.sleep(60)", {"seconds": 15}, "timed out", "longer than 15 seconds"),
         ("import time\ntime.sleep(60)", {"limits": Limits(8)}, "timed out", "A cell ran longer than 8 seconds"),
         (
             "held = bytearray(3 * 2**30)",
@@ -230,9 +230,7 @@ def test_one_that_dies_costs_nobody_else(wards, notebook, tmp_path, monkeypatch,
     assert (north.status, said in north.reason) == (status, True), north
     assert {report.status for report in reports.values()} == {"ok"}
     assert said.split("(")[0] in north.page.read_text(encoding="utf-8")
-    again = statuses(run(asked, out, 2, **how))  # what died is tried again, the others are left
-    assert again["ward=North"] == (status, False)
-    assert again["ward=East"] == ("ok", True)
+    assert why(asked[1], out) and not why(asked[0], out)  # what died is tried again, the others are left
 
 
 def command(*words) -> list[str]:
