@@ -328,6 +328,21 @@ def test_the_command_why(wards, notebook, tmp_path):
     assert (found.exit_code, found.output) == (0, "changed: it has not been made yet\n")
 
 
+@pytest.mark.parametrize(
+    ("cell", "code", "said"),
+    [
+        ("print(answer.verdict)", 0, "alike    wards/trust/ward=East"),
+        ("import sys\nprint('matplotlib' in sys.modules)", 1, "Code cell 3, output 0 text"),
+    ],
+    ids=["alike", "differs"],
+)
+def test_forked_kernels_are_compared_with_ordinary_ones(wards, notebook, tmp_path, cell, code, said):
+    words = ["run", str(wards), "--by", "ward=East", "--notebook", str(notebook(cell)), "--check-fork"]
+    found = CliRunner().invoke(main, [*words, "--out", str(tmp_path / "reports")])
+    assert (found.exit_code, said in found.output) == (code, True), found.output
+    assert not (tmp_path / "reports").exists()
+
+
 def test_a_job_survives_its_way_to_a_worker(wards):
     from researchkit.batch.pool import Task, task_from
 

@@ -43,6 +43,9 @@ WALLS = {  # library -> the rooms that may use it
     "nbformat": {"report", "export"},
     "jinja2": {"site", "report", "export"},
     "click": {"cli"},
+    "distributed": {"batch"},
+    "dask": {"batch"},
+    "fsspec": {"batch"},
     "jupyter_client": {"kernels"},
     "ipykernel": {"kernels"},
 }

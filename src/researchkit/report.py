@@ -116,19 +116,21 @@ def write_report(
     study = study if isinstance(study, Study) else load_study(study)
     asked = question if isinstance(question, Question) else study.question(question)
     source = Path(notebook) if notebook else notebook_of(study, asked)
-    given = {
-        "study": str(study.path),
-        "question": asked.id,
-        "by": by or "",
-        "disclosure": disclosure or study.disclosure,
-    }
-    given |= dict(parameters or {})
+    given = told_to(study, asked, by, disclosure, parameters)
     check_parameters(source, given)
     folder = place(Path(out), study.name, asked.id, by, label)
     with staged(Path(out), folder) as staging:
         made = make(source, given, staging, study, asked, limits or Limits())
         write_status(staging, made, key, grown)
     return Report(study.name, asked.id, by or None, folder=folder, **made)
+
+
+def told_to(
+    study: Study, asked: Question, by: str | None, disclosure: str | None, more: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Every parameter that a notebook is run with."""
+    own = {"study": str(study.path), "question": asked.id, "by": by or "", "disclosure": disclosure or study.disclosure}
+    return {**own, **(more or {})}
 
 
 def notebook_of(study: Study, asked: Question) -> Path:

@@ -5,21 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from researchkit import kernels
-from researchkit.batch import pool
+from researchkit.batch import cluster, pool
 from researchkit.batch.key import Key, Keys, changed
 from researchkit.batch.ledger import record, recorded
 from researchkit.batch.plan import Job, groups, literal, plan, studies
 from researchkit.batch.pool import Task, folder_of, make, up_to_date
 from researchkit.places import read_status, sweep
-from researchkit.report import Limits, Report
+from researchkit.report import Limits, Report, execute, told_to
+from researchkit.study import load_study
 
 __all__ = [
     "Job",
     "Limits",
     "Report",
+    "check_fork",
     "groups",
     "literal",
     "plan",
@@ -39,6 +42,8 @@ def run(
     fresh: bool = False,
     limits: Limits | None = None,
     seconds: float | None = None,
+    dask: str | None = None,
+    through: str | None = None,
     say: Callable[[str], object] = print,
 ) -> Iterator[Report]:
     """Make every report that is not up to date, in the order in which they come ready.
@@ -52,6 +57,9 @@ def run(
         Make all of them, up to date or not.
     limits, seconds
         What a cell, a kernel and a whole report may take.
+    dask, through
+        The address of a Dask scheduler whose workers make the reports, and one that these come back through where `out`
+        is not a folder that all machines share (see `cluster.run`).
     say
         Is told why ordinary kernels serve, where none can be forked.
     """
@@ -65,6 +73,9 @@ def run(
             yield found
         else:
             due.append(replace(task, grown=keys.grown(job, folder_of(job, out))))
+    if dask:
+        yield from cluster.run(due, out, dask, through=through, seconds=seconds, fresh=fresh)
+        return
     workers = min(workers or os.cpu_count() or 1, len(due))
     if len(due) < 2:  # what loads everything for others would load it for one
         yield from made(due, out, workers, seconds, fresh)
@@ -81,6 +92,22 @@ def made(due: Sequence[Task], out: Path, workers: int, seconds: float | None, fr
     if workers > 1 or (due and seconds is not None):
         return pool.run(due, out, workers, seconds=seconds, fresh=fresh)
     return (make(task, out, fresh=fresh) for task in due)
+
+
+def check_fork(jobs: Sequence[Job], limits: Limits | None = None) -> Iterator[tuple[Job, list[str]]]:
+    """For each job what a forked kernel says otherwise than an ordinary one, a line a difference.
+
+    Raises
+    ------
+    ReportError
+        If no kernel can be forked here, or a notebook leaves nothing to compare.
+    """
+    for job in jobs:
+        study = load_study(job.study)
+        asked = study.question(job.question)
+        given = told_to(study, asked, job.by, job.disclosure, job.parameters)
+        run_it = partial(execute, job.notebook_for(study, asked), given=given, limits=limits or Limits())
+        yield job, [str(one) for one in kernels.differences(run_it)]
 
 
 def why(job: Job, out: Path) -> list[str]:

@@ -6,17 +6,16 @@ An expected error is one message and a non-zero exit; an unknown one keeps its t
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import click
 
 from researchkit import wording
+from researchkit.cli.runs import GOOD, NOT_ALL_GOOD, NOTHING_STARTED, compare, make_all
 from researchkit.disclosure import PROFILES
 from researchkit.errors import ResearchkitError
 
-GOOD, NOT_ALL_GOOD, NOTHING_STARTED, INTERRUPTED = 0, 1, 2, 130
 PROFILE = click.Choice(list(PROFILES))  # refused before it can put a page of failure in the place of a report
 
 
@@ -53,6 +52,9 @@ def main() -> None:
 @click.option("--seconds", type=click.FloatRange(1), metavar="N", help="What one report may take in all.")
 @click.option("--cell-seconds", type=click.IntRange(1), default=600, show_default=True, help="What one cell may take.")
 @click.option("--memory", type=click.IntRange(200), metavar="MB", help="What one report may hold in memory.")
+@click.option("--dask", metavar="ADDRESS", help="By the workers of a Dask cluster: its scheduler's address or file.")
+@click.option("--through", metavar="ADDRESS", help="What they share with this machine, if not the reports folder.")
+@click.option("--check-fork", is_flag=True, help="Write nothing; compare forked kernels with ordinary ones.")
 @click.option("--disclosure", type=PROFILE, help="A profile in place of the study's own.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
 def run(
@@ -67,6 +69,9 @@ def run(
     seconds: float | None,
     cell_seconds: int,
     memory: int | None,
+    dask: str | None,
+    through: str | None,
+    check_fork: bool,
     disclosure: str | None,
     out: Path,
 ) -> None:
@@ -92,57 +97,16 @@ def run(
             "No study under data/ has its data at hand. `researchkit data list` shows where to get them.", err=True
         )
         sys.exit(NOTHING_STARTED)
+    limits = batch.Limits(cell_seconds, (memory or 0) * 2**20)
+    if check_fork:
+        sys.exit(compare(plan, limits))
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / ".locks").mkdir(exist_ok=True)
     except OSError as error:
         click.echo(f"Error: {out} cannot be written to: {error.strerror}.", err=True)
         sys.exit(NOTHING_STARTED)
-    limits = batch.Limits(cell_seconds, (memory or 0) * 2**20)
-    sys.exit(make_all(plan, out, jobs, fresh=fresh, limits=limits, seconds=seconds))
-
-
-def make_all(plan: list[Any], out: Path, jobs: int | None, **how: Any) -> int:
-    """Run the plan, a line a report, then the index and the table of what became of each.
-
-    Interrupted, it keeps what is done and says how to go on.
-    """
-    from tqdm import tqdm
-
-    from researchkit import batch, site
-
-    reports: list[Any] = []
-    stopped = False
-    with tqdm(total=len(plan), unit="report", disable=not sys.stderr.isatty(), leave=False) as bar:
-        try:
-            for report in batch.run(plan, out, jobs, say=lambda text: bar.write(text, file=sys.stderr), **how):
-                reports.append(report)
-                bar.update()
-                bar.write(line(report), file=sys.stdout)
-        except KeyboardInterrupt:
-            stopped = True
-    batch.record(reports, out)
-    index = site.write_index(out)
-    click.echo(tally(reports))
-    click.echo(f"Index: {index}")
-    if stopped:
-        click.echo(f"Interrupted: {len(plan) - len(reports)} reports are left. The same command goes on.", err=True)
-        return INTERRUPTED
-    return GOOD if all(report.status == "ok" for report in reports) else NOT_ALL_GOOD
-
-
-def tally(reports: list[Any]) -> str:
-    """How many ended how, and how many of them are of an earlier run."""
-    counts = Counter(report.status for report in reports)
-    told = [f"{counts.pop('ok', 0)} ok", *(f"{n} {status}" for status, n in sorted(counts.items()))]
-    kept = sum(report.unchanged for report in reports)
-    return ", ".join(told) + (f" ({kept} unchanged since the last run)" if kept else "")
-
-
-def line(report: Any) -> str:
-    """One report in one line."""
-    name = "/".join(part for part in (report.study, report.question, report.by) if part)
-    return f"{report.status:8} {name}: {report.word or report.reason}{' (unchanged)' if report.unchanged else ''}"
+    sys.exit(make_all(plan, out, jobs, fresh=fresh, limits=limits, seconds=seconds, dask=dask, through=through))
 
 
 @main.command()
