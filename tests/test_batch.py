@@ -332,7 +332,11 @@ def test_the_command_why(wards, notebook, tmp_path):
     ("cell", "code", "said"),
     [
         ("print(answer.verdict)", 0, "alike    wards/trust/ward=East"),
-        ("import sys\nprint('matplotlib' in sys.modules)", 1, "differs  wards/trust/ward=East\n         Code cell 4, output"),
+        (
+            "import sys\nprint('matplotlib' in sys.modules)",
+            1,
+            "differs  wards/trust/ward=East\n         Code cell 4, output",
+        ),
     ],
     ids=["alike", "differs"],
 )
