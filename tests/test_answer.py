@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from researchkit import account, story
+from researchkit import account, story, wording
 from researchkit.answer import answer_question
+from researchkit.estimators.promoters import nps
 
 WORDS = {"vb": "very bad", "b": "bad", "g": "good", "vg": "very good"}
 
@@ -48,6 +49,23 @@ def test_a_number_with_two_values_has_two_groups_and_a_slope(ask):
     answer = ask(exposure="half", outcome={"column": "liking", "kind": "ordered", "top": ["vg", "g"]})
     assert len(story.groups(answer).rows) == 2
     assert "average marginal effect" in answer.effect.method or not answer.sample.binary_exposure
+
+
+def test_the_nps_of_a_group_has_its_exact_interval(ask):
+    scores = {"a": [10] * 12 + [3] * 2, "b": [9] * 5 + [7] * 5 + [0] * 6}
+    frame = pd.DataFrame([(arm, value) for arm, values in scores.items() for value in values], columns=["arm", "r"])
+    frame["need"] = np.arange(len(frame)) % 7
+    answer = ask(
+        {"columns": {"arm": {"codes": {"a": "Usual care", "b": "Kind care"}}, "r": {"range": [0, 10]}}},
+        frame=frame,
+        exposure={"column": "arm", "level": "b"},
+        outcome={"column": "r", "kind": "ordered", "nps": True},
+    )
+    table = story.groups(answer).data
+    for place, arm in enumerate("ab"):
+        score, _, low, high = nps(np.array(scores[arm], dtype=float), method="exact")
+        assert table["NPS"].iloc[place] == pytest.approx(score)
+        assert table["95 % interval"].iloc[place] == wording.interval(low, high)
 
 
 def test_words_in_order_have_a_top_group(ask):

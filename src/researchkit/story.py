@@ -179,6 +179,11 @@ def means(answer: Answer, rows: NDArray[np.bool_]) -> dict[str, Any]:
         weights = weights * sample.offset_time
     cluster = None if sample.cluster is None else sample.cluster[rows]
     mean, low, high = mean_interval(values[rows], weights[rows], cluster)
+    if answer.question.outcome.nps and cluster is None and sample.weights is None:
+        from researchkit.estimators.promoters import nps
+
+        # A promoter, one in between and a detractor, as answers: an interval for shares, exact where they are few.
+        _, _, low, high = nps(np.select([values[rows] > 0, values[rows] == 0], [10.0, 8.0], 0.0))
     return {name: mean, "95 % interval": wording.interval(low, high)}
 
 
