@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from researchkit.calibrate import cells, limits, run, studies, tell
+from researchkit import site
+from researchkit.calibrate import cells, limits, page, run, studies, tell
 from researchkit.calibrate.__main__ import main
 from researchkit.calibrate.cells import grid
 from researchkit.estimators import estimate_sample
@@ -152,7 +153,7 @@ def test_the_mean_time_is_an_area(shape):
 
 # The run: kept, resumed, the same by any number of workers
 
-FEW = ["--cells", "^(score|yes_no)-n60-c0-half-plain", "--studies", "300", "--closer", "300"]
+FEW = ["--cells", "^(score|yes_no)-n60-c0-half-plain", "--studies", "300", "--closer", "300", "--closest", "300"]
 
 
 def calibrate(folder, out, *more):
@@ -175,7 +176,7 @@ def test_a_killed_run_goes_on_and_comes_to_the_same(tmp_path, capsys):
     score_file.write_text(text + text.splitlines()[0][:1000])
     made = text.count("\n")
     done = []
-    list(run.run(grid(FEW[1]), broken, studies=300, closer=300, jobs=2, done=done.append))
+    list(run.run(grid(FEW[1]), broken, studies=300, closer=300, closest=300, jobs=2, done=done.append))
     assert done[0] == 100 * (made + sum(path.read_text().count("\n") for path in broken.glob("yes_no*.old")))
     assert main([*FEW, "--folder", str(broken), "--out", str(tmp_path / "two.csv"), "--jobs", "2"]) == 0
     assert (tmp_path / "one.csv").read_text() == (tmp_path / "two.csv").read_text()
@@ -184,28 +185,29 @@ def test_a_killed_run_goes_on_and_comes_to_the_same(tmp_path, capsys):
 
 def test_what_is_kept_is_not_made_again_and_what_other_code_made_is(tmp_path, monkeypatch):
     few = grid("^score-n60-c0-half-plain")
-    (first,) = run.run(few, tmp_path, studies=200, closer=200)
+    (first,) = run.run(few, tmp_path, studies=200, closer=200, closest=200)
     made = []
     monkeypatch.setattr(run, "outcome", lambda cell, number: made.append(number) or {"why": "not again"})
-    (second,) = run.run(few, tmp_path, studies=200, closer=200)
+    (second,) = run.run(few, tmp_path, studies=200, closer=200, closest=200)
     assert second == first and made == []
     monkeypatch.setattr(run, "fingerprint", lambda: "other code")
-    (third,) = run.run(few, tmp_path, studies=200, closer=200)
+    (third,) = run.run(few, tmp_path, studies=200, closer=200, closest=200)
     assert made == list(range(200)) and third[0].answered == 0 and third[0].judged == "refused"
     assert (tmp_path / f"{few[0].id}.jsonl").read_text().count("\n") == 2
 
 
 def test_only_what_is_close_to_an_edge_gets_more_studies(tmp_path, monkeypatch):
-    far, close = grid("^score-n60-c0-(half-plain|number-plain)")
-    inside = {far: 0.95, close: 0.94}
+    far, close, closest = grid("^score-n(60-c0-half-plain|60-c0-number-plain|120-c0-number-plain)")
+    inside = {far: 950, close: 940, closest: 933}
 
     def made(cell, number):
-        held = number % 100 < 100 * inside[cell]
+        held = number % 1000 < inside[cell]
         return {"own": [0.0, 1.0, -1.0, 1.0, 0.5, 10.0, 0.0 if held else 5.0, "HC3", ""]}
 
     monkeypatch.setattr(run, "outcome", made)
-    found = {rows[0].cell: rows[0] for rows in run.run([far, close], tmp_path, studies=2000, closer=3000)}
-    assert {cell.id: found[cell.id].studies for cell in (far, close)} == {far.id: 2000, close.id: 3000}
+    stages = {"studies": 2000, "closer": 3000, "closest": 4000}
+    found = {rows[0].cell: rows[0] for rows in run.run([far, close, closest], tmp_path, **stages)}
+    assert {cell: found[cell.id].studies for cell in inside} == {far: 2000, close: 3000, closest: 4000}
     assert found[close.id].coverage == pytest.approx(0.94) and found[close.id].below == pytest.approx(0.06)
 
 
@@ -269,3 +271,60 @@ def test_an_answer_warns_where_its_interval_is_rough():
     assert limits.warning(estimate_sample(heavy.sample, studies.question("score")).notes) == "very skewed"
     plain = studies.study(grid("^score-n60-c0-half-plain")[0], 0)
     assert limits.warning(estimate_sample(plain.sample, studies.question("score")).notes) == ""
+
+
+# The kept results, and what is printed of them
+
+
+KEPT = {row.cell: row for row in tell.read() if row.default}
+
+
+def test_the_kept_results_are_of_every_cell_and_of_no_other():
+    assert list(KEPT) == [cell.id for cell in ALL]
+    assert min(row.studies for row in KEPT.values()) >= run.STUDIES
+    for cell in ALL:
+        row = KEPT[cell.id]
+        assert (row.n, row.clusters, row.effect) == (cell.n, cell.clusters, cell.effect)
+        assert not row.near or row.studies >= run.CLOSER, f"{cell.id} is too close to tell"
+
+
+@pytest.mark.parametrize("kind", list(cells.KINDS))
+def test_the_kept_results_are_what_this_code_finds(kind):
+    """The first studies of each cell, made again, have the mean estimate and error that the table has kept."""
+    for cell in ALL:
+        if cell.kind == kind and (made := [one for one in again(cell) if one]):
+            row = KEPT[cell.id]
+            assert np.mean([one[0] for one in made]) == pytest.approx(row.first_estimate, rel=1e-6, abs=1e-8), cell.id
+            assert np.mean([one[1] for one in made]) == pytest.approx(row.first_se, rel=1e-6), cell.id
+
+
+def test_every_cell_holds_or_its_answers_say_that_they_do_not():
+    missed = [cell for cell, row in KEPT.items() if page.standing(row) == "misses"]
+    assert not missed, missed
+
+
+def test_the_readme_has_the_table(root):
+    table = page.markdown(page.summary(tell.read()))
+    assert table in (root / "README.md").read_text(encoding="utf-8"), table
+
+
+def test_the_page_shows_every_cell(tmp_path):
+    site.write_index(tmp_path)
+    text = (tmp_path / "calibration.html").read_text(encoding="utf-8")
+    assert (
+        text.count("<tr>") == len(ALL) + len(cells.KINDS) * 2 + 1
+    )  # a header a kind, a summary line a kind, its header
+    assert 'href="calibration.html"' in (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert text.count("<svg") == sum(row.answered > 0 for row in KEPT.values())
+
+
+def test_a_miss_is_beyond_only_where_most_answers_warn():
+    cell = grid("^score-n60-c0-half-skewed")[0]
+    for warned, standing in ((60, "beyond"), (40, "misses")):
+        made = outcomes(1000, 900)
+        for one in made[: 10 * warned]:
+            one["own"][8] = "few events"
+        (row,) = tell.told(cell, made)
+        assert page.standing(row) == standing
+    (row,) = tell.told(cell, outcomes(1000, 950, warns="few events"))
+    assert page.standing(row) == "holds"

@@ -76,6 +76,45 @@ def test_the_rule(low, high, better, worse, equal):
     assert words == [better, worse, equal]
 
 
+@pytest.mark.parametrize(
+    ("note", "estimate", "se", "df", "word", "said"),
+    [
+        (
+            "few events: fewer than 25",
+            -2.2,
+            1.0,
+            None,
+            "cannot tell",
+            "would have to stand by that of 99 %",
+        ),  # -4.8 to 0.4
+        (
+            "very skewed: 4",
+            -2.6,
+            1.0,
+            None,
+            "supported",
+            "the word stands by that of 99 %, which runs from −5.2 to 0.0",
+        ),
+        ("very skewed: 4", -2.6, 1.0, 12.0, "cannot tell", "“supported”"),
+        ("few events: 3", 0.0, 0.45, None, "cannot tell", "“too small to matter”"),
+        ("few clusters: 8", -2.2, 1.0, None, "supported", ""),
+        ("few events: 3", 0.0, 1.0, None, "cannot tell", ""),
+    ],
+)
+def test_a_rough_interval_needs_a_surer_one(note, estimate, se, df, word, said):
+    half = 1.96 * se if df is None else 2.1788 * se
+    rough = effect(estimate - half, estimate + half, estimate=estimate, se=se, df=df, notes=(note,))
+    verdict = judge(rough, question(), study())
+    assert verdict.word == word and said in " ".join(verdict.reasons), verdict.reasons
+    assert (f"rough interval: {note.partition(':')[0]}" in verdict.marks) == (not note.startswith("few clusters"))
+
+
+def test_a_rough_interval_is_of_99_percent_as_r_has_it():
+    """R: -2.6 + qt(c(.005, .995), 12) gives -5.654540 and 0.4545396."""
+    rough = effect(-4.78, -0.42, estimate=-2.6, se=1.0, df=12.0, notes=("few events: 3",))
+    assert "from −5.7 to 0.5 points" in " ".join(judge(rough, question(), study()).reasons)
+
+
 @given(st.floats(-5, 5), st.floats(0.01, 5), st.sampled_from(["better", "worse", "equal"]))
 def test_mirrored_data_and_a_mirrored_claim_give_the_same_word(low, width, expect):
     up = question(expect=expect, outcome=Outcome(column="trust", kind="score", good="high"))

@@ -11,6 +11,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -28,6 +29,13 @@ DOORS = {
     "loyalty": ("Loyalty", "Do people come back?"),
     "recovery": ("Recovery", "Do people get better, or get their problem solved, sooner?"),
     "burnout": ("Burnout", "What does it do to those who do the work?"),
+}
+CALIBRATION = "calibration.html"
+STANDINGS = {  # of a situation in the calibration: how it looks, and what it is called
+    "holds": ("good", "kept"),
+    "beyond": ("open", "beyond the promise"),
+    "refused": ("small", "mostly refused"),
+    "misses": ("failed", "missed"),
 }
 ORIGINS = ("real data", "simulated")
 LEDGER = ["Claim", "Asked", "Study", "Data", "Verdict", "Estimate", "95 % interval", "Marks"]
@@ -57,7 +65,19 @@ def write_index(out: Path) -> Path:
         if (out / study).is_dir():
             own, gone, by = ([row for row in part if row["key"][0] == study] for part in (rows, stopped, groups))
             _write(out / study / "index.html", _page(own, gone, by, start=f"{quote(study)}/", up="../index.html"))
+    if calibration := _calibration():
+        _write(out / CALIBRATION, calibration)
     return _write(out / "index.html", _page(rows, stopped, groups))
+
+
+@cache
+def _calibration() -> str:
+    """The page of how often the intervals hold the truth; "" where no results lie in the package."""
+    from researchkit.calibrate import page, tell
+
+    if not tell.RESULTS.exists():
+        return ""
+    return _template("calibration.html.j2").render(page.view(tell.read()), looks=STANDINGS, style=style())
 
 
 def ledger(out: str | Path) -> Table:
@@ -255,6 +275,7 @@ def _page(
         studies=sorted({row["study"] for row in good}),
         only=(good[0]["study"] if good else start.strip("/")) if start else "",
         up=up,
+        calibration="" if up or not _calibration() else CALIBRATION,
         key=figures.mini(2.2, 1.4, 3.0, 1.0),
         style=style(),
     )

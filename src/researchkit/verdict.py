@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from researchkit.robustness import Check
     from researchkit.study import Study
 
+ROUGH = ("few events", "very skewed")  # how a note begins that an interval holds the truth less often than it says
+WIDE = "hardly any degrees of freedom"  # or more often
+SURER = 0.2  # of the error that is left: 99 % in place of 95 %
+
 Word = Literal["supported", "contradicted", "too small to matter", "cannot tell"]
 
 
@@ -86,13 +90,37 @@ def judge(
     strange = [check.name for check in checks if check.fingerprint != fingerprint]
     if strange:
         raise EstimationError(f"The check {strange[0]!r} was made from other data; run it again on these.")
-    word = ruling(effect.low, effect.high, question)
+    word, surer = surely(effect, question)
     return Verdict(
         word,
         sentence(effect, word, question, study),
-        reasons(effect, crude, question),
+        (*reasons(effect, crude, question), *surer),
         marks(effect, question, study, checks),
     )
+
+
+def surely(effect: Effect, question: Question) -> tuple[Word, tuple[str, ...]]:
+    """The word, and where the interval is rough, what a wider one made of it."""
+    word = ruling(effect.low, effect.high, question)
+    rough = noted(effect, *ROUGH)
+    if not rough or word == "cannot tell":
+        return word, ()
+    from researchkit.estimators.effect import wald
+
+    level = 1 - SURER * (1 - effect.level)
+    low, high, _ = wald(effect.estimate, effect.se, level, effect.df)
+    scale, unit = wording.scale(effect.unit)
+    limits = f"{wording.interval(scale * low, scale * high)} {wording.units(unit)}"
+    told = f"{wording.percent(level, 0)}, which runs from {limits}"
+    if (wider := ruling(low, high, question)) == word:
+        return word, (f"The interval is rough ({rough}); the word stands by that of {told}.",)
+    fails = f"so the word “{word}” would have to stand by that of {told}; there it is “{wider}”"
+    return "cannot tell", (f"The interval is rough ({rough}), {fails}.",)
+
+
+def noted(effect: Effect, *begins: str) -> str:
+    """The first of these beginnings that a note of the effect has; "" for none."""
+    return next((begin for note in effect.notes for begin in begins if note.startswith(begin)), "")
 
 
 def ruling(low: float, high: float, question: Question) -> Word:
@@ -152,6 +180,8 @@ def marks(effect: Effect, question: Question, study: Study, checks: Sequence[Che
         (observational and not question.adjust, "not adjusted for anything"),
         (one_source, f"one source: {rater} rated both"),
         (bool(few), few),
+        (bool(noted(effect, *ROUGH)), f"rough interval: {noted(effect, *ROUGH)}"),
+        (bool(noted(effect, WIDE)), f"wide interval: {WIDE}"),
         (
             effect.low < -question.smallest_effect and effect.high > question.smallest_effect,
             "imprecise: the interval holds effects that matter in both directions",

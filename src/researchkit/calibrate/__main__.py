@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from researchkit.calibrate.cells import grid
-from researchkit.calibrate.run import BATCH, CLOSER, STUDIES, run
+from researchkit.calibrate.run import BATCH, CLOSER, CLOSEST, STUDIES, run
 from researchkit.calibrate.tell import RESULTS, Row, write
 from researchkit.wording import count, percent
 
@@ -21,13 +21,14 @@ def main(words: Sequence[str] | None = None) -> int:
     if not cells:
         print(f"No cell's name holds {asked.cells!r}; names are such as {grid()[0].id}.", file=sys.stderr)
         return 2
-    studies, closer = (-(-most // BATCH) * BATCH for most in (asked.studies, asked.closer))
+    studies, closer, closest = (-(-most // BATCH) * BATCH for most in (asked.studies, asked.closer, asked.closest))
     print(f"{len(cells)} cells, {count(studies)} studies each ({count(closer)} where it is close), in {asked.folder}")
     found: dict[str, list[Row]] = {}
     from tqdm import tqdm
 
     with tqdm(total=len(cells) * studies, unit="study", disable=not sys.stderr.isatty(), leave=False) as bar:
-        for rows in run(cells, asked.folder, studies=studies, closer=closer, jobs=asked.jobs, done=bar.update):
+        stages = {"studies": studies, "closer": closer, "closest": closest}
+        for rows in run(cells, asked.folder, **stages, jobs=asked.jobs, done=bar.update):
             found[rows[0].cell] = rows
             bar.write(_line(rows[0]), file=sys.stdout)
             sys.stdout.flush()
@@ -55,7 +56,8 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m researchkit.calibrate", description=__doc__)
     parser.add_argument("--cells", default="", metavar="PATTERN", help="only cells whose name holds this expression")
     parser.add_argument("--studies", type=int, default=STUDIES, help="simulated studies a cell")
-    parser.add_argument("--closer", type=int, default=CLOSER, help="and where the coverage is close to an edge")
+    parser.add_argument("--closer", type=int, default=CLOSER, help="where the coverage is close to an edge")
+    parser.add_argument("--closest", type=int, default=CLOSEST, help="and where it then misses by less than its error")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="worker processes")
     parser.add_argument(
         "--folder",

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-LIMITS = {  # how the note begins that an answer carries there -> why
-    "few events": "fewer than 25 events, or fewer than 10 on one side of a 0/1 exposure",
-    "very skewed": "scores whose residuals have a skewness above 3",
-    "hardly any degrees of freedom": "so few clusters on one side that the comparison is worth fewer than 2.5",
-}
+from researchkit.verdict import ROUGH, WIDE
+
+WHERE = (
+    "fewer than 25 events, or fewer than 10 on one side of a 0/1 exposure",
+    "scores whose residuals have a skewness above 3",
+    "so few clusters on one side that the comparison is worth fewer than 2.5",
+)
+LIMITS = dict(zip((*ROUGH, WIDE), WHERE, strict=True))  # how the note begins that an answer carries there -> where
 
 
 def warning(notes: Iterable[str]) -> str:

@@ -26,7 +26,7 @@ from researchkit.errors import EstimationError
 from researchkit.estimators import Effect, estimate_sample
 from researchkit.estimators.effect import wald
 
-BATCH, STUDIES, CLOSER = 100, 2_000, 10_000
+BATCH, STUDIES, CLOSER, CLOSEST = 100, 2_000, 10_000, 40_000
 PACKAGE = Path(__file__).parents[1]
 MADE_BY = ("estimators", "moments", "calibrate/cells.py", "calibrate/studies.py", "calibrate/run.py")
 
@@ -39,6 +39,7 @@ def run(
     *,
     studies: int = STUDIES,
     closer: int = CLOSER,
+    closest: int = CLOSEST,
     jobs: int = 1,
     done: Callable[[int], None] = lambda studies: None,
 ) -> Iterator[list[Row]]:
@@ -46,15 +47,15 @@ def run(
 
     Parameters
     ----------
-    studies, closer
-        How many a cell, in whole batches; and how many where the coverage of the first `studies` lies outside its band,
-        or closer to an edge than its simulation error.
+    studies, closer, closest
+        How many a cell, in whole batches; how many where the coverage of the first `studies` lies outside its band, or
+        closer to an edge than its simulation error; and how many where it then misses by less than that error.
     jobs
         Worker processes; with 1 all is done in this one.
     done
         Told how many studies are there: first those found in the folder, then those of each batch.
     """
-    kept = Kept(folder, cells, studies, closer)
+    kept = Kept(folder, cells, (studies, closer, closest))
     done(kept.count())
     queue = deque[tuple[Cell, int]]()
     left: dict[Cell, int] = {}
@@ -80,12 +81,11 @@ def run(
 class Kept:
     """The batches made so far, by cell and number of their first study: in memory, and line by line in a folder."""
 
-    def __init__(self, folder: Path, cells: Sequence[Cell], studies: int, closer: int) -> None:
+    def __init__(self, folder: Path, cells: Sequence[Cell], stages: tuple[int, int, int]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.key = folder, fingerprint()
-        self.first, self.last = (range(0, most, BATCH) for most in (studies, max(studies, closer)))
+        self.stages = [range(0, max(stages[: place + 1]), BATCH) for place in range(len(stages))]
         self.held = {cell: self._found(cell) for cell in cells}
-        self.near: dict[Cell, bool] = {}
 
     def count(self) -> int:
         return sum(len(outcomes) for batches in self.held.values() for outcomes in batches.values())
@@ -97,14 +97,22 @@ class Kept:
 
     def lacking(self, cell: Cell) -> list[int]:
         """The batches that are still to be made."""
-        lacking = [start for start in self.first if start not in self.held[cell]]
-        if lacking:
-            return lacking
-        self.near[cell] = self._told(cell, self.first)[0].near
-        return [start for start in self.last if start not in self.held[cell]] if self.near[cell] else []
+        return [start for start in self.stage(cell) if start not in self.held[cell]]
 
     def rows(self, cell: Cell) -> list[Row]:
-        return self._told(cell, self.last if self.near[cell] else self.first)
+        return self._told(cell, self.stage(cell))
+
+    def stage(self, cell: Cell) -> range:
+        """The batches that this cell needs, as far as those at hand can tell."""
+        first, closer, closest = self.stages
+        if not self._whole(cell, first) or not self._told(cell, first)[0].near:
+            return first
+        if not self._whole(cell, closer) or not self._told(cell, closer)[0].undecided:
+            return closer
+        return closest
+
+    def _whole(self, cell: Cell, starts: range) -> bool:
+        return all(start in self.held[cell] for start in starts)
 
     def _told(self, cell: Cell, starts: range) -> list[Row]:
         return told(cell, [outcome for start in starts for outcome in self.held[cell][start]])

@@ -36,7 +36,7 @@ class Row:
     `predicted` is the power that `robustness.design_figures` gives at the mean standard error and `df`. `truth`,
     `bias`, `sd` (of the estimates around each study's truth) and `se` (its mean) are in the outcome's unit; `df` is the
     median. `reason` is the commonest for which studies were refused, `warned` the share of answers with the note
-    `warning`.
+    `warning`, and `quiet` the coverage among the answers that warn of nothing.
     """
 
     cell: str
@@ -54,6 +54,7 @@ class Row:
     reason: str
     warning: str
     warned: float
+    quiet: float
     truth: float
     bias: float
     sd: float
@@ -99,6 +100,11 @@ class Row:
         low, high = self.band
         return self.judged != "refused" and not low + self.error <= self.coverage <= high - self.error
 
+    @property
+    def undecided(self) -> bool:
+        """Whether it misses by less than the simulation error."""
+        return self.judged == "misses" and min(abs(self.coverage - edge) for edge in self.band) < self.error
+
 
 def told(cell: Cell, outcomes: Sequence[Outcome]) -> list[Row]:
     """The rows of a cell, the estimator's own errors first, from the outcomes of its studies in their order."""
@@ -123,6 +129,7 @@ def _row(cell: Cell, outcomes: Sequence[Outcome], name: str) -> Row:
         reason=_commonest(outcome["why"] for outcome in outcomes if "why" in outcome),
         warning=warning,
         warned=warnings[warning] / len(answers) if warning else 0.0,
+        quiet=_held([answer for answer in answers if name != OWN or not answer[8]]),
         **(_numbers(cell, answers) if answers else dict.fromkeys(NUMBERS, math.nan)),
         first_estimate=means[0],
         first_se=means[1],
@@ -153,6 +160,15 @@ def _numbers(cell: Cell, answers: Sequence[Sequence[Any]]) -> dict[str, Any]:
         figures["power"],
     )
     return {number: float(value) for number, value in zip(NUMBERS, values, strict=True)}
+
+
+def _held(answers: Sequence[Sequence[Any]]) -> float:
+    """The share of the answers whose interval held the truth."""
+    return (
+        sum(low <= truth <= high for _, _, low, high, _, _, truth, *_ in answers) / len(answers)
+        if answers
+        else math.nan
+    )
 
 
 def _commonest(reasons: Iterable[str]) -> str:

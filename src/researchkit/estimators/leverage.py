@@ -2,8 +2,8 @@
 
 A cluster's score is too small, the more so the more the fit leans on it. Where the exposure sits in few clusters, or in
 clusters of unequal size, the usual sandwich (CR1) is then too small and t(G - 1) too narrow: with 8 clusters, 2 of them
-exposed, such 95 % intervals held the truth in 78 to 81 of 100 simulated studies. Without clusters every row is its own,
-and the errors are called HC2.
+exposed, such 95 % intervals held the truth in about 80 of 100 simulated studies (see `calibrate`). Without clusters
+every row is its own, and the errors are called HC2.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def nps(values: Vector, level: float = 0.95, method: Method | None = None) -> tu
     method = method or _method(up, down, n)
     if limit := limits.get(method):
         # The upper limit is the lower one of the mirror image, with its sign turned.
-        return score, se, 100 * limit(up, down, n, level), -100 * limit(down, up, n, level)
+        return score, se, 100 * float(limit(up, down, n, level)), -100 * float(limit(down, up, n, level))
     if method != "wald":
         raise EstimationError(f"There is no interval {method!r} of an NPS; there are exact, score and wald.")
     if se == 0:
