@@ -15,8 +15,8 @@ setup: .venv/.installed ## once: the exact versions of requirements.lock into .v
 reports: .venv/.installed ## answer every question of every study under data/; ends with where the index is
 	@$(BIN)/researchkit run
 
-test: .venv/.installed ## every test
-	@$(BIN)/python -m pytest
+test: .venv/.installed ## every test, on all cores
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 data: .venv/.installed ## download the published data sets that the studies name
 	@$(BIN)/researchkit data get --all

@@ -85,6 +85,20 @@ def markdown(lines: Sequence[dict[str, str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in table)
 
 
+def note(rows: Iterable[Row]) -> str:
+    """How many studies, from which seed, and how far chance in the simulation can have moved a share."""
+    own = [row for row in rows if row.default and row.answered]
+    fewest, worst = (
+        wording.count(min(row.studies for row in own)),
+        wording.fixed(100 * max(row.error for row in own), 1),
+    )
+    made = wording.count(sum(row.studies for row in own))
+    return (
+        f"{made} studies, at least {fewest} a situation, from the seed {SEED}; "
+        f"the simulation error of a share is at most {worst} points."
+    )
+
+
 def _span(rows: Iterable[Row]) -> str:
     return _range([row.coverage for row in rows if row.answered])
 
