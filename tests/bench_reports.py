@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import bench
+import duckdb
 import nbformat
+import pandas as pd
 import papermill
 import psutil
 import yaml
@@ -45,17 +47,17 @@ def main() -> int:
 
 def centre(place: Path, sites: int) -> Path:
     """A contact centre whose agents are spread over so many sites."""
-    import pandas as pd
 
     folder = place / f"centre{sites}"
     if folder.exists():
         return folder
     write_world("contact_centre", folder, rows=ROWS)
-    frame = pd.read_parquet(folder / "interactions.parquet")
+    frame = duckdb.sql(f"FROM '{folder / 'interactions.parquet'}'").df()
     agents = frame["agent_id"].astype("category").cat.codes
     frame["site"] = [f"s{agent % sites:02d}" for agent in agents]
-    frame.to_parquet(folder / "interactions.parquet")
+    frame.to_csv(folder / "interactions.csv", index=False)
     told = yaml.safe_load((folder / "study.yml").read_text(encoding="utf-8"))
+    told["files"] = "interactions.csv"
     told["questions"] = [one for one in told["questions"] if one["id"] not in LEFT_OUT]
     (folder / "study.yml").write_text(yaml.safe_dump(told, sort_keys=False), encoding="utf-8")
     return folder
@@ -222,12 +224,11 @@ def again(folder: Path, notebook: Path, out: Path) -> tuple[float, str]:
 
 def one_site(folder: Path) -> None:
     """Another answer to every question in one row of one site."""
-    import pandas as pd
 
-    frame = pd.read_parquet(folder / "interactions.parquet")
+    frame = pd.read_csv(folder / "interactions.csv", dtype=str)
     row = frame.index[frame["site"] == "s07"][0]
-    frame.loc[row, "severity"] = 9.0 if frame.loc[row, "severity"] < 9 else 1.0
-    frame.to_parquet(folder / "interactions.parquet")
+    frame.loc[row, "severity"] = "9" if frame.loc[row, "severity"] != "9" else "8"
+    frame.to_csv(folder / "interactions.csv", index=False)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,9 @@ import pytest
 
 from researchkit.answer import MEDIA
 from researchkit.errors import ParameterError, ReportError
+from researchkit.parameters import check_parameters, fits
 from researchkit.places import folder_name, move_into_place
 from researchkit.report import (
-    check_parameters,
-    fits,
     notebooks_folder,
     result_of,
     write_report,

@@ -8,8 +8,6 @@ failed run leaves a page that says what failed instead of an old one that looks 
 
 from __future__ import annotations
 
-import ast
-import difflib
 import json
 import os
 import shutil
@@ -21,8 +19,9 @@ from typing import Any
 
 from researchkit import wording
 from researchkit.answer import MEDIA
-from researchkit.errors import ParameterError, ReportError, listing
+from researchkit.errors import ReportError
 from researchkit.figures import MEDIA as FIGURE
+from researchkit.parameters import check_parameters
 from researchkit.parts import Question
 from researchkit.places import place, staged, write_status
 from researchkit.study import Study, load_study
@@ -285,66 +284,3 @@ def notebooks_folder() -> Path:
     """Where the notebooks are: in the installed package, or in the checkout."""
     inside = Path(__file__).parent / "notebooks"
     return inside if inside.is_dir() else Path(__file__).parents[2] / "notebooks"
-
-
-def check_parameters(notebook: Path, given: Mapping[str, Any]) -> None:
-    """Compare parameters with the notebook's own cell, before a kernel starts.
-
-    Papermill by itself accepts a misspelt parameter and runs on the default.
-
-    Raises
-    ------
-    ParameterError
-        For each that is unknown (not in the parameters cell), unused (no later cell reads it), or mistyped.
-    """
-    declared, read = parameters_of(notebook)
-    problems = []
-    for name, value in given.items():
-        if name not in declared:
-            close = difflib.get_close_matches(name, declared, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else f"; it has {', '.join(declared)}."
-            problems.append(f"unknown parameter {name!r}{hint}")
-        elif name not in read:
-            problems.append(
-                f"unused parameter {name!r}: no cell after the parameters cell reads it, so it changes nothing."
-            )
-        elif not fits(value, declared[name]):
-            wanted, got = type(declared[name]).__name__, type(value).__name__
-            problems.append(f"mistyped parameter {name!r}: {value!r} is {got}, and the notebook wants {wanted}.")
-    if problems:
-        raise ParameterError(listing(str(notebook), problems))
-
-
-def parameters_of(notebook: Path) -> tuple[dict[str, Any], set[str]]:
-    """The parameters cell's names with their default values, and every name that a later cell reads."""
-    import nbformat
-
-    try:
-        cells = nbformat.read(notebook, as_version=4).cells
-    except FileNotFoundError:
-        raise ReportError(f"There is no notebook {notebook}.") from None
-    code = [cell for cell in cells if cell.cell_type == "code"]
-    marked = [number for number, cell in enumerate(code) if "parameters" in cell.metadata.get("tags", [])]
-    if not marked:
-        raise ParameterError(f"{notebook} has no cell tagged `parameters`.")
-    declared: dict[str, Any] = {}
-    for line in ast.parse(code[marked[0]].source).body:
-        if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
-            declared[line.targets[0].id] = ast.literal_eval(line.value)
-    later = [ast.parse(cell.source) for cell in code[marked[0] + 1 :]]
-    read = {
-        node.id
-        for tree in later
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-    }
-    return declared, read
-
-
-def fits(value: Any, default: Any) -> bool:
-    """Whether a value is of the default's type; a whole number serves where a decimal one is wanted."""
-    if default is None:
-        return True
-    if isinstance(default, float) and not isinstance(value, bool):
-        return isinstance(value, int | float)
-    return type(value) is type(default)

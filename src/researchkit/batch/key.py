@@ -7,14 +7,16 @@ and columns that this report reads, the package, and the versions of what it sta
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from functools import cache
 from hashlib import sha256
-from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from researchkit.batch.plan import Job
 from researchkit.codebook import variants
@@ -35,6 +37,7 @@ class Keys:
     def __init__(self) -> None:
         self.studies: dict[Path, Study] = {}
         self.datasets: dict[tuple[Path, str], Dataset] = {}
+        self.entries: dict[tuple[Path, str], dict[str, NDArray[Any]]] = {}
         self.columns: dict[tuple[Path, str, str | None], dict[str, str]] = {}
 
     def of(self, job: Job) -> Key | None:
@@ -103,13 +106,22 @@ class Keys:
         """A digest of each column of a table, for the rows that `by` picks."""
         place = (study.path, table, by)
         if place not in self.columns:
-            dataset = self.dataset(study, table)
-            frame = dataset.arrived
+            frame = self.dataset(study, table).arrived
+            rows = np.ones(len(frame), dtype=bool)
             if by:
                 column, _, value = by.partition("=")
-                frame = frame[among(frame[column], [value])] if column in frame else frame.iloc[:0]
-            self.columns[place] = {str(name): fingerprint(frame[[name]]) for name in frame.columns}
+                rows = among(frame[column], [value]) if column in frame else ~rows
+            digests = self.digests(study, table).items()
+            self.columns[place] = {name: sha256(each[rows].tobytes()).hexdigest() for name, each in digests}
         return self.columns[place]
+
+    def digests(self, study: Study, table: str) -> dict[str, NDArray[Any]]:
+        """A digest (n,) of every entry, by column: made once, for however many groups of rows."""
+        if (study.path, table) not in self.entries:
+            frame = self.dataset(study, table).arrived
+            hashed = {str(name): pd.util.hash_pandas_object(frame[name], index=False) for name in frame.columns}
+            self.entries[study.path, table] = {name: each.to_numpy(dtype=np.uint64) for name, each in hashed.items()}
+        return self.entries[study.path, table]
 
     def dataset(self, study: Study, table: str) -> Dataset:
         if (study.path, table) not in self.datasets:
@@ -150,9 +162,10 @@ def package() -> str:
 
 @cache
 def versions() -> str:
-    """One digest over the versions of every installed package."""
-    found = {f"{one.name}=={one.version}" for one in metadata.distributions() if one.name != "researchkit"}
-    return told(*sorted(found), np.__version__, pd.__version__)
+    """One digest over the versions of every installed package, by the names of their folders, which hold both."""
+    found = {place.name for entry in sys.path for place in Path(entry or ".").glob("*.*-info")}
+    others = sorted(name for name in found if not name.startswith("researchkit-"))
+    return told(sys.version, *others, np.__version__, pd.__version__)
 
 
 def told(*parts: str | None) -> str:

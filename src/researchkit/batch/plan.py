@@ -6,6 +6,7 @@ import ast
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from researchkit import sources
 from researchkit.dataset import load_dataset
 from researchkit.errors import ParameterError, ResearchkitError, listing
 from researchkit.faults import nearest
+from researchkit.parameters import check_parameters, parameters_of
 from researchkit.parts import Question
 from researchkit.readers.values import distinct
-from researchkit.report import check_parameters, notebook_of, parameters_of
+from researchkit.report import notebook_of
 from researchkit.study import Study, load_study
 
 OWN = ("question", "by", "disclosure")  # columns of a file of parameters that are not the notebook's business alone
@@ -87,13 +89,14 @@ def plan(
     common = Job(Path(), question or "", by, disclosure, dict(parameters or {}), notebook=notebook)
     jobs = []
     for study in chosen:
+        found = cache(partial(values_of, study))  # a table is read once, not once a question
         for row in [common] if rows is None else list(from_rows(rows, common, study)):
             asked = [study.question(row.question)] if row.question else study.questions
             for one in asked:
                 check_parameters(row.notebook_for(study, one), row.parameters)
                 jobs += [
                     replace(row, study=study.path, question=one.id, by=value)
-                    for value in values_of(study, study.table_of(one), row.by)
+                    for value in found(study.table_of(one), row.by)
                 ]
     refuse_doubles(jobs)
     return jobs
