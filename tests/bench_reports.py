@@ -120,9 +120,11 @@ def against_the_floor(place: Path) -> bool:
     jobs = batch.plan([study], question="retention", by="site")[:FLOORED]
     source = notebook_of(study, study.question("retention"))
     cells = [cell.source for cell in nbformat.read(source, as_version=4).cells if cell.cell_type == "code"]
+    coming = batch.run(jobs, place / "one", 1)
+    reports = [next(coming)]  # loads everything, as below
     began = time.perf_counter()
-    reports = list(batch.run(jobs, place / "one", 1))
-    ours = (time.perf_counter() - began) / len(jobs)
+    reports += coming
+    ours = (time.perf_counter() - began) / (len(jobs) - 1)
     given = [told_to(study, study.question("retention"), job.by, None, None) for job in jobs]
     bare([*cells], {**given[0]}, place / "warm")  # loads everything, here
     began = time.perf_counter()

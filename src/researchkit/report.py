@@ -11,9 +11,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from researchkit.tables import MEDIA as TABLE
 STATUSES = ("ok", "stopped", "too few", "error", "killed", "timed out", "out of memory")
 LASTING = ("ok", "stopped", "too few")  # the same data and code would end so again
 NOTEBOOKS = {"loyalty": "10_loyalty.ipynb", "recovery": "11_recovery.ipynb", "burnout": "12_burnout.ipynb"}
+GRAMMARS = "rfc3987_syntax"
 CELL_SECONDS = 600
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -154,10 +157,27 @@ def fail(staging: Path, title: str, reason: str, details: list[str]) -> None:
     (staging / "report.html").write_text(failed_page(title, reason, details), encoding="utf-8")
 
 
+def libraries() -> None:
+    """Load what runs and writes notebooks: once a process, and before workers are forked from it.
+
+    jsonschema loads `rfc3987_syntax` where it is installed, which compiles forty grammars for a second, to check a kind
+    of address that no notebook has; it does without where that is not to be had.
+    """
+    there = GRAMMARS in sys.modules
+    sys.modules.setdefault(GRAMMARS, None)  # type: ignore[arg-type]  # so a module is declared absent
+    try:
+        for name in ("papermill", "nbformat", "nbconvert"):
+            import_module(name)
+    finally:
+        if not there:
+            del sys.modules[GRAMMARS]
+
+
 def make(
     source: Path, given: dict[str, Any], staging: Path, study: Study, asked: Question, limits: Limits
 ) -> dict[str, Any]:
     """Fill the staging folder with a good report, or with a page that says what failed."""
+    libraries()
     import nbformat
 
     from researchkit.export import export
@@ -181,6 +201,7 @@ def make(
 
 def execute(source: Path, target: Path, given: dict[str, Any], limits: Limits) -> dict[str, str] | None:
     """Run a notebook by Papermill; what went wrong, or None."""
+    libraries()
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError

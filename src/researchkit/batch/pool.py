@@ -25,8 +25,9 @@ from researchkit.batch.key import Key
 from researchkit.batch.plan import Job, job_from
 from researchkit.errors import ResearchkitError
 from researchkit.places import alone, place, read_status
-from researchkit.report import LASTING, Limits, Report, write_failure, write_report
+from researchkit.report import LASTING, ONE_THREAD, Limits, Report, write_failure, write_report
 
+START = "forkserver" if sys.platform == "linux" else "spawn"  # on a Mac, libraries do not survive a fork
 GRACE = 2.0  # seconds that a worker has to end by itself
 
 
@@ -101,8 +102,13 @@ def failed(job: Job, out: Path, reason: str, status: str = "stopped") -> Report:
     return write_failure(out, name_of(job), job.question, job.by, reason, status, job.label)
 
 
-def serve(pipe: Connection, out: str, fresh: bool) -> None:
-    """A worker's life: take a job, say that it began, make it, hand it back; end when the pipe or the owner ends."""
+def serve(pipe: Connection, out: str, fresh: bool, environment: dict[str, str]) -> None:
+    """A worker's life: take a job, make it, hand it back; end when the pipe or the owner ends.
+
+    What it was forked from may have been started long ago, so that it is told the environment of now.
+    """
+    os.environ.clear()
+    os.environ.update(environment)
     if hasattr(os, "setsid"):
         os.setsid()  # the owner decides when a run is interrupted, not the terminal
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -127,9 +133,11 @@ class Worker:
     """One worker process as its owner sees it."""
 
     def __init__(self, out: Path, fresh: bool) -> None:
-        context = get_context("spawn")
+        context: Any = get_context(START)
+        if START == "forkserver":
+            context.set_forkserver_preload(["researchkit.batch.ready"])
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(theirs, str(out), fresh), daemon=True)
+        self.process = context.Process(target=serve, args=(theirs, str(out), fresh, dict(os.environ)), daemon=True)
         self.process.start()
         theirs.close()
         self.task: Task | None = None
@@ -172,6 +180,8 @@ def run(
     seconds
         What one report may take from beginning to end; then its worker is killed, and another takes its place.
     """
+    for name in ONE_THREAD:  # before anything is loaded that would start threads: workers are forked from it
+        os.environ.setdefault(name, "1")
     waiting = deque(tasks)
     team = [Worker(out, fresh) for _ in range(min(workers, len(waiting)))]
     try:

@@ -78,6 +78,9 @@ def sheet(height: float) -> Iterator[tuple[Sheet, Axes]]:
 def printed(drawing: Sheet) -> tuple[str, bytes]:
     """The drawing as stand-alone SVG and as PNG at twice its size. Call it inside `sheet`."""
     lines, dots = io.StringIO(), io.BytesIO()
+    if layout := drawing.get_layout_engine():
+        layout.execute(drawing)
+    drawing.set_layout_engine(None)  # everything has its place now; else each format would lay it out again, twice
     drawing.savefig(lines, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     drawing.savefig(dots, format="png", dpi=144, facecolor="white", metadata={"Software": None})
     return _slim(lines.getvalue()), dots.getvalue()
