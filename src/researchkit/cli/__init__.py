@@ -48,7 +48,7 @@ def main() -> None:
 @click.option("--jobs", type=click.IntRange(1), metavar="N", help="Workers; as many as there are cores by default.")
 @click.option("--rows", type=click.Path(path_type=Path), metavar="CSV", help="One report a row of parameters.")
 @click.option("--notebook", type=click.Path(path_type=Path), metavar="FILE", help="In place of the family's own.")
-@click.option("--fresh", is_flag=True, help="Make all of them, up to date or not.")
+@click.option("--fresh/--resume", help="Make all of them, up to date or not; or (as is usual) only what is not.")
 @click.option("--seconds", type=click.FloatRange(1), metavar="N", help="What one report may take in all.")
 @click.option("--cell-seconds", type=click.IntRange(1), default=600, show_default=True, help="What one cell may take.")
 @click.option("--memory", type=click.IntRange(200), metavar="MB", help="What one report may hold in memory.")

@@ -1,99 +1,20 @@
-"""Answers to scores, by the keys of instruments or by the rule that a study gives.
-
-A key (`instruments/*.yml`) holds numbers only, never the wording of an item: which items make a scale, which are
-reversed, what an answer is worth, how many must be answered. Which answers are enough is part of an instrument.
-"""
+"""Answers to scores, by the key of an instrument or by the rule that a study gives."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from researchkit.errors import DataError, StudyError, listing, some
-from researchkit.faults import nearest
-from researchkit.markup import read_yaml
 from researchkit.parts import Scale
 from researchkit.readers.values import written
+from researchkit.scales.keys import Key, load_key
+from researchkit.scales.reliability import item_rest
 
 GRID = 1e-9  # an answer this near to a step of the scale is on it
-
-
-@dataclass(frozen=True)
-class Key:
-    """One scale of one form of an instrument; item numbers count within the questionnaire, from 1."""
-
-    name: str
-    items: tuple[int, ...]
-    reverse: tuple[int, ...]
-    low: float
-    high: float
-    points: tuple[float, ...]  # what the answers from lowest to highest are worth
-    rule: str
-    min_answered: int
-
-
-@dataclass(frozen=True)
-class Cutoff:
-    """A published line between groups, with where it comes from and why to be wary of it."""
-
-    scale: str
-    at: float
-    direction: str  # "or more": scores from `at` upwards are meant
-    label: str
-    source: str
-    warning: str
-
-
-@cache
-def read_instrument(id: str) -> Any:
-    folder = resources.files("researchkit") / "instruments"
-    known = sorted(entry.name.removesuffix(".yml") for entry in folder.iterdir() if entry.name.endswith(".yml"))
-    if id not in known:
-        raise StudyError(f"There is no instrument {id!r}{nearest(id, known)}.")
-    return read_yaml((folder / f"{id}.yml").read_text(encoding="utf-8"), f"instruments/{id}.yml")[0]
-
-
-def load_key(name: str) -> Key:
-    """The key of "cbi/work", or of another form of the questionnaire, "cbi/alt10/work".
-
-    Raises
-    ------
-    StudyError
-        If there is no such instrument, form or scale; names the nearest.
-    """
-    id, *form, scale = name.split("/") if "/" in name else (name, "")
-    spec = read_instrument(id)
-    forms = spec["forms"]
-    chosen = form[0] if form else next(iter(forms))
-    if len(form) > 1 or chosen not in forms:
-        raise StudyError(f"{id} has no form {'/'.join(form)!r}{nearest(chosen, forms)}.")
-    if scale not in forms[chosen]:
-        raise StudyError(f"{id} has no scale {scale!r}{nearest(scale, forms[chosen])}.")
-    part, response = forms[chosen][scale], spec["response"]
-    return Key(
-        name,
-        tuple(part["items"]),
-        tuple(part.get("reverse", ())),
-        float(response["min"]),
-        float(response["max"]),
-        tuple(float(point) for point in response["points"]),
-        part["rule"],
-        int(part.get("min_answered", len(part["items"]))),
-    )
-
-
-def burnout_cutoffs(instrument: str) -> tuple[Cutoff, ...]:
-    """The published cut-offs of an instrument ("cbi", "mbi_hss"), each with its source and its warning.
-
-    Sources disagree: two lines for one scale both stand here. None is a diagnosis.
-    """
-    return tuple(Cutoff(**{**line, "at": float(line["at"])}) for line in read_instrument(instrument)["cutoffs"])
 
 
 @dataclass(frozen=True)
@@ -238,98 +159,3 @@ def refuse_against_the_rest(answers: NDArray[np.float64], turned: list[int], ite
             f"{some(against)}: after reversing, the answers go against those to the other items. Perhaps the file "
             "holds another form of the questionnaire, in which another item is reversed, or it was reversed before."
         )
-
-
-def item_rest(items: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Correlation of each item with the sum of the others; `items` has shape (n, k), without gaps.
-
-    Agrees with `r.drop` of R's psych::alpha.
-    """
-    rest = items.sum(axis=1, keepdims=True) - items
-    here, there = items - items.mean(axis=0), rest - rest.mean(axis=0)
-    together = (here * there).sum(axis=0)
-    result: NDArray[np.float64] = together / np.sqrt((here**2).sum(axis=0) * (there**2).sum(axis=0))
-    return result
-
-
-def cronbach_alpha(items: NDArray[np.float64], level: float = 0.95) -> tuple[float, float, float]:
-    """Cronbach's alpha with Feldt's interval.
-
-    Parameters
-    ----------
-    items
-        Answers after reversing, shape (n, k), without gaps.
-    level
-        Coverage of the interval.
-
-    Raises
-    ------
-    DataError
-        If there are fewer than two rows or items, or nobody differs from anybody.
-
-    References
-    ----------
-    Feldt, Woodruff & Salih (1987), Applied Psychological Measurement 11, 93-103. Agrees with R psych::alpha.
-    """
-    from scipy.stats import f
-
-    n, k = items.shape
-    if n < 2 or k < 2:
-        raise DataError(f"Alpha needs at least 2 rows and 2 items; there are {n} and {k}.")
-    total = items.sum(axis=1).var(ddof=1)
-    if not total > 0:
-        raise DataError("Alpha cannot be computed: everybody has the same total, or a gap is left.")
-    alpha = float(k / (k - 1) * (1 - items.var(axis=0, ddof=1).sum() / total))
-    degrees = n - 1, (n - 1) * (k - 1)
-    low = 1 - (1 - alpha) * f.ppf((1 + level) / 2, *degrees)
-    high = 1 - (1 - alpha) * f.ppf((1 - level) / 2, *degrees)
-    return alpha, float(low), float(high)
-
-
-def reliable_change(
-    before: pd.Series,
-    after: pd.Series,
-    *,
-    reliability: float,
-    functional_mean: float,
-    functional_sd: float,
-    good: str = "low",
-) -> pd.Series:
-    """How each person changed: recovered, improved, unchanged, deteriorated or harmed.
-
-    A change is reliable when it exceeds 1.96 standard errors of a difference; recovered is a reliable change for the
-    better that crosses cut-off c, the point between the clinical sample and the functional population; harmed is the
-    same the other way. Missing where either score is.
-
-    Parameters
-    ----------
-    before, after
-        Scores of the same people, same index.
-    reliability
-        Of the score, between 0 and 1, from its manual.
-    functional_mean, functional_sd
-        Of people without the complaint.
-    good
-        "low" where low scores are healthy, "high" where high ones are.
-
-    References
-    ----------
-    Jacobson & Truax (1991), J Consult Clin Psychol 59, 12-19. Agrees with R clinicalsignificance::cs_combined on
-    Claus et al. (2020): 10 recovered, 8 improved, 22 unchanged.
-    """
-    both = before.notna() & after.notna()
-    start, change = before[both], after[both] - before[both]
-    mean, sd = float(start.mean()), float(start.std())
-    if not 0 < reliability < 1 or not sd > 0:
-        raise DataError("Reliable change needs a reliability between 0 and 1, and scores that differ before.")
-    cut = (sd * functional_mean + functional_sd * mean) / (sd + functional_sd)
-    index = change / (sd * np.sqrt(2 * (1 - reliability)))
-    sign = -1 if good == "low" else 1
-    well_before, well_after = sign * (start - cut) > 0, sign * (after[both] - cut) > 0
-    better, worse = sign * index > 1.96, sign * index < -1.96
-    result = pd.Series("unchanged", index=start.index, dtype="str")
-    result[better] = "improved"
-    result[better & ~well_before & well_after] = "recovered"
-    result[worse] = "deteriorated"
-    result[worse & well_before & ~well_after] = "harmed"
-    return result.reindex(before.index)

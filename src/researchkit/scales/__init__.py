@@ -1,0 +1,23 @@
+"""Answers to scores, by the keys of instruments or by the rule that a study gives.
+
+A key (`instruments/*.yml`) holds numbers only, never the wording of an item: which items make a scale, which are
+reversed, what an answer is worth, how many must be answered. Which answers are enough is part of an instrument.
+"""
+
+from researchkit.scales.change import reliable_change
+from researchkit.scales.keys import Cutoff, Key, burnout_cutoffs, load_key, read_instrument
+from researchkit.scales.reliability import cronbach_alpha, item_rest
+from researchkit.scales.scoring import rule_of, score_scale
+
+__all__ = [
+    "Cutoff",
+    "Key",
+    "burnout_cutoffs",
+    "cronbach_alpha",
+    "item_rest",
+    "load_key",
+    "read_instrument",
+    "reliable_change",
+    "rule_of",
+    "score_scale",
+]
