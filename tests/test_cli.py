@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+import researchkit as rk
+from researchkit import scales
 from researchkit.batch import Job, literal, plan, run
 from researchkit.cli import main
 
@@ -263,3 +266,28 @@ def test_a_later_run_of_another_report_keeps_the_word_on_the_one_that_stopped(cl
     (out / "run.json").write_text("{")
     record([write_failure(out, "clinic", "trust", None, "better")], out)
     assert [entry["reason"] for entry in json.loads((out / "run.json").read_text())["reports"]] == ["better"]
+
+
+def test_scores_are_told_and_written_without_anything_else_of_a_person(root, tmp_path):
+    out = tmp_path / "scores.csv"
+    found = CliRunner().invoke(main, ["score", str(root / "data" / "hospital"), "--out", str(out)])
+    assert found.exit_code == 0, found.output
+    assert "exhaustion: " in found.output and "rows scored from all 6 items" in found.output
+    assert "Alpha" in found.output and "Floor and ceiling" in found.output
+    table = pd.read_csv(out)
+    assert list(table.columns) == ["table", "row", "exhaustion"] and len(table) > 1000
+    answer = rk.load_dataset(rk.load_study(root / "data" / "hospital"), "staff").arrived
+    assert table["exhaustion"].tolist() == pytest.approx(answer["exhaustion"].tolist(), nan_ok=True)
+
+
+def test_a_study_without_scales_says_so(root):
+    found = CliRunner().invoke(main, ["score", str(root / "data" / "contact_centre")])
+    assert found.exit_code == 1 and "has no `scales:`" in found.output
+
+
+def test_every_instrument_is_listed_with_its_licence_and_doubts():
+    found = CliRunner().invoke(main, ["instruments"]).output
+    for id in scales.instruments():
+        spec = scales.read_instrument(id)
+        assert f"{id}: {spec['title']}" in found and spec["licence"] in found and spec["citation"] in found
+        assert all(words in found for words in spec.get("unverified", {}).values())

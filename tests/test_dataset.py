@@ -235,6 +235,23 @@ def test_scales_are_scored_and_accounted_for(tmp_path):
     assert data.sample(data.study.questions[0]).outcome.tolist() == [2, 3, 2.5, 4.5, 3.5]
 
 
+def test_what_does_not_apply_is_kept_apart_and_what_is_unverified_is_said(tmp_path):
+    names = [f"c{place}" for place in range(1, 11)]
+    rows = ["4,4,4,4,4,4,4,4,6,6", "5,5,5,5,5,5,5,,,"]
+    scales = {"care": {"instrument": "care/total", "items": names, "not_applicable": 6}}
+    asked = question(outcome={"column": "care", "kind": "score"}, exposure="c1")
+    data = loaded(tmp_path, rows, ",".join(names), columns={}, people="row", scales=scales, questions=[asked])
+    assert data.frame["care"].tolist() == pytest.approx([40, np.nan], nan_ok=True)
+    assert "c9: 1 answers say that it does not apply, which is kept apart from missing." in data.notes
+    items = names[:7]
+    scales = {"eng": {"instrument": "iri/perspective", "items": items}}
+    asked = question(outcome={"column": "eng", "kind": "score"}, exposure="c1")
+    data = loaded(
+        tmp_path, ["0,1,2,3,4,4,4"], ",".join(items), columns={}, people="row", scales=scales, questions=[asked]
+    )
+    assert any("not verified of the key iri/perspective: no rule for missing" in note for note in data.notes)
+
+
 def test_an_item_out_of_its_scale_is_told_by_row(tmp_path):
     rows = [row.replace("kind,6", "kind,8") for row in ROWS]
     text = told(tmp_path, rows, scales=ITEMS, questions=[STRAIN], columns={})

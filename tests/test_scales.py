@@ -58,15 +58,105 @@ def test_an_answer_that_the_instrument_does_not_have_stops(answer):
         scales.score_scale(people([5, answer, 3, 2, 1, 5, 1]), cbi())
 
 
-def test_every_key_holds_each_item_once_and_a_worth_for_each_answer():
-    for instrument in ("cbi", "mbi_hss"):
-        spec = scales.read_instrument(instrument)
-        for form in spec["forms"].values():
-            numbers = [number for part in form.values() for number in part["items"]]
-            assert sorted(numbers) == list(range(1, len(numbers) + 1))
-            assert all(set(part.get("reverse", ())) <= set(part["items"]) for part in form.values())
-        response = spec["response"]
+INSTRUMENTS = scales.instruments()
+CASES = [(id, case) for id in INSTRUMENTS for case in scales.read_instrument(id)["cases"]]
+
+
+@pytest.mark.parametrize("id", INSTRUMENTS)
+def test_every_key_holds_each_item_once_and_a_worth_for_each_answer(id):
+    spec = scales.read_instrument(id)
+    for name, form in spec["forms"].items():
+        numbers = [number for part in form.values() for number in part["items"] if not part.get("whole")]
+        assert sorted(numbers) == list(range(1, max(numbers) + 1))
+        for part in form.values():
+            assert set(part.get("reverse", ())) <= set(part["items"]) <= set(numbers)
+            assert part["rule"] in ("mean", "sum")
+        response = spec.get("responses", {}).get(name, spec["response"])
         assert len(response["points"]) == response["max"] - response["min"] + 1
+    assert all(spec[word] for word in ("id", "title", "version", "licence", "citation"))
+    assert spec["id"] == id
+    places = {"all", *spec["forms"], *(scale for form in spec["forms"].values() for scale in form)}
+    assert spec.get("unverified", {}).keys() <= places and all(spec.get("unverified", {}).values())
+
+
+@pytest.mark.parametrize("id", INSTRUMENTS)
+def test_every_scale_has_hand_scored_cases_on_both_sides_of_its_rule(id):
+    """A complete one for each scale; for each instrument also one at the limit, and one past it that has no score."""
+    spec = scales.read_instrument(id)
+    forms = list(spec["forms"])
+    scored = {(case.get("form", forms[0]), case["scale"]) for case in spec["cases"] if case["score"] is not None}
+    assert {(forms[0], scale) for scale in spec["forms"][forms[0]]} <= scored
+    assert {form for form, _ in scored} == set(forms)
+    assert len(spec["cases"]) >= 3
+    for case in spec["cases"]:
+        key = scales.load_key(f"{id}/{case.get('form', forms[0])}/{case['scale']}")
+        given = sum(answer is not None for answer in case["answers"])
+        assert (case["score"] is None) == (given < key.min_answered)
+    past = [case for case in spec["cases"] if case["score"] is None]
+    limits = {scales.load_key(f"{id}/{case.get('form', forms[0])}/{case['scale']}").min_answered - 1 for case in past}
+    assert limits & {sum(answer is not None for answer in case["answers"]) for case in past}
+
+
+@pytest.mark.parametrize(("id", "case"), CASES, ids=[f"{id}-{place}" for place, (id, _) in enumerate(CASES)])
+def test_a_hand_scored_case(id, case):
+    form = case.get("form", next(iter(scales.read_instrument(id)["forms"])))
+    names = [f"i{place}" for place in range(len(case["answers"]))]
+    answers = people([np.nan if one is None else one for one in case["answers"]], items=names)
+    scores, _ = scales.score_scale(answers, Scale(items=names, instrument=f"{id}/{form}/{case['scale']}"))
+    wanted = np.nan if case["score"] is None else case["score"]
+    assert scores.iloc[0] == pytest.approx(wanted, nan_ok=True)
+
+
+@pytest.mark.parametrize("id", INSTRUMENTS)
+def test_the_ends_of_a_scale_can_be_reached(id):
+    spec = scales.read_instrument(id)
+    for name, form in spec["forms"].items():
+        response = spec.get("responses", {}).get(name, spec["response"])
+        for scale, part in form.items():
+            turned = [place for place, number in enumerate(part["items"]) if number in part.get("reverse", ())]
+            names = [f"i{place}" for place in range(len(part["items"]))]
+            for least, most, point in ((response["min"], response["max"], 0), (response["max"], response["min"], -1)):
+                row = [most if place in turned else least for place in range(len(names))]
+                scores, _ = scales.score_scale(
+                    people(row, items=names), Scale(items=names, instrument=f"{id}/{name}/{scale}")
+                )
+                times = len(names) if part["rule"] == "sum" else 1
+                assert scores.iloc[0] == times * response["points"][point]
+
+
+@given(st.lists(st.lists(st.integers(1, 4), min_size=8, max_size=8), min_size=1, max_size=3))
+def test_both_directions_of_the_olbi_give_one_score(rows):
+    """At most three people: with more, a reversed item that goes against the others would stop it."""
+    names = list("abcdefgh")
+    answers = people(*rows, items=names)
+    for scale in ("exhaustion", "disengagement"):
+        one, other = (Scale(items=names, instrument=f"olbi/{form}/{scale}") for form in ("agree_is_1", "agree_is_4"))
+        first = scales.score_scale(answers, one)[0].tolist()
+        assert first == scales.score_scale(5 - answers, other)[0].tolist()
+
+
+def test_a_form_has_to_be_named_where_none_is_the_usual_one():
+    with pytest.raises(StudyError, match=r"which end is “strongly agree”.*as in olbi/agree_is_1/exhaustion"):
+        scales.load_key("olbi/exhaustion")
+
+
+def test_a_version_with_other_answers_stops_the_run():
+    names = [f"p{place}" for place in range(10)]
+    rows = people([0, 5, 1, 1, 5, 5, 1, 1, 1, 5], items=names)
+    with pytest.raises(DataError, match=r"p0: 1 answers the scale does not have \(0\)"):
+        scales.score_scale(rows, Scale(items=names, instrument="proqol/burnout"))
+    scales.score_scale(rows, Scale(items=names, instrument="proqol/iv/burnout"))
+
+
+def test_an_answer_that_does_not_apply_is_no_gap():
+    names = [f"c{place}" for place in range(10)]
+    rows = people([4] * 8 + [6, 6], [4] * 7 + [6, 6, 6], [4] * 10, items=names)
+    care = Scale(items=names, instrument="care/total", not_applicable=[6])
+    scores, account = scales.score_scale(rows, care)
+    assert scores.tolist() == pytest.approx([40, np.nan, 40], nan_ok=True)
+    assert account == {"complete": 1, "imputed": 1, "dropped": 1, "blank": 0, "not applicable": 2}
+    with pytest.raises(DataError, match="answers the scale does not have"):
+        scales.score_scale(rows, Scale(items=names, instrument="care/total"))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from researchkit.errors import DataError, StudyError, listing, some
 from researchkit.parts import Column, Question
 from researchkit.readers import Gathered
 from researchkit.readers.values import among, as_text, blank, canonical, distinct, each, numbers, written
-from researchkit.scales import rule_of, score_scale
+from researchkit.scales import load_key, rule_of, score_scale
 from researchkit.study import Study
 
 Bounds = tuple[float, float, str]  # lowest, highest, and where the study file says so
@@ -141,6 +141,10 @@ def prepared(check: Check, name: str, bounds: Bounds | None) -> pd.Series:
     if gone:
         words = "entry holds" if gone == 1 else "entries hold"
         check.notes.append(f"{name}: {gone} {words} a code declared as missing.")
+    apart = [code for scale in check.study.scales.values() if name in scale.items for code in scale.not_applicable]
+    series, gone = blank(series, map(written, apart))
+    if gone:
+        check.notes.append(f"{name}: {gone} answers say that it does not apply, which is kept apart from missing.")
     if column.recode:
         new = {canonical(old): value for old, value in column.recode.items()}
         series = each(series, lambda entry: new.get(canonical(entry), entry))
@@ -262,6 +266,8 @@ def scored(check: Check, frame: pd.DataFrame) -> dict[str, pd.Series]:
             continue
         gaps = "".join(f", {rows} {what}" for what, rows in account.items() if rows and what != "complete")
         check.notes.append(f"{name}: {account['complete']} rows scored from all {len(scale.items)} items{gaps}.")
+        if scale.instrument and (unsure := load_key(scale.instrument).unverified):
+            check.notes.append(f"{name}: not verified of the key {scale.instrument}: {unsure}.")
     return scores
 
 

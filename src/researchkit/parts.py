@@ -128,6 +128,7 @@ class Scale(Part):
     reverse: Names = ()
     range: tuple[Number, Number] | None = None
     min_answered: Whole | None = None
+    not_applicable: Annotated[tuple[Number, ...], BeforeValidator(as_list)] = ()
     label: str | None = None
     unit: str | None = None
 

@@ -193,6 +193,38 @@ def drawn(dataset: Any, question: Any) -> list[str]:
     return []
 
 
+@main.command()
+@click.argument("study", type=click.Path(path_type=Path))
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="CSV", help="Write the scores, a line a row of the file."
+)
+def score(study: Path, out: Path | None) -> None:
+    """Score every scale of a STUDY: by which key, from how many answers, and how well its items go together.
+
+    Example: researchkit score data/hospital
+    """
+    from researchkit.cli.scores import told, written
+    from researchkit.study import load_study
+
+    loaded = load_study(study)
+    for line in told(loaded):
+        click.echo(line)
+    if out:
+        click.echo(f"{written(loaded, out):,} rows of scores: {out}")
+
+
+@main.command()
+def instruments() -> None:
+    """The questionnaires whose keys are at hand: forms, scales, licence, and what of a key is unverified.
+
+    Example: researchkit instruments
+    """
+    from researchkit.cli.scores import shelf
+
+    for line in shelf():
+        click.echo(line)
+
+
 @main.group()
 def data() -> None:
     """The real studies: where their data come from, on what terms, and how to get them.

@@ -5,7 +5,7 @@ reversed, what an answer is worth, how many must be answered. Which answers are 
 """
 
 from researchkit.scales.change import reliable_change
-from researchkit.scales.keys import Cutoff, Key, burnout_cutoffs, load_key, read_instrument
+from researchkit.scales.keys import Cutoff, Key, burnout_cutoffs, instruments, load_key, read_instrument
 from researchkit.scales.reliability import cronbach_alpha, item_rest
 from researchkit.scales.scoring import rule_of, score_scale
 
@@ -14,6 +14,7 @@ __all__ = [
     "Key",
     "burnout_cutoffs",
     "cronbach_alpha",
+    "instruments",
     "item_rest",
     "load_key",
     "read_instrument",

@@ -24,6 +24,7 @@ class Key:
     points: tuple[float, ...]  # what the answers from lowest to highest are worth
     rule: str
     min_answered: int
+    unverified: str = ""  # what of the key was found in no source that can be trusted; said whenever it is used
 
 
 @dataclass(frozen=True)
@@ -38,13 +39,26 @@ class Cutoff:
     warning: str
 
 
+FOLDER = resources.files("researchkit") / "instruments"
+
+
+def instruments() -> tuple[str, ...]:
+    """The names of every instrument that has a key, in the order of the alphabet."""
+    return tuple(sorted(entry.name.removesuffix(".yml") for entry in FOLDER.iterdir() if entry.name.endswith(".yml")))
+
+
 @cache
 def read_instrument(id: str) -> Any:
-    folder = resources.files("researchkit") / "instruments"
-    known = sorted(entry.name.removesuffix(".yml") for entry in folder.iterdir() if entry.name.endswith(".yml"))
-    if id not in known:
-        raise StudyError(f"There is no instrument {id!r}{nearest(id, known)}.")
-    return read_yaml((folder / f"{id}.yml").read_text(encoding="utf-8"), f"instruments/{id}.yml")[0]
+    """Everything that an instrument's file says.
+
+    Raises
+    ------
+    StudyError
+        If there is no such instrument; names the nearest.
+    """
+    if id not in instruments():
+        raise StudyError(f"There is no instrument {id!r}{nearest(id, instruments())}.")
+    return read_yaml((FOLDER / f"{id}.yml").read_text(encoding="utf-8"), f"instruments/{id}.yml")[0]
 
 
 def load_key(name: str) -> Key:
@@ -53,17 +67,23 @@ def load_key(name: str) -> Key:
     Raises
     ------
     StudyError
-        If there is no such instrument, form or scale; names the nearest.
+        If there is no such instrument, form or scale; names the nearest. And if a form has to be named, since no form
+        is the usual one.
     """
     id, *form, scale = name.split("/") if "/" in name else (name, "")
     spec = read_instrument(id)
     forms = spec["forms"]
+    if "choose" in spec and not form:
+        raise StudyError(
+            f"{id} has forms that are scored otherwise: {spec['choose']}, as in {id}/{next(iter(forms))}/{scale}."
+        )
     chosen = form[0] if form else next(iter(forms))
     if len(form) > 1 or chosen not in forms:
         raise StudyError(f"{id} has no form {'/'.join(form)!r}{nearest(chosen, forms)}.")
     if scale not in forms[chosen]:
         raise StudyError(f"{id} has no scale {scale!r}{nearest(scale, forms[chosen])}.")
-    part, response = forms[chosen][scale], spec["response"]
+    part, response = forms[chosen][scale], spec.get("responses", {}).get(chosen, spec["response"])
+    unsure = spec.get("unverified", {})
     return Key(
         name,
         tuple(part["items"]),
@@ -73,6 +93,7 @@ def load_key(name: str) -> Key:
         tuple(float(point) for point in response["points"]),
         part["rule"],
         int(part.get("min_answered", len(part["items"]))),
+        "; ".join(unsure[place] for place in ("all", chosen, scale) if place in unsure),
     )
 
 
@@ -81,4 +102,4 @@ def burnout_cutoffs(instrument: str) -> tuple[Cutoff, ...]:
 
     Sources disagree: two lines for one scale both stand here. None is a diagnosis.
     """
-    return tuple(Cutoff(**{**line, "at": float(line["at"])}) for line in read_instrument(instrument)["cutoffs"])
+    return tuple(Cutoff(**{**line, "at": float(line["at"])}) for line in read_instrument(instrument).get("cutoffs", ()))

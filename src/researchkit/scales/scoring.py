@@ -82,7 +82,8 @@ def score_scale(frame: pd.DataFrame, scale: Scale) -> tuple[pd.Series, dict[str,
     scores, account
         The mean of the answers, or their mean times the number of items where the rule is a sum; NaN where fewer than
         `min_answered` are answered (all of them, when neither study nor key says otherwise). The account counts rows:
-        `complete`, `imputed` (scored in spite of gaps) and `dropped` (answered in part and not scored), `blank`.
+        `complete`, `imputed` (scored in spite of gaps) and `dropped` (answered in part and not scored), `blank`; and
+        `not applicable`, those of them with an answer that says so, which is no answer but no gap by chance either.
 
     Raises
     ------
@@ -90,6 +91,8 @@ def score_scale(frame: pd.DataFrame, scale: Scale) -> tuple[pd.Series, dict[str,
         If an answer lies outside the scale, or an item goes against the others after it was reversed.
     """
     answers = frame[list(scale.items)].to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+    apart = np.isin(answers, scale.not_applicable)
+    answers[apart] = np.nan
     rule = rule_of(scale, answers)
     refuse_outside(answers, scale.items, rule)
     turned = [scale.items.index(item) for item in rule.reverse]
@@ -108,6 +111,8 @@ def score_scale(frame: pd.DataFrame, scale: Scale) -> tuple[pd.Series, dict[str,
         "dropped": int((~scored & (given > 0)).sum()),
         "blank": int((given == 0).sum()),
     }
+    if scale.not_applicable:
+        account["not applicable"] = int(apart.any(axis=1).sum())
     return pd.Series(scores, index=frame.index), account
 
 
