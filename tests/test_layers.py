@@ -30,7 +30,7 @@ HEAVY = (
     "nbconvert",
 )
 WALLS = {  # library -> the rooms that may use it
-    "statsmodels": {"estimators"},
+    "statsmodels": {"estimators", "scales"},
     "openpyxl": {"readers"},
     "pyreadstat": {"readers"},
     "duckdb": {"readers", "simulate"},

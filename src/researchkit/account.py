@@ -14,8 +14,8 @@ import pandas as pd
 
 from researchkit import disclosure, figures, wording
 from researchkit.disclosure import PROFILES, enough
-from researchkit.errors import some
-from researchkit.scales import cronbach_alpha, item_rest, rule_of, score_scale
+from researchkit.errors import DataError, some
+from researchkit.scales import cronbach_alpha, item_rest, omega, rule_of, score_scale
 from researchkit.story import Prose, thirds
 from researchkit.tables import Table, frame
 
@@ -181,7 +181,7 @@ def scores(dataset: Dataset) -> Table | Prose:
 
 
 def reliability(dataset: Dataset) -> Table | Prose:
-    """Alpha with Feldt's interval for each scale."""
+    """Alpha with Feldt's interval, and omega, for each scale."""
     rows, profile = [], PROFILES[dataset.study.disclosure]
     for name in scales_here(dataset):
         answers = turned(dataset, name)
@@ -193,9 +193,18 @@ def reliability(dataset: Dataset) -> Table | Prose:
                 "People with all items": len(answers) if gaps == 0 or enough(gaps, profile) else HIDDEN,
                 "Alpha": alpha,
                 "95 % interval": wording.interval(low, high),
+                "Omega": known_omega(answers),
             }
         )
     return frame(pd.DataFrame(rows), "Do the items go together?") if rows else nothing()
+
+
+def known_omega(answers: np.ndarray) -> float:
+    """Omega, or NaN where two items, a handful of people or an item that never changes do not tell it."""
+    try:
+        return omega(answers)
+    except DataError:
+        return np.nan
 
 
 def items(dataset: Dataset) -> Table | Prose:

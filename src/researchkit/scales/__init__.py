@@ -4,19 +4,25 @@ A key (`instruments/*.yml`) holds numbers only, never the wording of an item: wh
 reversed, what an answer is worth, how many must be answered. Which answers are enough is part of an instrument.
 """
 
+from researchkit.scales.agreement import Agreement, icc, kappa, krippendorff
 from researchkit.scales.change import reliable_change
 from researchkit.scales.keys import Cutoff, Key, burnout_cutoffs, instruments, load_key, read_instrument
-from researchkit.scales.reliability import cronbach_alpha, item_rest
+from researchkit.scales.reliability import cronbach_alpha, item_rest, omega
 from researchkit.scales.scoring import rule_of, score_scale
 
 __all__ = [
+    "Agreement",
     "Cutoff",
     "Key",
     "burnout_cutoffs",
     "cronbach_alpha",
+    "icc",
     "instruments",
     "item_rest",
+    "kappa",
+    "krippendorff",
     "load_key",
+    "omega",
     "read_instrument",
     "reliable_change",
     "rule_of",

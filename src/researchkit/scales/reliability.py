@@ -52,3 +52,33 @@ def cronbach_alpha(items: NDArray[np.float64], level: float = 0.95) -> tuple[flo
     low = 1 - (1 - alpha) * f.ppf((1 + level) / 2, *degrees)
     high = 1 - (1 - alpha) * f.ppf((1 - level) / 2, *degrees)
     return alpha, float(low), float(high)
+
+
+def omega(items: NDArray[np.float64]) -> float:
+    """McDonald's omega: the share of the sum's variance that one common factor carries, by maximum likelihood.
+
+    Parameters
+    ----------
+    items
+        Answers after reversing, shape (n, k), without gaps; at least 3 items.
+
+    Raises
+    ------
+    DataError
+        If there are fewer items, no more rows than items, or an item that never changes.
+
+    References
+    ----------
+    McDonald (1999), Test Theory, 90. Agrees with R `lavaan::cfa` of one factor, (sum of loadings)^2 over that plus the
+    sum of residual variances, of the raw items.
+    """
+    from statsmodels.multivariate.factor import Factor
+
+    n, k = items.shape
+    spread = items.std(axis=0)
+    if k < 3 or n <= k or not (spread > 0).all():
+        raise DataError(f"Omega needs at least 3 items that differ and more rows than items; there are {k} and {n}.")
+    fit = Factor(endog=items, n_factor=1, method="ml").fit(maxiter=1000, tol=1e-12)
+    loadings = fit.loadings[:, 0] * spread
+    common = float(loadings.sum()) ** 2
+    return common / (common + float(np.sum(fit.uniqueness * spread**2)))
