@@ -39,7 +39,7 @@ def view(rows: Sequence[Row]) -> dict[str, Any]:
             for kind, (name, *_) in KINDS.items()
         ],
         "summary": summary(rows),
-        "ticks": [(_place(share), wording.percent(share, 0)) for share in (0.8, 0.9, 0.95, 1.0)],
+        "ticks": [(_place(share), wording.percent(share, 0)) for share in (0.8, 0.9, 0.95)],
     }
 
 

@@ -148,16 +148,21 @@ def effect(study: Path, question: str, by: str | None, disclosure: str | None, a
 
 @main.command()
 @click.argument("study", type=click.Path(path_type=Path))
-def check(study: Path) -> None:
-    """Check a STUDY file and its data: every problem, or OK.
+@click.option("--against", type=click.Path(path_type=Path), metavar="OLD", help="An earlier export, or their folder.")
+def check(study: Path, against: Path | None) -> None:
+    """Check a STUDY file and its data: every problem, or OK; and what changed since an earlier export.
 
     Example: researchkit check data/contact_centre
     """
+    from researchkit.cli.scores import changed
     from researchkit.dataset import load_dataset
     from researchkit.errors import listing
     from researchkit.study import load_study
 
     loaded = load_study(study)
+    if against:
+        for line in changed(loaded, against):
+            click.echo(line)
     problems: list[str] = []
     for table in loaded.tables:
         try:

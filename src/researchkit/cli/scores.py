@@ -1,4 +1,4 @@
-"""What `score` and `instruments` say."""
+"""What `score`, `instruments` and `check --against` say."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 from researchkit import account
 from researchkit.dataset import load_dataset
-from researchkit.errors import ParameterError
+from researchkit.drift import drift
+from researchkit.errors import DataError, ParameterError, listing
 from researchkit.scales import instruments, read_instrument
 from researchkit.study import Study
 
@@ -55,3 +56,21 @@ def shelf() -> Iterator[str]:
             yield f"  {form}: {', '.join(scales)}"
         yield from (f"  unverified ({place}): {words}" for place, words in spec.get("unverified", {}).items())
         yield f"  {spec['citation']}"
+
+
+def changed(study: Study, old: Path) -> Iterator[str]:
+    """What is different from an earlier export of the first table, or of each where `old` is a folder.
+
+    Raises
+    ------
+    DataError
+        If a change spoils an answer: it has to be looked at before anything is run.
+    """
+    found = [
+        change
+        for table in (study.tables if old.is_dir() else [next(iter(study.tables))])
+        for change in drift(study, table, old)
+    ]
+    yield from (str(change) for change in found) if found else (f"Nothing changed since {old}.",)
+    if spoilt := [str(change) for change in found if change.spoils]:
+        raise DataError(listing(f"{old}: since that export", spoilt))
