@@ -147,6 +147,20 @@ def effect(study: Path, question: str, by: str | None, disclosure: str | None, a
 
 
 @main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Where the study goes; beside FILE.")
+def new(file: Path, out: Path | None) -> None:
+    """Draft a study file from a table: its columns as they seem to be, the question left to you.
+
+    Example: researchkit new exports/october.csv --out data/october
+    """
+    from researchkit.draft import write_draft
+
+    target = write_draft(file, out or file.parent)
+    click.echo(f"{target}: a draft. Fill in what says FILL_IN, then `researchkit check {target.parent}`.")
+
+
+@main.command()
 @click.argument("study", type=click.Path(path_type=Path))
 @click.option("--against", type=click.Path(path_type=Path), metavar="OLD", help="An earlier export, or their folder.")
 def check(study: Path, against: Path | None) -> None:
