@@ -10,7 +10,7 @@ import shutil
 import socket
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ PARTS = {  # of a report's key (see `batch.key`), in words
 }
 LOCKS = ".locks"
 STAGING = ".making-"
+NEW, OLD, DONE, PLACE = "new", "old", "done", "place"  # in a staging folder
+MOVES = "places"  # the lock of whoever moves folders
 LONGEST_NAME = 120
 
 
@@ -46,27 +48,63 @@ def folder_name(by: str) -> str:
 @contextmanager
 def staged(out: Path, folder: Path) -> Iterator[Path]:
     """A folder to fill, which takes the place of the report's own when nothing went wrong."""
-    staging = out / f"{STAGING}{maker()}-{uuid.uuid4().hex}"
-    staging.mkdir(parents=True)
+    with alone(out, MOVES):
+        mend(out)  # else a result that has just been taken away could not be kept as the previous one
+    making = out / f"{STAGING}{maker()}-{uuid.uuid4().hex}"
+    (making / NEW).mkdir(parents=True)
     try:
-        yield staging
-        keep_previous(staging, folder)
-        move_into_place(staging, folder)
+        (making / PLACE).write_text(folder.relative_to(out).as_posix(), encoding="utf-8")
+        yield making / NEW
+        keep_previous(making / NEW, folder)
+        with alone(out, MOVES):
+            mend(out)  # before anything else is moved: what comes to lie in a gap could not be told from what was there
+            move_into_place(making, folder)
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        clear(making)
 
 
-def move_into_place(staging: Path, folder: Path) -> None:
-    """The new folder in the place of the old, without a moment in which half of it is there."""
+def move_into_place(making: Path, folder: Path) -> None:
+    """The new folder in the place of the old, without a moment in which half of it is there.
+
+    Every step renames, so that `put_back` can go the same way back from wherever it ended.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    old = staging.with_name(staging.name + "-old")
-    inner = [child for child in folder.glob("*=*") if child.is_dir()] if folder.exists() else []
-    for child in [*inner, *folder.glob("by-*.html")]:  # reports by site live inside the question's folder and stay
-        shutil.move(child, staging / child.name)
+    try:
+        if folder.exists():
+            folder.rename(making / OLD)
+        (making / NEW).rename(folder)
+        for child in others(making / OLD):
+            child.rename(folder / child.name)
+        if (making / OLD).exists():
+            (making / OLD).rename(making / DONE)  # from here on, nothing is put back
+    except BaseException:
+        put_back(making, folder)
+        raise
+
+
+def put_back(making: Path, folder: Path) -> None:
+    """The old folder in its place again, where moving a new one there has not come to its end."""
+    old = making / OLD
+    if not old.exists():
+        return
     if folder.exists():
-        folder.rename(old)
-    staging.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+        for child in others(folder):
+            child.rename(old / child.name)
+        folder.rename(making / NEW)
+    old.rename(folder)
+
+
+def others(folder: Path) -> list[Path]:
+    """The reports by site, which live inside the question's folder and stay when its own report is made anew."""
+    return [*(child for child in folder.glob("*=*") if child.is_dir()), *folder.glob("by-*.html")]
+
+
+def clear(making: Path) -> None:
+    """Remove what was made aside; but not an old report that could not be put back, which is the only one."""
+    if making.is_file():
+        making.unlink()
+    elif not (making / OLD).exists():
+        shutil.rmtree(making, ignore_errors=True)
 
 
 def keep_previous(staging: Path, folder: Path) -> None:
@@ -154,12 +192,21 @@ def maker() -> str:
 
 
 def sweep(out: Path) -> None:
-    """Remove staging folders whose makers have died on this machine: half-made reports that nobody will finish."""
+    """Put in order what makers that have died on this machine left: in the reports folder, and their sockets."""
+    with alone(out, MOVES):
+        mend(out)
+
+
+def mend(out: Path) -> None:
+    """Put back old reports that had just been taken away, and remove half-made ones that nobody will finish."""
     host = maker().rpartition("-")[0]
-    for folder in out.glob(f"{STAGING}*"):
-        parts = folder.name.removeprefix(STAGING).split("-")
+    for making in out.glob(f"{STAGING}*"):
+        parts = making.name.removeprefix(STAGING).split("-")
         if len(parts) == 3 and parts[0] == host and parts[1].isdigit() and not lives(int(parts[1])):
-            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):  # of what cannot be moved now, the next run takes care
+                if (making / OLD).exists():
+                    put_back(making, out / (making / PLACE).read_text(encoding="utf-8"))
+                clear(making)
 
 
 def lives(pid: int) -> bool:
