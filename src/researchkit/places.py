@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
 import re
 import shutil
 import socket
+import tempfile
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -15,6 +17,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from researchkit.errors import PlaceError
 
 RESULT, PREVIOUS, STATUS = "result.json", "previous.json", "status.json"
 PARTS = {  # of a report's key (see `batch.key`), in words
@@ -30,6 +34,9 @@ STAGING = ".making-"
 NEW, OLD, DONE, PLACE = "new", "old", "done", "place"  # in a staging folder
 MOVES = "places"  # the lock of whoever moves folders
 LONGEST_NAME = 120
+# What a disk says that takes nothing more, or a folder that must not be changed. Anything else is a fault of ours.
+TAKES_NOTHING = ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EBUSY", "EIO", "ENAMETOOLONG")
+CLOSED = {getattr(errno, name) for name in TAKES_NOTHING if hasattr(errno, name)}
 
 
 def place(out: Path, study: str, question: str, by: str | None, label: str | None = None) -> Path:
@@ -105,6 +112,43 @@ def clear(making: Path) -> None:
         making.unlink()
     elif not (making / OLD).exists():
         shutil.rmtree(making, ignore_errors=True)
+
+
+def put(path: Path, text: str, out: Path) -> None:
+    """A file written aside and moved into place: a reader sees the old one or the new one."""
+    aside = out / f"{STAGING}{maker()}-{uuid.uuid4().hex}"
+    try:
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def prepare(out: Path) -> None:
+    """Make the reports folder, and try it before hours of work: OSError where it takes nothing."""
+    (out / LOCKS).mkdir(parents=True, exist_ok=True)
+    for folder in (out, out / LOCKS):
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+
+
+@contextmanager
+def told_plainly(folder: Path, out: Path) -> Iterator[None]:
+    """A disk that is full, or a folder that must not be changed, as one message; other errors stay as they are.
+
+    Raises
+    ------
+    PlaceError
+        It names the report's folder, or the file, where that lies elsewhere.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in CLOSED:
+            raise
+        named = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else folder
+        told = f"{folder} cannot be written to" if named.is_relative_to(out) else str(named)
+        raise PlaceError(f"{told}: {error.strerror}.") from None
 
 
 def keep_previous(staging: Path, folder: Path) -> None:
@@ -192,7 +236,7 @@ def maker() -> str:
 
 
 def sweep(out: Path) -> None:
-    """Put in order what makers that have died on this machine left: in the reports folder, and their sockets."""
+    """Put in order what makers that have died on this machine left in the reports folder."""
     with alone(out, MOVES):
         mend(out)
 
