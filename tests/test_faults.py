@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,7 +24,7 @@ from researchkit import report as reports
 from researchkit.batch import Job, Limits, plan, run, why
 from researchkit.cli import main
 from researchkit.errors import PlaceError
-from researchkit.places import PLACE, maker, staged, sweep, told_plainly
+from researchkit.places import PLACE, maker, sockets_folder, staged, sweep, told_plainly
 from researchkit.study import load_study
 from researchkit.tables import MEDIA as TABLE
 
@@ -514,3 +515,38 @@ def test_an_old_report_that_cannot_be_put_back_now_is_put_back_by_the_next_run(t
     sweep(tmp_path)
     assert content(folder) == before
     assert not list(tmp_path.glob(".making-*"))
+
+
+# Sockets of the dead
+
+
+@pytest.fixture
+def temporary(monkeypatch):
+    """A temporary folder of our own, with a short path for sockets."""
+    with tempfile.TemporaryDirectory(prefix="t-") as folder:
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        monkeypatch.setenv("TMPDIR", folder)
+        yield Path(folder)
+
+
+def test_sockets_of_the_dead_are_swept_and_those_of_the_living_are_not(tmp_path, temporary):
+    code = "import os\nfrom researchkit.places import sockets_folder\nprint(sockets_folder(), flush=True)\nos.kill(os.getpid(), 9)"
+    dead = Path(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip())
+    assert dead.parent == temporary
+    (dead / "k-1").touch()
+    mine = sockets_folder()
+    elsewhere = temporary / f"rk-zzzz-{dead.name.split('-')[2]}-abcdefgh"  # of another machine that shares the folder
+    elsewhere.mkdir()
+    sweep(tmp_path)
+    assert set(temporary.iterdir()) == {mine, elsewhere}
+
+
+def test_a_worker_that_is_killed_leaves_no_sockets(made, tmp_path, temporary):
+    shutil.copytree(made, tmp_path / "home")
+    home = tmp_path / "home"
+    book = json.loads((home / "small.ipynb").read_text())
+    book["cells"][-2]["source"] = "import time\ntime.sleep(60)"
+    (home / "small.ipynb").write_text(json.dumps(book))
+    (report,) = run(jobs(home)[:1], home / "reports", 1, seconds=4)
+    assert report.status == "timed out"
+    assert list(temporary.glob("rk-*")) == []

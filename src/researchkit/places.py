@@ -31,6 +31,7 @@ PARTS = {  # of a report's key (see `batch.key`), in words
 }
 LOCKS = ".locks"
 STAGING = ".making-"
+SOCKETS = "rk-"
 NEW, OLD, DONE, PLACE = "new", "old", "done", "place"  # in a staging folder
 MOVES = "places"  # the lock of whoever moves folders
 LONGEST_NAME = 120
@@ -236,9 +237,10 @@ def maker() -> str:
 
 
 def sweep(out: Path) -> None:
-    """Put in order what makers that have died on this machine left in the reports folder."""
+    """Put in order what makers that have died on this machine left: in the reports folder, and their sockets."""
     with alone(out, MOVES):
         mend(out)
+    sweep_sockets()
 
 
 def mend(out: Path) -> None:
@@ -251,6 +253,27 @@ def mend(out: Path) -> None:
                 if (making / OLD).exists():
                     put_back(making, out / (making / PLACE).read_text(encoding="utf-8"))
                 clear(making)
+
+
+def sockets_folder() -> Path:
+    """A folder for the sockets of one kernel, that only this user may enter and whose name says who made it.
+
+    The name is short, for the path of a socket may have some hundred characters; its digest tells this machine from
+    others, such as containers, that share the temporary folder.
+    """
+    return Path(tempfile.mkdtemp(prefix=f"{SOCKETS}{machine()}-{os.getpid()}-"))
+
+
+def sweep_sockets() -> None:
+    """Remove the sockets of makers that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{SOCKETS}{machine()}-*-*"):
+        pid = folder.name.split("-")[2]
+        if pid.isdigit() and not lives(int(pid)) and not folder.is_symlink():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def machine() -> str:
+    return sha256(socket.gethostname().encode()).hexdigest()[:4]
 
 
 def lives(pid: int) -> bool:
