@@ -242,10 +242,16 @@ def test_a_setting_is_a_literal_or_text_and_never_run(text, value):
     assert literal(text) == value
 
 
-def test_the_installed_command_starts_and_loads_nothing_heavy():
-    code = "import sys, researchkit.cli; print(sorted({'pandas', 'numpy', 'statsmodels', 'matplotlib'} & set(sys.modules)))"
+def test_the_command_starts_and_helps_without_anything_heavy():
+    heavy = "pandas numpy scipy matplotlib statsmodels papermill nbformat jupyter_client zmq pydantic".split()
+    code = (
+        "import sys\nfrom researchkit.cli import main\nsys.argv = ['researchkit', '--help']\n"
+        "try:\n    main()\nfinally:\n    print('loaded:', *sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=True)
-    assert said.stdout.strip() == "[]"
+    loaded = said.stdout.rpartition("loaded:")[2].split()
+    assert "Example: researchkit run" in said.stdout and "click" in loaded
+    assert [name for name in heavy if name in loaded] == []
 
 
 def test_a_profile_that_is_none_stops_before_any_page_is_replaced(call, clinic, tmp_path):

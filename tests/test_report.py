@@ -9,7 +9,7 @@ import pytest
 from researchkit.answer import MEDIA
 from researchkit.errors import ParameterError, ReportError
 from researchkit.parameters import check_parameters, fits
-from researchkit.places import folder_name, move_into_place
+from researchkit.places import folder_name, staged
 from researchkit.report import (
     notebooks_folder,
     result_of,
@@ -177,13 +177,12 @@ def test_a_failed_run_replaces_the_old_page_by_what_failed(study, notebook, tmp_
 
 
 def test_reports_by_site_stay_when_the_whole_is_made_anew(tmp_path):
-    folder, staging = tmp_path / "trust", tmp_path / ".making-1"
+    folder = tmp_path / "trust"
     (folder / "site=North").mkdir(parents=True)
     (folder / "site=North" / "report.html").write_text("north")
     (folder / "report.html").write_text("old")
-    staging.mkdir()
-    (staging / "report.html").write_text("new")
-    move_into_place(staging, folder)
+    with staged(tmp_path, folder) as staging:
+        (staging / "report.html").write_text("new")
     assert (folder / "report.html").read_text() == "new"
     assert (folder / "site=North" / "report.html").read_text() == "north"
 

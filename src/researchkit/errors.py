@@ -33,6 +33,10 @@ class ReportError(ResearchkitError):
     """A report was asked for and is not good."""
 
 
+class PlaceError(ResearchkitError):
+    """What was made cannot be written down: the disk is full, or the folder must not be changed."""
+
+
 class SourceError(ResearchkitError):
     """A published dataset could not be fetched, or is not the one it should be."""
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
 import re
 import shutil
 import socket
+import tempfile
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from researchkit.errors import PlaceError
 
 RESULT, PREVIOUS, STATUS = "result.json", "previous.json", "status.json"
 PARTS = {  # of a report's key (see `batch.key`), in words
@@ -27,7 +31,13 @@ PARTS = {  # of a report's key (see `batch.key`), in words
 }
 LOCKS = ".locks"
 STAGING = ".making-"
+SOCKETS = "rk-"
+NEW, OLD, DONE, PLACE = "new", "old", "done", "place"  # in a staging folder
+MOVES = "places"  # the lock of whoever moves folders
 LONGEST_NAME = 120
+# What a disk says that takes nothing more, or a folder that must not be changed. Anything else is a fault of ours.
+TAKES_NOTHING = ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EBUSY", "EIO", "ENAMETOOLONG")
+CLOSED = {getattr(errno, name) for name in TAKES_NOTHING if hasattr(errno, name)}
 
 
 def place(out: Path, study: str, question: str, by: str | None, label: str | None = None) -> Path:
@@ -46,27 +56,100 @@ def folder_name(by: str) -> str:
 @contextmanager
 def staged(out: Path, folder: Path) -> Iterator[Path]:
     """A folder to fill, which takes the place of the report's own when nothing went wrong."""
-    staging = out / f"{STAGING}{maker()}-{uuid.uuid4().hex}"
-    staging.mkdir(parents=True)
+    with alone(out, MOVES):
+        mend(out)  # else a result that has just been taken away could not be kept as the previous one
+    making = out / f"{STAGING}{maker()}-{uuid.uuid4().hex}"
+    (making / NEW).mkdir(parents=True)
     try:
-        yield staging
-        keep_previous(staging, folder)
-        move_into_place(staging, folder)
+        (making / PLACE).write_text(folder.relative_to(out).as_posix(), encoding="utf-8")
+        yield making / NEW
+        keep_previous(making / NEW, folder)
+        with alone(out, MOVES):
+            mend(out)  # before anything else is moved: what comes to lie in a gap could not be told from what was there
+            move_into_place(making, folder)
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        clear(making)
 
 
-def move_into_place(staging: Path, folder: Path) -> None:
-    """The new folder in the place of the old, without a moment in which half of it is there."""
+def move_into_place(making: Path, folder: Path) -> None:
+    """The new folder in the place of the old, without a moment in which half of it is there.
+
+    Every step renames, so that `put_back` can go the same way back from wherever it ended.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    old = staging.with_name(staging.name + "-old")
-    inner = [child for child in folder.glob("*=*") if child.is_dir()] if folder.exists() else []
-    for child in [*inner, *folder.glob("by-*.html")]:  # reports by site live inside the question's folder and stay
-        shutil.move(child, staging / child.name)
+    try:
+        if folder.exists():
+            folder.rename(making / OLD)
+        (making / NEW).rename(folder)
+        for child in others(making / OLD):
+            child.rename(folder / child.name)
+        if (making / OLD).exists():
+            (making / OLD).rename(making / DONE)  # from here on, nothing is put back
+    except BaseException:
+        put_back(making, folder)
+        raise
+
+
+def put_back(making: Path, folder: Path) -> None:
+    """The old folder in its place again, where moving a new one there has not come to its end."""
+    old = making / OLD
+    if not old.exists():
+        return
     if folder.exists():
-        folder.rename(old)
-    staging.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+        for child in others(folder):
+            child.rename(old / child.name)
+        folder.rename(making / NEW)
+    old.rename(folder)
+
+
+def others(folder: Path) -> list[Path]:
+    """The reports by site, which live inside the question's folder and stay when its own report is made anew."""
+    return [*(child for child in folder.glob("*=*") if child.is_dir()), *folder.glob("by-*.html")]
+
+
+def clear(making: Path) -> None:
+    """Remove what was made aside; but not an old report that could not be put back, which is the only one."""
+    if making.is_file():
+        making.unlink()
+    elif not (making / OLD).exists():
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def put(path: Path, text: str, out: Path) -> None:
+    """A file written aside and moved into place: a reader sees the old one or the new one."""
+    aside = out / f"{STAGING}{maker()}-{uuid.uuid4().hex}"
+    try:
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def prepare(out: Path) -> None:
+    """Make the reports folder, and try it before hours of work: OSError where it takes nothing."""
+    (out / LOCKS).mkdir(parents=True, exist_ok=True)
+    for folder in (out, out / LOCKS):
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+
+
+@contextmanager
+def told_plainly(folder: Path, out: Path) -> Iterator[None]:
+    """A disk that is full, or a folder that must not be changed, as one message; other errors stay as they are.
+
+    Raises
+    ------
+    PlaceError
+        It names the report's folder, or the file, where that lies elsewhere.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in CLOSED:
+            raise
+        named = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else folder
+        told = f"{folder} cannot be written to" if named.is_relative_to(out) else str(named)
+        raise PlaceError(f"{told}: {error.strerror}.") from None
 
 
 def keep_previous(staging: Path, folder: Path) -> None:
@@ -154,12 +237,43 @@ def maker() -> str:
 
 
 def sweep(out: Path) -> None:
-    """Remove staging folders whose makers have died on this machine: half-made reports that nobody will finish."""
+    """Put in order what makers that have died on this machine left: in the reports folder, and their sockets."""
+    with alone(out, MOVES):
+        mend(out)
+    sweep_sockets()
+
+
+def mend(out: Path) -> None:
+    """Put back old reports that had just been taken away, and remove half-made ones that nobody will finish."""
     host = maker().rpartition("-")[0]
-    for folder in out.glob(f"{STAGING}*"):
-        parts = folder.name.removeprefix(STAGING).split("-")
+    for making in out.glob(f"{STAGING}*"):
+        parts = making.name.removeprefix(STAGING).split("-")
         if len(parts) == 3 and parts[0] == host and parts[1].isdigit() and not lives(int(parts[1])):
+            with suppress(OSError):  # of what cannot be moved now, the next run takes care
+                if (making / OLD).exists():
+                    put_back(making, out / (making / PLACE).read_text(encoding="utf-8"))
+                clear(making)
+
+
+def sockets_folder() -> Path:
+    """A folder for the sockets of one kernel, that only this user may enter and whose name says who made it.
+
+    The name is short, for the path of a socket may have some hundred characters; its digest tells this machine from
+    others, such as containers, that share the temporary folder.
+    """
+    return Path(tempfile.mkdtemp(prefix=f"{SOCKETS}{machine()}-{os.getpid()}-"))
+
+
+def sweep_sockets() -> None:
+    """Remove the sockets of makers that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{SOCKETS}{machine()}-*-*"):
+        pid = folder.name.split("-")[2]
+        if pid.isdigit() and not lives(int(pid)) and not folder.is_symlink():
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def machine() -> str:
+    return sha256(socket.gethostname().encode()).hexdigest()[:4]
 
 
 def lives(pid: int) -> bool:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -21,7 +19,7 @@ import pandas as pd
 from researchkit import beside, figures, wording
 from researchkit.claims import claims
 from researchkit.export import CHIPS, TEMPLATES, style
-from researchkit.places import PREVIOUS, place, read
+from researchkit.places import PREVIOUS, place, put, read
 from researchkit.since import since
 from researchkit.tables import Table, frame
 
@@ -64,10 +62,11 @@ def write_index(out: Path) -> Path:
     for study in studies:
         if (out / study).is_dir():
             own, gone, by = ([row for row in part if row["key"][0] == study] for part in (rows, stopped, groups))
-            _write(out / study / "index.html", _page(own, gone, by, start=f"{quote(study)}/", up="../index.html"))
+            put(out / study / "index.html", _page(own, gone, by, start=f"{quote(study)}/", up="../index.html"), out)
     if calibration := _calibration():
-        _write(out / CALIBRATION, calibration)
-    return _write(out / "index.html", _page(rows, stopped, groups))
+        put(out / CALIBRATION, calibration, out)
+    put(out / "index.html", _page(rows, stopped, groups), out)
+    return out / "index.html"
 
 
 @cache
@@ -140,7 +139,7 @@ def _beside(out: Path, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
             with contextlib.suppress(
                 FileNotFoundError
             ):  # another run is just replacing the folder, and comes here later
-                _write(page.path, _template("beside.html.j2").render(view, style=style()))
+                put(page.path, _template("beside.html.j2").render(view, style=style()), out)
     for path in out.glob(f"*/*/{beside.PAGES}"):
         if path not in made:
             path.unlink(missing_ok=True)
@@ -235,13 +234,14 @@ def _stopped(out: Path) -> list[dict[str, Any]]:
 
 def _stop(entry: Mapping[str, Any], out: Path) -> dict[str, Any]:
     names = _key(entry)
+    page = str(entry.get("page") or "")
     earlier = read(place(out, *names) / PREVIOUS).get("verdict")
     return {
         "key": names,
         "title": entry.get("title") or " / ".join(name for name in names if name),
         "status": entry.get("status") or "stopped",
         "reason": entry.get("reason") or "no reason was recorded",
-        "link": quote(str(entry.get("page") or "")),
+        "link": quote(page) if page and (out / page).exists() else "",
         "before": str(earlier.get("word") or "") if isinstance(earlier, dict) else "",
     }
 
@@ -301,13 +301,3 @@ def _template(name: str) -> Any:
 
     loader = FileSystemLoader(TEMPLATES)
     return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True).get_template(name)
-
-
-def _write(path: Path, text: str) -> Path:
-    """Written aside and moved into place: a reader sees the old page or the new one."""
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    Path(aside).chmod(0o644)
-    Path(aside).replace(path)
-    return path

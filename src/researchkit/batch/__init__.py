@@ -14,7 +14,7 @@ from researchkit.batch.key import Key, Keys, changed
 from researchkit.batch.ledger import record, recorded
 from researchkit.batch.plan import Job, groups, literal, plan, studies
 from researchkit.batch.pool import Task, folder_of, make, up_to_date
-from researchkit.places import read_status, sweep
+from researchkit.places import read_status, sweep, told_plainly
 from researchkit.report import Limits, Report, execute, told_to
 from researchkit.study import load_study
 
@@ -63,7 +63,8 @@ def run(
     say
         Is told why ordinary kernels serve, where none can be forked.
     """
-    sweep(out)
+    with told_plainly(out, out):
+        sweep(out)
     keys, limits = Keys(), limits or Limits()
     due = []
     for job in jobs:

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from researchkit import wording
-from researchkit.batch.pool import Task, by_signal, folder_of, locked_failure, make
-from researchkit.errors import ReportError
-from researchkit.places import LOCKS, alone, staged
+from researchkit.batch.pool import Task, by_signal, folder_of, locked_failure, make, unwritten
+from researchkit.errors import PlaceError, ReportError
+from researchkit.places import LOCKS, alone, staged, told_plainly
 from researchkit.report import Report
 
 PATIENCE = 30  # seconds that a scheduler has to answer
@@ -141,8 +141,12 @@ def taken(future: Any, task: Task, through: str | None, out: Path, seconds: floa
         return locked_failure(task.job, out, f"The process that made this report {how}. Run it again.", "killed")
     folder = folder_of(task.job, out)
     if through:
-        with alone(out, str(folder.relative_to(out))), staged(out, folder) as staging:
-            fetch(through, staging)
+        name = str(folder.relative_to(out))
+        try:
+            with told_plainly(folder, out), alone(out, name), staged(out, folder) as staging:
+                fetch(through, staging)
+        except PlaceError as error:
+            return unwritten(task.job, out, str(error))
     return Report(**{**told, "folder": folder})
 
 

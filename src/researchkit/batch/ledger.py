@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from researchkit.places import alone
+from researchkit.places import alone, put
 from researchkit.report import Report
 
 
@@ -19,11 +19,10 @@ def record(reports: Sequence[Report], out: Path) -> Path:
         for report in reports
     ]
     made = {entry["page"] for entry in told}
-    path, aside = out / "run.json", out / ".run.json"
+    path = out / "run.json"
     with alone(out, "run.json"):
         old = [entry for entry in recorded(out) if entry["page"] not in made and (out / entry["page"]).exists()]
-        aside.write_text(json.dumps({"schema": 1, "reports": old + told}, indent=1, ensure_ascii=False), "utf-8")
-        aside.replace(path)
+        put(path, json.dumps({"schema": 1, "reports": old + told}, indent=1, ensure_ascii=False), out)
     return path
 
 

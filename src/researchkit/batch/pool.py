@@ -23,8 +23,8 @@ from typing import Any
 from researchkit import wording
 from researchkit.batch.key import Key
 from researchkit.batch.plan import Job, job_from
-from researchkit.errors import ResearchkitError
-from researchkit.places import alone, place, read_status
+from researchkit.errors import PlaceError, ResearchkitError
+from researchkit.places import RESULT, alone, place, read_status, sweep_sockets, told_plainly
 from researchkit.report import LASTING, ONE_THREAD, Limits, Report, write_failure, write_report
 
 START = "forkserver" if sys.platform == "linux" else "spawn"  # on a Mac, libraries do not survive a fork
@@ -76,6 +76,14 @@ def up_to_date(task: Task, out: Path) -> Report | None:
 
 def make(task: Task, out: Path, *, fresh: bool = False) -> Report:
     """One report, alone in its place; what is expected to go wrong becomes its status."""
+    try:
+        with told_plainly(folder_of(task.job, out), out):
+            return make_alone(task, out, fresh)
+    except PlaceError as error:
+        return unwritten(task.job, out, str(error))
+
+
+def make_alone(task: Task, out: Path, fresh: bool) -> Report:
     job = task.job
     with alone(out, str(folder_of(job, out).relative_to(out))):
         if not fresh and (found := up_to_date(task, out)):  # another run has made it while we waited
@@ -96,6 +104,19 @@ def make(task: Task, out: Path, *, fresh: bool = False) -> Report:
             )
         except ResearchkitError as error:
             return failed(job, out, str(error))
+
+
+def unwritten(job: Job, out: Path, reason: str) -> Report:
+    """A report that could not be written down: an older good one stays, else a page says why, if it can be written.
+
+    Elsewhere a page of failure takes the place of an old report; but where writing itself fails, what is there is not
+    put at risk. It is never called up to date for what could not be made: its key is that of what it was made from.
+    """
+    folder = folder_of(job, out)
+    if (folder / RESULT).exists():
+        told = f"{reason} The report of before is still there."
+        return Report(name_of(job), job.question, job.by, "stopped", told, folder)
+    return locked_failure(job, out, reason, "stopped")
 
 
 def failed(job: Job, out: Path, reason: str, status: str = "stopped") -> Report:
@@ -199,6 +220,7 @@ def run(
         interrupted = sys.exc_info()[0] is not None
         for worker in team:
             worker.end(now=interrupted or worker.task is not None)
+        sweep_sockets()  # of those that had to be killed
 
 
 def ready(busy: Sequence[Worker]) -> list[Worker]:
@@ -228,8 +250,14 @@ def outcome(worker: Worker, out: Path, seconds: float | None) -> Report:
 
 
 def locked_failure(job: Job, out: Path, reason: str, status: str) -> Report:
-    with alone(out, str(folder_of(job, out).relative_to(out))):
-        return failed(job, out, reason, status)
+    """A page that says what became of a report; where not even that can be written, the run alone says it."""
+    folder = folder_of(job, out)
+    try:
+        with told_plainly(folder, out), alone(out, str(folder.relative_to(out))):
+            return failed(job, out, reason, status)
+    except PlaceError as error:
+        both = reason if reason == str(error) else f"{reason} {error}"
+        return Report(name_of(job), job.question, job.by, status, both, folder)
 
 
 def by_signal(exitcode: int | None) -> str:

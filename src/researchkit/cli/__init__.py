@@ -83,6 +83,7 @@ def run(
     Example: researchkit run data/contact_centre --question retention --by site
     """
     from researchkit import batch
+    from researchkit.places import prepare
 
     try:
         chosen = batch.studies(study, Path("data"))
@@ -101,8 +102,7 @@ def run(
     if check_fork:
         sys.exit(compare(plan, limits))
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / ".locks").mkdir(exist_ok=True)
+        prepare(out)
     except OSError as error:
         click.echo(f"Error: {out} cannot be written to: {error.strerror}.", err=True)
         sys.exit(NOTHING_STARTED)

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from researchkit.errors import ResearchkitError
+from researchkit.errors import PlaceError, ResearchkitError
+from researchkit.places import told_plainly
 
 GOOD, NOT_ALL_GOOD, NOTHING_STARTED, INTERRUPTED = 0, 1, 2, 130
 
@@ -47,16 +48,22 @@ def make_all(plan: list[Any], out: Path, jobs: int | None, **how: Any) -> int:
                 bar.write(line(report), file=sys.stdout)
         except (KeyboardInterrupt, ResearchkitError) as error:
             stopped = error
-    batch.record(reports, out)
-    index = site.write_index(out)
     click.echo(tally(reports))
-    click.echo(f"Index: {index}")
+    try:
+        with told_plainly(out, out):
+            batch.record(reports, out)
+            click.echo(f"Index: {site.write_index(out)}")
+        written = True
+    except PlaceError as error:  # what was made is there, and told above
+        written = False
+        if str(error) != str(stopped):
+            click.echo(f"Error: {error}", err=True)
     if isinstance(stopped, ResearchkitError):
         raise stopped
     if stopped:
         click.echo(f"Interrupted: {len(plan) - len(reports)} reports are left. The same command goes on.", err=True)
         return INTERRUPTED
-    return GOOD if all(report.status == "ok" for report in reports) else NOT_ALL_GOOD
+    return GOOD if written and all(report.status == "ok" for report in reports) else NOT_ALL_GOOD
 
 
 def tally(reports: list[Any]) -> str:
