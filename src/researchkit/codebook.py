@@ -184,12 +184,12 @@ def typed(check: Check, series: pd.Series, name: str) -> pd.Series:
     if kind == "date":
         return as_dates(check, series, name)
     if kind == "category" or (kind is None and column.codes):
-        return each(series, canonical)
+        return as_text(series) if column.codes else each(series, canonical)  # codes are spelled by the codebook
     values, bad = numbers(series)
-    known = int(series.notna().sum())
-    if bad.any() and kind is None and column.range is None and bad.sum() > (1 - NEARLY) * known:
-        return each(series, canonical)
     if bad.any():
+        known = int(series.notna().sum())
+        if kind is None and column.range is None and bad.sum() > (1 - NEARLY) * known:
+            return each(series, canonical)
         words = count(bad, "entry is no number", "entries are no numbers")
         check.wrong(name, f"{words} among {known:,}", bad, remedy(series, bad, kind))
     return pd.Series(values, index=series.index, name=series.name)
@@ -242,8 +242,8 @@ def check_numbers(check: Check, series: pd.Series, name: str, bounds: Bounds | N
 def check_codes(check: Check, series: pd.Series, name: str) -> None:
     """Entries that the codebook does not know."""
     codes = check.column(name).codes
-    strange = ~among(series, codes) & series.notna().to_numpy()
-    if not strange.any():
+    strange = ~among(series, codes)
+    if not strange.any() or not (strange := strange & series.notna().to_numpy()).any():
         return
     known = [repr(code) for code in codes]
     choice = f"neither {known[0]} nor {known[1]}" if len(known) == 2 else f"none of {some(known)}"

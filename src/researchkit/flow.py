@@ -93,8 +93,14 @@ def complete(now: Draw, adjust: Sequence[str]) -> None:
 
 def gapless(now: Draw, names: Sequence[str | None]) -> None:
     """Drop every row with a gap in one of these columns."""
+    left = np.ones(len(now.frame), dtype=bool)
     for name in dict.fromkeys(name for name in names if name):
-        now.drop(now.frame[name].isna().to_numpy(), f"{name} missing")
+        gone = left & now.frame[name].isna().to_numpy()
+        if gone.any():
+            now.flow.append(Step(f"{name} missing", int(gone.sum())))
+            left &= ~gone
+    if not left.all():  # once, for all of a frame's columns go with each
+        now.frame = now.frame[left]
 
 
 def outermost(now: Draw, names: Sequence[str]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +14,7 @@ from researchkit.errors import DataError, EstimationError, StudyError, listing, 
 from researchkit.flow import Draw, Step, Vector, complete, outermost, require
 from researchkit.parts import Exposure, Outcome, Question
 from researchkit.readers import Origin
-from researchkit.readers.values import among, canonical, distinct, each, written
+from researchkit.readers.values import among, by_size, canonical, distinct, each, factors, written
 from researchkit.study import Study
 
 Level = tuple[str, str, float]  # an answer's code, label and value
@@ -315,8 +316,9 @@ def covariates_of(now: Draw, adjust: Sequence[str]) -> Columns:
         elif pd.api.types.is_datetime64_any_dtype(series.dtype):
             now.problems.append(f"{name}: a date cannot be adjusted for; make it a number, such as days since a start.")
         else:
-            columns |= indicators(now.study, name, series)
-            if series.nunique() < 2:
+            found = indicators(now.study, name, series)
+            columns |= found
+            if not found:
                 now.flow.append(Step(f"{name} never varies and is not adjusted for", 0))
     fixed = [key for key, values in columns.items() if values.min() == values.max()]
     for group, name in fixed:
@@ -327,13 +329,15 @@ def covariates_of(now: Draw, adjust: Sequence[str]) -> Columns:
 
 def indicators(study: Study, name: str, series: pd.Series) -> Columns:
     labels = codes_of(study, name)
-    counts = each(series, canonical).value_counts()
-    ranked = sorted(counts.index, key=lambda level: (-counts[level], level))
-    order = [code for code in labels if code in counts.index]
-    reference = (order or ranked)[0]
-    levels = order or distinct(series)
+    places, texts = factors(series)
+    codes = np.array([*map(canonical, texts)], dtype=object)
+    often = Counter[str]()
+    for code, rows in zip(codes, np.bincount(places), strict=True):
+        often[code] += rows
+    order = [code for code in labels if code in often]
+    reference = order[0] if order else min(often, key=lambda level: (-often[level], level))
     return {
-        (name, f"{name}: {labels.get(level, level)}"): among(series, [level]).astype(np.float64)
-        for level in levels
+        (name, f"{name}: {labels.get(level, level)}"): (codes == level).astype(np.float64)[places]
+        for level in order or sorted(often, key=by_size)
         if level != reference
     }

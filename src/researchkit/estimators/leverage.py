@@ -39,15 +39,14 @@ class Adjusted:
         (tr P)²/sum P² with P_gh = [g = h] u'ASAu - (ASu)'(ASu), S a cluster's share of the whitened information, A =
         (1 - S)^(-1/2) and u the whitened contrast: what each cluster's term would be if the model held.
         """
-        whitened = contrasts @ self.half
-        found = np.zeros(len(whitened))
-        for place, u in enumerate(whitened):
-            pulled = self.shared @ u
-            own, inner = (self.own @ u) @ u, np.sum(pulled**2, axis=1)
-            squares = float(own @ own - 2 * own @ inner + np.sum((pulled.T @ pulled) ** 2))
-            total = float(np.sum(own - inner))
-            found[place] = total**2 / squares if squares > VANISHED * total**2 else 0.0
-        return found
+        whitened = (contrasts @ self.half).T
+        pulled = self.shared @ whitened  # (G, q, m)
+        own, inner = np.sum((self.own @ whitened) * whitened, axis=1), np.sum(pulled**2, axis=1)
+        each = pulled.transpose(2, 1, 0)
+        meetings = np.sum((each @ each.transpose(0, 2, 1)) ** 2, axis=(1, 2))
+        squares = np.sum(own * (own - 2 * inner), axis=0) + meetings
+        total = np.sum(own - inner, axis=0) ** 2
+        return np.divide(total, squares, out=np.zeros_like(total), where=squares > VANISHED * total)
 
 
 def cr2(products: Matrix, scores: Matrix) -> Adjusted:

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from researchkit.errors import DataError, some
-from researchkit.readers.values import among
+from researchkit.readers.values import emptied
 
 
 def headed(raw: pd.DataFrame, subject: str) -> tuple[pd.DataFrame, list[str]]:
@@ -57,7 +57,7 @@ def filled_rows(body: pd.DataFrame) -> NDArray[np.bool_]:
     empty = np.ones(len(body), dtype=bool)
     for place in body.columns:
         if empty.any():
-            empty &= body[place].isna().to_numpy() | among(body[place], [""])
+            empty &= emptied(body[place]).isna().to_numpy()
     return ~empty
 
 

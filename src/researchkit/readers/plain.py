@@ -21,7 +21,7 @@ from researchkit.readers.stored import (
     read_stata,
 )
 from researchkit.readers.text import read_text
-from researchkit.readers.values import blank, day
+from researchkit.readers.values import blank, day, emptied
 
 EXACT = 2**53  # up to here a float holds every whole number
 PACKED = (".gz", ".bz2", ".xz", ".zip")
@@ -74,8 +74,7 @@ def read(path: Path, file: File, subject: str | None = None) -> tuple[pd.DataFra
     frame = frame.rename(columns=str)
     blanks, counts = {}, {}
     for name in frame.columns:
-        blanks[name], _ = blank(typed(frame[name]), [""])
-        blanks[name], counts[name] = blank(blanks[name], file.missing)
+        blanks[name], counts[name] = blank(emptied(typed(frame[name])), file.missing)
     if total := sum(counts.values()):
         columns = some(f"{name} {count}" for name, count in counts.items() if count)
         notes.append(f"{subject}: {total} cells hold a code declared as missing ({columns}).")

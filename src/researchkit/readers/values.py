@@ -43,8 +43,11 @@ def written(value: float) -> str:
 def each(series: pd.Series, function: Callable[[str], str]) -> pd.Series:
     """`function` of every entry's text, computed once for each distinct entry; missing stays missing."""
     codes, texts = factors(series)
-    table = np.array([*map(function, texts), np.nan], dtype=object)  # code -1, a missing entry, takes the last
-    return pd.Series(table[codes], index=series.index, name=series.name, dtype="str")
+    changed = [*map(function, texts)]
+    if changed == texts and series.dtype == "str":
+        return series
+    entries = pd.array([*changed, np.nan], dtype="str")[codes]  # code -1, a missing entry, takes the last
+    return pd.Series(entries, index=series.index, name=series.name)
 
 
 def day(value: Any) -> str:
@@ -92,6 +95,14 @@ def blank(series: pd.Series, codes: Iterable[str]) -> tuple[pd.Series, int]:
     return (series.mask(hit), int(hit.sum())) if hit.any() else (series, 0)
 
 
+def emptied(series: pd.Series) -> pd.Series:
+    """The series with cells of nothing but spaces made missing: what `blank` does for "", at a fraction of its time."""
+    if pd.api.types.is_numeric_dtype(series.dtype):
+        return series
+    hollow = [entry for entry in set(series.tolist()) if isinstance(entry, str) and not entry.strip()]
+    return series.mask(series.isin(hollow)) if hollow else series
+
+
 def numbers(series: pd.Series) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """The entries as numbers, and which of them are none (missing ones are neither).
 
@@ -99,8 +110,10 @@ def numbers(series: pd.Series) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """
     if pd.api.types.is_numeric_dtype(series.dtype):
         return series.to_numpy(dtype=np.float64, na_value=np.nan), np.zeros(len(series), dtype=bool)
-    known = series.notna().to_numpy()
-    values = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    places, entries = pd.factorize(series, use_na_sentinel=False)
+    known = pd.notna(entries)[places]
+    read = pd.to_numeric(pd.Series(entries), errors="coerce")
+    values = read.to_numpy(dtype=np.float64, na_value=np.nan)[places]
     bad = np.isnan(values) & known
     if known.any() and bad.sum() == known.sum():
         words = each(series, str.casefold)

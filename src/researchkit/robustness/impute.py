@@ -22,10 +22,11 @@ DONORS, ROWS_A_DONOR = 5, 40  # the nearest rows that may give: five, or fewer v
 MOST_DONORS = 5_000  # that are looked through at a time
 TOLD = 1e-4  # a direction of the predictors with less of this share of the widest is not told by the rows
 TIED = 1e-9  # a distance that is rounding
-# the shares of a variance between clusters that are tried
+# The shares of a variance between clusters that are tried
 SHARES = np.array(
     [0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97, 0.995]
 )
+WIDTHS = np.gradient(SHARES)
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class Sums:
 
     def turned(self, places: Places, turn: Array) -> Sums:
         """The same of other columns: those at `places` times `turn`."""
-        return Sums(turn.T @ self.products[np.ix_(places, places)] @ turn, self.totals[:, places] @ turn, self.counts)
+        return Sums(turn.T @ self.products[places[:, None], places] @ turn, self.totals[:, places] @ turn, self.counts)
 
 
 class Step:
@@ -169,7 +170,7 @@ class Step:
     def take(self, state: Array, result: Array, donors: Places) -> None:
         """Give each gap what its donor has, scaled and as it came."""
         for array in (state, result):
-            array[np.ix_(self.gap, self.targets)] = array[np.ix_(donors, self.targets)]
+            array[self.gap[:, None], self.targets] = array[donors[:, None], self.targets]
 
     def fill(self, state: Array, result: Array, rng: np.random.Generator) -> None:
         """Find each gap its donor, and take from it."""
@@ -188,8 +189,8 @@ class Step:
         """In the columns' own units, for those who may give (d, q) by the estimates, for the gaps (g, q) by a draw."""
         chain, cluster = self.chain, self.chain.cluster
         sums = chain.whole + chain.sums(state, self.partly)
-        basis = independent(sums.products[np.ix_(self.predictors, self.predictors)])
-        near, far = (state[np.ix_(rows, self.predictors)] @ basis for rows in (pool, self.gap))
+        basis = independent(sums.products[self.predictors[:, None], self.predictors])
+        near, far = (state[rows[:, None], self.predictors] @ basis for rows in (pool, self.gap))
         turn = np.zeros((len(basis) + len(self.targets), basis.shape[1] + len(self.targets)))
         turn[: len(basis), : basis.shape[1]] = basis
         turn[len(basis) :, basis.shape[1] :] = np.eye(len(self.targets))
@@ -254,7 +255,7 @@ def posterior(sums: Sums, lines: int, n: int, rng: np.random.Generator) -> Poste
 
 def _ratio(likely: Array, rng: np.random.Generator) -> int:
     """The place of a ratio, drawn by its log-likelihood; before the data every share was as likely as any other."""
-    chance = np.exp(likely - likely.max()) * np.gradient(SHARES)
+    chance = np.exp(likely - likely.max()) * WIDTHS
     return int(rng.choice(len(likely), p=chance / chance.sum()))
 
 
