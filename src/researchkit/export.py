@@ -11,7 +11,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -43,12 +43,9 @@ def export(notebook: Any, result: Mapping[str, Any]) -> str:
     str
         HTML with exactly one h1: the question; the notebook's own first heading where the result has no title.
     """
-    pages = copy.deepcopy(notebook)
-    pages.cells = [cell for cell in pages.cells if NOTEBOOK_ONLY not in cell.metadata.get("tags", [])]
     writer = Prose()
-    for cell in pages.cells:
-        if cell.cell_type == "markdown":
-            cell.metadata["told"] = writer.told(cell.source)
+    pages = copy.copy(notebook)
+    pages.cells = [_printed(cell, writer) for cell in notebook.cells if NOTEBOOK_ONLY not in _tags(cell)]
     view = page_view(result, title=result.get("title") or writer.title or "Report", contents=writer.contents)
     body, _ = _exporter().from_notebook_node(pages, resources={"researchkit": view})
     return str(body)
@@ -68,7 +65,34 @@ def _exporter() -> Any:
     unused = dict.fromkeys(("highlight_code", "filter_data_type"), _joined)  # named by the template below ours
     filters = {"shown": shown, "coloured": _coloured, **unused}
     folders = [str(TEMPLATES)]
-    return Page(template_name="report", extra_template_basedirs=folders, extra_template_paths=folders, filters=filters)
+    return Page(
+        template_name="report",
+        extra_template_basedirs=folders,
+        extra_template_paths=folders,
+        filters=filters,
+        default_preprocessors=[],  # none has anything to do here, and the notebook would be checked after each
+    )
+
+
+def _tags(cell: Any) -> list[str]:
+    return list(cell.metadata.get("tags", []))
+
+
+def _printed(cell: Any, writer: Prose) -> Any:
+    """A cell as the template takes it: prose rendered, and nothing in the result, which is large and not shown."""
+    cell = copy.copy(cell)
+    if cell.cell_type == "markdown":
+        cell.metadata = copy.copy(cell.metadata)
+        cell.metadata["told"] = writer.told(cell.source)
+    elif cell.cell_type == "code":
+        cell.outputs = [_emptied(output) if RESULT in output.get("data", {}) else output for output in cell.outputs]
+    return cell
+
+
+def _emptied(output: Any) -> Any:
+    output = copy.copy(output)
+    output.data = {RESULT: {}}
+    return output
 
 
 class Prose:
@@ -204,13 +228,21 @@ def _joined(text: str | list[str]) -> str:
     return text if isinstance(text, str) else "".join(text)
 
 
+@lru_cache(maxsize=256)  # but for their parameters, the notebooks of many reports are the same
 def _coloured(source: str) -> str:
     """Python with its words marked by class; the style sheet has the colours."""
     from pygments import highlight
+
+    return str(highlight(source, *_painters()))
+
+
+@cache
+def _painters() -> tuple[Any, Any]:
+    """What reads code and what writes it: to make them takes longer than to use them."""
     from pygments.formatters import HtmlFormatter
     from pygments.lexers import PythonLexer
 
-    return str(highlight(source, PythonLexer(), HtmlFormatter(nowrap=True)))
+    return PythonLexer(), HtmlFormatter(nowrap=True)
 
 
 def page_view(result: Mapping[str, Any], *, title: str, contents: list[tuple[str, str]]) -> dict[str, Any]:

@@ -185,7 +185,8 @@ def make(
     try:
         if trouble:
             raise ReportError(trouble["reason"])
-        notebook = nbformat.read(staging / "notebook.ipynb", as_version=4)
+        # Papermill has checked it against the format just now, when it wrote it.
+        notebook = nbformat.v4.reads((staging / "notebook.ipynb").read_text(encoding="utf-8"))
         result = result_of(notebook, study, asked, given["by"])
         result["provenance"]["notebook"] = source.name
         result["provenance"]["parameters"] = given

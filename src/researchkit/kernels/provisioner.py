@@ -185,10 +185,10 @@ async def answered(end: socket.socket, folder: Path, until: float) -> Forked | N
     """The kernel, once its sockets are bound; None where another template is to be asked."""
     inbox, told = wire.Inbox(end), dict[str, Any]()
     while not told.get("ready"):
-        while not wire.readable(end):
-            if time.monotonic() > until:
-                raise Unfit("The template does not answer.")
-            await asyncio.sleep(0.002)
+        try:
+            await arrival(end, until - time.monotonic())
+        except TimeoutError:
+            raise Unfit("The template does not answer.") from None
         try:
             inbox.take_in()
         except EOFError:
@@ -203,6 +203,23 @@ async def answered(end: socket.socket, folder: Path, until: float) -> Forked | N
         if "exit" in told:
             raise Unfit(f"The forked kernel ended before it began, with exit {told['exit']}.")
     return Forked(told["pid"], inbox)
+
+
+async def arrival(end: socket.socket | int, seconds: float) -> None:
+    """Until something can be read, or of a handle on a process, until that has ended.
+
+    Raises
+    ------
+    TimeoutError
+        If nothing came in so many seconds.
+    """
+    loop = asyncio.get_running_loop()
+    heard = asyncio.Event()
+    loop.add_reader(end, heard.set)
+    try:
+        await asyncio.wait_for(heard.wait(), seconds)
+    finally:
+        loop.remove_reader(end)
 
 
 def own_folder() -> Path | None:
