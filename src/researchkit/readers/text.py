@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,7 @@ BINARY = {
     b"%PDF": "a PDF",
     b"SQLite": "a database",
 }
+LINE = re.compile(r"[^\n]*\n|[^\n]+")
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -132,7 +134,8 @@ def sniffed(text: str, subject: str) -> str:
 def records(text: str, separator: str) -> Iterator[list[str]]:
     """The rows as lists of cells; for looking, not for loading."""
     try:
-        yield from csv.reader(io.StringIO(text), delimiter=separator)
+        # A StringIO would copy the whole text for the sake of its first lines.
+        yield from csv.reader(map(re.Match.group, LINE.finditer(text)), delimiter=separator)
     except csv.Error:  # a cell longer than the csv module takes: enough was seen
         return
 
