@@ -333,7 +333,7 @@ async def managed(ready, path):
     assert Path(manager.ip).parent.stat().st_mode & 0o077 == 0
     first = manager.provisioner.pid
 
-    endless = client.execute("while True: pass")
+    endless = client.execute("while True: pass", stop_on_error=False)  # else what follows at once is thrown away
     await asyncio.sleep(0.3)
     await manager.interrupt_kernel()
     while (told := await client.get_shell_msg(timeout=10))["parent_header"]["msg_id"] != endless:
