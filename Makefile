@@ -30,8 +30,9 @@ check: .venv/.installed ## style, types, and the order of the house
 	@$(BIN)/python -m mypy
 	@$(BIN)/python -m pytest tests/test_layers.py tests/test_project.py
 
-bench: .venv/.installed ## many specifications and bootstraps against one model at a time; takes half a minute
-	@$(BIN)/python tests/bench.py
+bench: .venv/.installed ## against one model at a time, and against other ways to make reports; takes five minutes
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/bench.py; models=$$?; \
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/bench_reports.py && exit $$models
 
 calibrate: .venv/.installed ## how often intervals hold the truth, over simulated studies; takes half an hour, goes on where it was stopped
 	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m researchkit.calibrate

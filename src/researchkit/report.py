@@ -45,10 +45,11 @@ class Limits:
 
     def arguments(self) -> list[str]:
         """What a kernel is started with; the limit is set inside it, so that it holds however the kernel began."""
+        least = ["--HistoryManager.enabled=False"]  # what a report runs is nothing that its user has typed
         if not self.memory or os.name != "posix":
-            return []
+            return least
         both = f"({self.memory}, {self.memory})"
-        return [f"--IPKernelApp.exec_lines=__import__('resource').setrlimit(2, {both})"]  # 2: RLIMIT_DATA on Linux
+        return [*least, f"--IPKernelApp.exec_lines=__import__('resource').setrlimit(2, {both})"]  # 2: RLIMIT_DATA
 
 
 @dataclass(frozen=True)
