@@ -25,7 +25,7 @@ import papermill
 import psutil
 import yaml
 
-from researchkit import batch
+from researchkit import batch, site
 from researchkit.report import notebook_of, told_to
 from researchkit.simulate import write_world
 from researchkit.study import load_study
@@ -181,6 +181,7 @@ def steady(place: Path) -> bool:
         f"before {before}, after {after}; {', '.join(sorted(statuses))}."
     )
     batch.record(list(batch.run(jobs, out, 2)), out)
+    site.write_index(out)  # as the command does after every run
     unchanged, told = again(folder, notebook, out)
     print(f"The same command, nothing changed: {unchanged:.2f} s (promised at most {UNCHANGED:.0f}); {told}.")
     one_site(folder)
