@@ -211,6 +211,19 @@ def test_only_what_is_close_to_an_edge_gets_more_studies(tmp_path, monkeypatch):
     assert found[close.id].coverage == pytest.approx(0.94) and found[close.id].below == pytest.approx(0.06)
 
 
+def test_the_command_ends_otherwise_where_a_cell_misses(tmp_path, monkeypatch, capsys):
+    (cell,) = grid("^score-n60-c0-half-plain")
+    few = ["--cells", cell.id, "--studies", "200", "--closer", "200", "--closest", "200"]
+    for place, (inside, warns, code) in enumerate(((190, "", 0), (150, "", 1), (150, "few events", 0))):
+
+        def made(cell, number, inside=inside, warns=warns):
+            return {"own": [0.0, 1.0, -1.0, 1.0, 0.5, 10.0, 0.0 if number < inside else 5.0, "HC3", warns]}
+
+        monkeypatch.setattr(run, "outcome", made)
+        assert main([*few, "--jobs", "1", "--folder", str(tmp_path / str(place))]) == code
+        assert (f"misses: {cell.id}" in capsys.readouterr().out) == bool(code)
+
+
 def test_a_pattern_that_no_cell_has_is_told(capsys):
     assert main(["--cells", "nothing such"]) == 2
     assert "such as score-n60-c0-half-plain-zero" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from researchkit.calibrate.cells import grid
+from researchkit.calibrate.page import standing
 from researchkit.calibrate.run import BATCH, CLOSER, CLOSEST, STUDIES, run
 from researchkit.calibrate.tell import RESULTS, Row, write
 from researchkit.wording import count, percent
@@ -33,12 +34,15 @@ def main(words: Sequence[str] | None = None) -> int:
             bar.write(_line(rows[0]), file=sys.stdout)
             sys.stdout.flush()
     every = [row for cell in cells for row in found[cell.id]]
-    misses = [row.cell for row in every if row.default and row.judged == "misses"]
+    outside = [row for row in every if row.default and row.judged == "misses"]
+    misses = [row.cell for row in outside if standing(row) == "misses"]
     if asked.out or not asked.cells:
         write(every, asked.out or RESULTS)
         print(f"Written: {asked.out or RESULTS}")
-    print(f"{len(misses)} of {len(cells)} cells outside their band{': ' if misses else '.'}{', '.join(misses)}")
-    return 0
+    known = len(outside) - len(misses)
+    print(f"{len(outside)} of {len(cells)} cells outside their band; in {known} the answers say so themselves.")
+    print("\n".join(f"misses: {cell}" for cell in misses), end="\n" if misses else "")
+    return 1 if misses else 0
 
 
 def _line(row: Row) -> str:
