@@ -14,13 +14,12 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from researchkit import kernels
 from researchkit.batch.key import package, versions
-from researchkit.batch.pool import GRACE, Task, make, task_from
+from researchkit.batch.pool import GRACE, Task, make, task_from, told_of
 from researchkit.places import LOCKS, sweep_sockets
 
 
@@ -56,10 +55,6 @@ def answer(told: dict[str, Any]) -> dict[str, Any]:
         report = make(task, Path(folder))
         send(report.folder, told["through"])
         return told_of(report)
-
-
-def told_of(report: Any) -> dict[str, Any]:
-    return {**asdict(report), "folder": str(report.folder)}
 
 
 def unfit(task: Task, told: dict[str, Any]) -> str:

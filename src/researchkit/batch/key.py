@@ -22,6 +22,7 @@ from researchkit.batch.plan import Job
 from researchkit.codebook import variants
 from researchkit.dataset import Dataset, fingerprint, load_dataset
 from researchkit.errors import ResearchkitError
+from researchkit.kernels.key import installed
 from researchkit.parts import Question
 from researchkit.places import PARTS, PREVIOUS, RESULT, read
 from researchkit.readers.values import among
@@ -163,8 +164,7 @@ def package() -> str:
 @cache
 def versions() -> str:
     """One digest over the versions of every installed package, by the names of their folders, which hold both."""
-    found = {place.name for entry in sys.path for place in Path(entry or ".").glob("*.*-info")}
-    others = sorted(name for name in found if not name.startswith("researchkit-"))
+    others = [name for name in installed() if "researchkit" not in name]
     return told(sys.version, *others, np.__version__, pd.__version__)
 
 

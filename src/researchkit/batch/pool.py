@@ -139,8 +139,12 @@ def serve(pipe: Connection, out: str, fresh: bool, environment: dict[str, str]) 
             report = make(task_from(pipe.recv_bytes()), Path(out), fresh=fresh)
         except EOFError:
             return
-        told = {**asdict(report), "folder": str(report.folder)}
-        pipe.send_bytes(json.dumps(told).encode())
+        pipe.send_bytes(json.dumps(told_of(report)).encode())
+
+
+def told_of(report: Report) -> dict[str, Any]:
+    """A report as JSON carries it."""
+    return {**asdict(report), "folder": str(report.folder)}
 
 
 def end_with_owner() -> None:

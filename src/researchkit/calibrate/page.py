@@ -20,20 +20,15 @@ WARNED = 0.5  # where at least so many answers carry a limit's note, the cell li
 def view(rows: Sequence[Row]) -> dict[str, Any]:
     """Everything that the page prints, from the rows of `calibration.csv`."""
     own = [row for row in rows if row.default]
-    usual = {row.cell: row for row in rows if row.errors == "CR1" and not row.default}
+    usual = _usual(rows)
     return {
         "cells": len(own),
         "studies": wording.count(sum(row.studies for row in own)),
         "fewest": wording.count(min(row.studies for row in own)),
         "seed": SEED,
-        "tally": [
-            (word, sum(standing(row) == word for row in own)) for word in ("holds", "beyond", "refused", "misses")
-        ],
+        "tally": [(word, sum(standing(row) == word for row in own)) for word in STANDINGS],
         "bands": [_band(groups) for groups in (20, 8)],
-        "limits": [
-            (limit, why, _span(row for row in own if row.warning == limit and row.warned >= WARNED))
-            for limit, why in LIMITS.items()
-        ],
+        "limits": [(limit, why, _span(_beyond(own, limit))) for limit, why in LIMITS.items()],
         "kinds": [
             (name, [_line(row, usual.get(row.cell)) for row in own if row.kind == kind])
             for kind, (name, *_) in KINDS.items()
@@ -53,17 +48,21 @@ def standing(row: Row) -> str:
     return "beyond" if beyond and row.judged == "misses" else row.judged
 
 
+def _usual(rows: Iterable[Row]) -> dict[str, Row]:
+    """By cell, what CR1 made of the same studies."""
+    return {row.cell: row for row in rows if row.errors == "CR1" and not row.default}
+
+
 def _beyond(own: Iterable[Row], limit: str) -> list[Row]:
     return [row for row in own if row.warning == limit and (row.warned >= WARNED or standing(row) == "beyond")]
 
 
 def summary(rows: Iterable[Row]) -> list[dict[str, str]]:
     """One line a kind of outcome: how many cells were answered, and what was found in those not beyond the promise."""
-    told = []
-    every = list(rows)
+    told, every = [], list(rows)
+    usual = _usual(every)
     for kind, (name, *_) in KINDS.items():
         own = [row for row in every if row.default and row.kind == kind and standing(row) in ("holds", "misses")]
-        usual = {row.cell: row for row in every if row.errors == "CR1" and not row.default}
         few = [usual[row.cell] for row in own if row.cell in usual and row.clusters < 20]
         none = [row for row in own if not row.effect]
         told.append(

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from researchkit.errors import DataError, StudyError, some
 from researchkit.faults import nearest
 from researchkit.parts import File
-from researchkit.readers import cms, plain, surveys
+from researchkit.readers import cms, surveys
 from researchkit.readers.content import require_content
 from researchkit.readers.shape import joined, pivoted, renamed, stacked, summarised
 from researchkit.study import Study
 
-READERS = {"plain": plain.read, "cms": cms.read, **dict.fromkeys(surveys.KNOWN, plain.read)}
+READERS = {"cms": cms.read, **dict.fromkeys(("plain", *surveys.KNOWN), surveys.read)}
 Locate = Callable[[Study, File], Path]
 
 
@@ -98,9 +98,6 @@ def one_entry(study: Study, file: File, locate: Locate, notes: list[str]) -> tup
     frames, subjects = [], []
     for path, subject in paths_of(study, file, locate):
         frame, said = reader_named(file.reader)(path, file, subject)
-        if file.reader != "cms":
-            frame, known = surveys.recognised(frame, file, subject, file.reader if file.reader in surveys.KNOWN else "")
-            said += known
         frame, more = renamed(frame, file, subject)
         require_content(frame, file.content, subject)
         notes += said + more

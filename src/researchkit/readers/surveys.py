@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from researchkit.errors import DataError, some
 from researchkit.parts import File
+from researchkit.readers import plain
 from researchkit.readers.values import among, blank
 
 Shaped = tuple[pd.DataFrame, list[str]]
@@ -141,17 +143,21 @@ KNOWN: dict[str, tuple[Callable[[pd.DataFrame], bool], Callable[[pd.DataFrame, F
 }
 
 
-def recognised(frame: pd.DataFrame, file: File, subject: str, named: str = "") -> Shaped:
-    """The table of an export that is known by what it holds; any other as it is.
+def read(path: Path, file: File, subject: str | None = None) -> Shaped:
+    """The table as `plain` reads it; an export that is known by what it holds without what is no answer in it.
 
     Raises
     ------
     DataError
-        If the study names a service whose export this is not.
+        As `plain.read`; and if the study names a service whose export this is not.
     """
+    subject = subject or str(path)
+    frame, notes = plain.read(path, file, subject)
+    named = file.reader if file.reader in KNOWN else ""
     for service, (fits, shaped) in KNOWN.items():
-        if (not named or named == service) and fits(frame):
-            return shaped(frame, file, subject)
+        if named in ("", service) and fits(frame):
+            frame, more = shaped(frame, file, subject)
+            return frame, [*notes, *more]
     if named:
         raise DataError(f"{subject} is no {named} export as that service writes it; take `reader: {named}` out.")
-    return frame, []
+    return frame, notes
