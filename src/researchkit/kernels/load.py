@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import builtins
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +16,9 @@ from researchkit.kernels.key import HOME, source
 NOT_IN_A_NOTEBOOK = {"kernels", "report", "export", "batch", "cli"}  # rooms that start notebooks or follow them
 KERNEL = ("IPython", "ipykernel.kernelapp", "ipykernel.debugger")
 USUAL = ("matplotlib.pyplot", "seaborn", "scipy.special")
+# What these libraries load for themselves when they first draw, save or fit.
+DRAWN = ("matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg")
+ALSO = ("statsmodels.base.covtype", "encodings.utf_8_sig")
 READ = (("researchkit.claims", "claims"),)  # what of ours is kept once it is read: it is the package's, no study's
 # These start threads or hold locks that a fork breaks; what is to be loaded in a notebook is loaded there.
 UNSAFE = (
@@ -35,6 +38,9 @@ UNSAFE = (
 LATER = "matplotlib_inline"
 # Chooses its progress bar by the shell when it is loaded; it comes along with others, and is loaded again when used.
 AGAIN = "tqdm"
+# Few reports use these, and they take as long to load as all the rest of what `readers` names: left to those reports.
+SELDOM = ("openpyxl", "pyreadstat", "rdata")
+IMPORT = re.compile(r"^ *(?:from ([\w.]+) import (?:\(\s*)?(.*)|import (.+))$", re.MULTILINE)
 of_the_kernel: dict[str, ModuleType] = {}  # what an ordinary kernel has loaded when it begins
 
 
@@ -46,9 +52,14 @@ def everything(pause: Callable[[], None] = lambda: None) -> None:
     rooms = [path for path in source() if path.suffix == ".py" and room_of(path) not in NOT_IN_A_NOTEBOOK]
     modules = [".".join(path.relative_to(HOME.parent).with_suffix("").parts) for path in rooms]
     modules = [name.removesuffix(".__init__") for name in modules if not name.endswith("__main__")]
-    for name in [*USUAL, *modules, *(target for path in rooms for target in libraries(path))]:
+    targets = dict.fromkeys([*USUAL, *DRAWN, *ALSO, *modules, *(target for path in rooms for target in libraries(path))])
+    for name in targets:
         pause()
         names([name])
+    for name in [name for name in sys.modules if name.partition(".")[0] == AGAIN]:
+        del sys.modules[name]
+    if "PIL.Image" in sys.modules:
+        sys.modules["PIL.Image"].preinit()  # the formats that it knows, asked for when it saves the first picture
     for name, read in READ:
         if name in sys.modules:
             getattr(sys.modules[name], read)()
@@ -59,17 +70,17 @@ def room_of(path: Path) -> str:
 
 
 def libraries(path: Path) -> Iterator[str]:
-    """What a module of ours imports anywhere, at its top or in a function."""
+    """What a module of ours imports anywhere, at its top or in a function: by its lines, which is quicker than by its tree.
+
+    A name too many (of a function, or out of a text) is no module and is passed over.
+    """
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, SyntaxError):  # being edited just now: the key is stale already
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError):  # being edited just now: the key is stale already
         return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+    for parent, names, plain in IMPORT.findall(text):
+        listed = [name.split(" as ")[0].strip(" ()#") for name in (names or plain).split(",")]
+        yield from [parent, *(f"{parent}.{name}" for name in listed)] if parent else listed
 
 
 def names(modules: Iterable[str]) -> None:
@@ -77,12 +88,10 @@ def names(modules: Iterable[str]) -> None:
     with as_in_a_kernel():
         for name in modules:
             top, (parent, _, last) = name.partition(".")[0], name.rpartition(".")
-            if name in sys.modules or top in (LATER, AGAIN, *UNSAFE) or hasattr(sys.modules.get(parent), last):
+            if name in sys.modules or top in (LATER, AGAIN, *SELDOM, *UNSAFE) or hasattr(sys.modules.get(parent), last):
                 continue  # there already, or a function or class of a module that is
             with suppress(Exception, SystemExit):  # it fails again, and is told, where it is used
                 import_module(name)
-    for name in [name for name in sys.modules if name.partition(".")[0] == AGAIN]:
-        del sys.modules[name]
 
 
 @contextmanager
