@@ -24,7 +24,7 @@ from researchkit import report as reports
 from researchkit.batch import Job, Limits, plan, run, why
 from researchkit.cli import main
 from researchkit.errors import PlaceError
-from researchkit.places import PLACE, maker, sockets_folder, staged, sweep, told_plainly
+from researchkit.places import PLACE, maker, lasting_as_long, staged, sweep, told_plainly
 from researchkit.study import load_study
 from researchkit.tables import MEDIA as TABLE
 
@@ -530,11 +530,11 @@ def temporary(monkeypatch):
 
 
 def test_sockets_of_the_dead_are_swept_and_those_of_the_living_are_not(tmp_path, temporary):
-    code = "import os\nfrom researchkit.places import sockets_folder\nprint(sockets_folder(), flush=True)\nos.kill(os.getpid(), 9)"
+    code = "import os\nfrom researchkit.places import lasting_as_long\nprint(lasting_as_long(), flush=True)\nos.kill(os.getpid(), 9)"
     dead = Path(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip())
     assert dead.parent == temporary
     (dead / "k-1").touch()
-    mine = sockets_folder()
+    mine = lasting_as_long()
     elsewhere = temporary / f"rk-zzzz-{dead.name.split('-')[2]}-abcdefgh"  # of another machine that shares the folder
     elsewhere.mkdir()
     sweep(tmp_path)

@@ -47,12 +47,12 @@ def export(notebook: Any, result: Mapping[str, Any]) -> str:
     pages = copy.copy(notebook)
     pages.cells = [_printed(cell, writer) for cell in notebook.cells if NOTEBOOK_ONLY not in _tags(cell)]
     view = page_view(result, title=result.get("title") or writer.title or "Report", contents=writer.contents)
-    body, _ = _exporter().from_notebook_node(pages, resources={"researchkit": view})
+    body, _ = exporter().from_notebook_node(pages, resources={"researchkit": view})
     return str(body)
 
 
 @cache
-def _exporter() -> Any:
+def exporter() -> Any:
     """One exporter for all pages of a process: making it costs more than a page."""
     from nbconvert import HTMLExporter
     from nbconvert.exporters import TemplateExporter

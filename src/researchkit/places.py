@@ -31,7 +31,7 @@ PARTS = {  # of a report's key (see `batch.key`), in words
 }
 LOCKS = ".locks"
 STAGING = ".making-"
-SOCKETS = "rk-"
+OWN = "rk-"
 NEW, OLD, DONE, PLACE = "new", "old", "done", "place"  # in a staging folder
 MOVES = "places"  # the lock of whoever moves folders
 LONGEST_NAME = 120
@@ -237,10 +237,10 @@ def maker() -> str:
 
 
 def sweep(out: Path) -> None:
-    """Put in order what makers that have died on this machine left: in the reports folder, and their sockets."""
+    """Put in order what makers that have died on this machine left: in the reports folder, and their temporary folders."""
     with alone(out, MOVES):
         mend(out)
-    sweep_sockets()
+    sweep_temporary()
 
 
 def mend(out: Path) -> None:
@@ -255,18 +255,18 @@ def mend(out: Path) -> None:
                 clear(making)
 
 
-def sockets_folder() -> Path:
-    """A folder for the sockets of one kernel, that only this user may enter and whose name says who made it.
+def lasting_as_long() -> Path:
+    """A temporary folder that only this user may enter, whose name says whose it is: it does not outlast this process.
 
     The name is short, for the path of a socket may have some hundred characters; its digest tells this machine from
     others, such as containers, that share the temporary folder.
     """
-    return Path(tempfile.mkdtemp(prefix=f"{SOCKETS}{machine()}-{os.getpid()}-"))
+    return Path(tempfile.mkdtemp(prefix=f"{OWN}{machine()}-{os.getpid()}-"))
 
 
-def sweep_sockets() -> None:
-    """Remove the sockets of makers that were killed."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{SOCKETS}{machine()}-*-*"):
+def sweep_temporary() -> None:
+    """Remove what processes that were killed left in the temporary folder: sockets of kernels, rows of a run."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{OWN}{machine()}-*-*"):
         pid = folder.name.split("-")[2]
         if pid.isdigit() and not lives(int(pid)) and not folder.is_symlink():
             shutil.rmtree(folder, ignore_errors=True)

@@ -24,7 +24,7 @@ from researchkit.errors import ReportError
 from researchkit.figures import MEDIA as FIGURE
 from researchkit.parameters import check_parameters
 from researchkit.parts import Question
-from researchkit.places import place, sockets_folder, staged, write_status
+from researchkit.places import place, lasting_as_long, staged, write_status
 from researchkit.study import Study, load_study
 from researchkit.tables import MEDIA as TABLE
 
@@ -209,7 +209,7 @@ def execute(source: Path, target: Path, given: dict[str, Any], limits: Limits) -
 
     for name in ONE_THREAD:  # a report is small; threads of the linear algebra only fight over the cores
         os.environ.setdefault(name, "1")
-    sockets = sockets_folder()
+    sockets = lasting_as_long()
     try:
         papermill.execute_notebook(
             str(source),

@@ -100,6 +100,14 @@ def present(study: Study, file: File) -> bool:
         return False
 
 
+def lying(study: Study, file: File) -> list[Path]:
+    """The files that an entry is read from now, wherever they lie; their content is not looked at."""
+    if file.url:
+        return [path for path, _ in candidates(study, file) if path.is_file()]
+    path = study.folder / str(file.path)
+    return [path] if path.exists() else sorted(study.folder.glob(str(file.path)))
+
+
 def locate(study: Study, file: File) -> Path:
     """Where a published file lies: in the download folder, else in the mirror when that is a folder.
 

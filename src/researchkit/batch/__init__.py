@@ -14,6 +14,7 @@ from researchkit.batch.key import Key, Keys, changed
 from researchkit.batch.ledger import record, recorded
 from researchkit.batch.plan import Job, groups, literal, plan, studies
 from researchkit.batch.pool import Task, folder_of, make, up_to_date
+from researchkit.held import held
 from researchkit.places import read_status, sweep, told_plainly
 from researchkit.report import Limits, Report, execute, told_to
 from researchkit.study import load_study
@@ -81,7 +82,7 @@ def run(
     if len(due) < 2:  # what loads everything for others would load it for one
         yield from made(due, out, workers, seconds, fresh)
         return
-    with kernels.warm() as ready:
+    with kernels.warm() as ready, held(keys.groups(task.job for task in due)):
         for number, report in enumerate(made(due, out, workers, seconds, fresh)):
             if number == 0 and ready.why:
                 say(f"Every report loads its libraries anew. {ready.why}")

@@ -20,11 +20,11 @@ from typing import Any
 from researchkit import kernels
 from researchkit.batch.key import package, versions
 from researchkit.batch.pool import GRACE, Task, make, task_from, told_of
-from researchkit.places import LOCKS, sweep_sockets
+from researchkit.places import LOCKS, sweep_temporary
 
 
 def main() -> None:
-    sweep_sockets()  # of hands that were killed on this machine
+    sweep_temporary()  # of hands that were killed on this machine
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a library prints must not be read as an answer
     asked: queue.SimpleQueue[str] = queue.SimpleQueue()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -76,6 +77,19 @@ class Keys:
             for mark, rows in held.items()
             if isinstance(rows, int) and 0 < rows < len(arrived) and fingerprint(arrived.iloc[:rows]) == mark
         )
+
+    def groups(self, jobs: Iterable[Job]) -> Iterator[tuple[Dataset, str | None]]:
+        """Every group of rows that some jobs read, once; what cannot be read is left to the report to say."""
+        seen = set()
+        for job in jobs:
+            with suppress(ResearchkitError, OSError):
+                study = self.study(job.study)
+                asked = study.question(job.question)
+                for table in {study.table_of(one) for one in [asked, *family(study, asked)]}:
+                    if (study.path, table, job.by) not in seen:
+                        seen.add((study.path, table, job.by))
+                        dataset = self.dataset(study, table)
+                        yield (dataset.only(*job.by.split("=", 1)) if job.by else dataset), job.by or None
 
     def study(self, path: Path) -> Study:
         if path not in self.studies:

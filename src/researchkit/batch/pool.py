@@ -24,7 +24,7 @@ from researchkit import wording
 from researchkit.batch.key import Key
 from researchkit.batch.plan import Job, job_from
 from researchkit.errors import PlaceError, ResearchkitError
-from researchkit.places import RESULT, alone, place, read_status, sweep_sockets, told_plainly
+from researchkit.places import RESULT, alone, place, read_status, sweep_temporary, told_plainly
 from researchkit.report import LASTING, ONE_THREAD, Limits, Report, write_failure, write_report
 
 START = "forkserver" if sys.platform == "linux" else "spawn"  # on a Mac, libraries do not survive a fork
@@ -224,7 +224,7 @@ def run(
         interrupted = sys.exc_info()[0] is not None
         for worker in team:
             worker.end(now=interrupted or worker.task is not None)
-        sweep_sockets()  # of those that had to be killed
+        sweep_temporary()  # of those that had to be killed
 
 
 def ready(busy: Sequence[Worker]) -> list[Worker]:

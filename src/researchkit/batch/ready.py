@@ -2,8 +2,10 @@
 
 from importlib import import_module
 
+from researchkit.export import exporter
 from researchkit.report import libraries
 
-for name in ("researchkit.batch.pool", "researchkit.export", "researchkit.site"):
+for name in ("researchkit.batch.pool", "researchkit.site"):
     import_module(name)
 libraries()
+exporter().template  # noqa: B018 - compiled when it is first asked for
