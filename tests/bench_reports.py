@@ -17,12 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import bench
-import duckdb
-import nbformat
-import pandas as pd
-import papermill
-import psutil
 import yaml
 
 from researchkit import batch, site
@@ -38,6 +32,8 @@ SMALL = ["answer = rk.answer_question(study, question, by=by, disclosure=disclos
 
 
 def main() -> int:
+    import bench  # here and below: a worker process imports this file too, and should load no more for it
+
     print(bench.machine())
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
@@ -47,6 +43,7 @@ def main() -> int:
 
 def centre(place: Path, sites: int) -> Path:
     """A contact centre whose agents are spread over so many sites."""
+    import duckdb
 
     folder = place / f"centre{sites}"
     if folder.exists():
@@ -102,6 +99,8 @@ def run(words: list[Any]) -> None:
 
 
 def by_threads(source: Path, given: list[dict[str, Any]], place: Path) -> float:
+    import papermill
+
     def one(number: int) -> None:
         target = str(place / f"thread{number}.ipynb")
         papermill.execute_notebook(
@@ -116,6 +115,8 @@ def by_threads(source: Path, given: list[dict[str, Any]], place: Path) -> float:
 
 def against_the_floor(place: Path) -> bool:
     """One worker against the bare cells, run in a fork of a process that has loaded everything."""
+    import nbformat
+
     study = load_study(centre(place, SITES))
     jobs = batch.plan([study], question="retention", by="site")[:FLOORED]
     source = notebook_of(study, study.question("retention"))
@@ -162,6 +163,8 @@ def bare(cells: list[str], parameters: dict[str, Any], folder: Path) -> None:
 
 def steady(place: Path) -> bool:
     """500 reports in one go: memory of first and last, what is left behind; then nothing changed, then one site."""
+    import psutil
+
     folder, out = centre(place, MANY // QUESTIONS), place / "many"
     notebook = small(place)
     jobs = batch.plan([load_study(folder)], by="site", notebook=notebook)
@@ -191,6 +194,8 @@ def steady(place: Path) -> bool:
 
 
 def small(place: Path) -> Path:
+    import nbformat
+
     cells = ['study = ""\nquestion = ""\nby = ""\ndisclosure = ""', "import researchkit as rk\n" + SMALL[0], SMALL[1]]
     made = [nbformat.v4.new_code_cell(source) for source in cells]
     made[0].metadata["tags"] = ["parameters"]
@@ -198,8 +203,10 @@ def small(place: Path) -> Path:
     return place / "small.ipynb"
 
 
-def memory(me: psutil.Process) -> int:
+def memory(me: Any) -> int:
     """Bytes of this process and of all that it has started, pages that several share counted once."""
+    import psutil
+
     total = 0
     for one in (me, *me.children(recursive=True)):
         with contextlib.suppress(psutil.Error):
@@ -227,6 +234,7 @@ def again(folder: Path, notebook: Path, out: Path) -> tuple[float, str]:
 
 def one_site(folder: Path) -> None:
     """Another answer to every question in one row of one site."""
+    import pandas as pd
 
     frame = pd.read_csv(folder / "interactions.csv", dtype=str)
     row = frame.index[frame["site"] == "s07"][0]

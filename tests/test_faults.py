@@ -24,7 +24,7 @@ from researchkit import report as reports
 from researchkit.batch import Job, Limits, plan, run, why
 from researchkit.cli import main
 from researchkit.errors import PlaceError
-from researchkit.places import PLACE, maker, lasting_as_long, staged, sweep, told_plainly
+from researchkit.places import PLACE, lasting_as_long, maker, staged, sweep, told_plainly
 from researchkit.study import load_study
 from researchkit.tables import MEDIA as TABLE
 

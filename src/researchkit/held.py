@@ -1,7 +1,7 @@
 """The rows of a run, read once: for the kernels of that run, in a folder that only this user may open.
 
-Forty reports of one file would each read it, type it and check it. What is held is what `load_dataset` gave, by group of
-rows; it serves only while the study file and the files of its data are those that were read, and goes with the run.
+Forty reports of one file would each read it, type it and check it. What is held is what `load_dataset` gave, by group
+of rows; it serves only while the study file and the files of its data are those that were read, and goes with the run.
 """
 
 from __future__ import annotations

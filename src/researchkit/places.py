@@ -237,7 +237,7 @@ def maker() -> str:
 
 
 def sweep(out: Path) -> None:
-    """Put in order what makers that have died on this machine left: in the reports folder, and their temporary folders."""
+    """Put in order what makers that have died on this machine left: in the reports folder and in the temporary one."""
     with alone(out, MOVES):
         mend(out)
     sweep_temporary()

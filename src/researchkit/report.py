@@ -24,7 +24,7 @@ from researchkit.errors import ReportError
 from researchkit.figures import MEDIA as FIGURE
 from researchkit.parameters import check_parameters
 from researchkit.parts import Question
-from researchkit.places import place, lasting_as_long, staged, write_status
+from researchkit.places import lasting_as_long, place, staged, write_status
 from researchkit.study import Study, load_study
 from researchkit.tables import MEDIA as TABLE
 

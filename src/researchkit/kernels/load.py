@@ -52,7 +52,9 @@ def everything(pause: Callable[[], None] = lambda: None) -> None:
     rooms = [path for path in source() if path.suffix == ".py" and room_of(path) not in NOT_IN_A_NOTEBOOK]
     modules = [".".join(path.relative_to(HOME.parent).with_suffix("").parts) for path in rooms]
     modules = [name.removesuffix(".__init__") for name in modules if not name.endswith("__main__")]
-    targets = dict.fromkeys([*USUAL, *DRAWN, *ALSO, *modules, *(target for path in rooms for target in libraries(path))])
+    targets = dict.fromkeys(
+        [*USUAL, *DRAWN, *ALSO, *modules, *(target for path in rooms for target in libraries(path))]
+    )
     for name in targets:
         pause()
         names([name])
@@ -70,7 +72,7 @@ def room_of(path: Path) -> str:
 
 
 def libraries(path: Path) -> Iterator[str]:
-    """What a module of ours imports anywhere, at its top or in a function: by its lines, which is quicker than by its tree.
+    """What a module of ours imports anywhere, at its top or in a function: by its lines, quicker than by its tree.
 
     A name too many (of a function, or out of a text) is no module and is passed over.
     """
