@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from researchkit import held
@@ -104,13 +107,31 @@ def test_half_a_file_is_read_anew(study):
 
 
 def test_a_full_disk_costs_only_the_time(study, monkeypatch):
-    def full(*_):
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(held.np, "savez", full)
     with held.held([(load_dataset(study, "stays"), None)]):
         assert not list(Path(os.environ[held.WHERE]).iterdir())
         assert rows_of(study, "stays", None).rows
+
+
+def test_a_column_of_another_kind_is_left_to_be_read(study):
+    whole = load_dataset(study, "stays")
+    odd = replace(whole, arrived=whole.arrived.assign(ward=[{"a": 1}] * len(whole.arrived)))
+    with held.held([(odd, None)]):
+        assert not list(Path(os.environ[held.WHERE]).iterdir())
+
+
+def test_gaps_times_and_hostile_words_come_back(study):
+    whole = load_dataset(study, "stays")
+    n = len(whole.arrived)
+    words = pd.array(["<script>", "=cmd()", None, "\x00 nul", "emoji \U0001f642", "null"] * n, dtype="str")[:n]
+    times = pd.date_range("2024-03-31", periods=n, freq="h").to_series().where(np.arange(n) % 7 > 0).to_numpy()
+    arrived = whole.arrived.assign(words=words, times=times, some=np.where(np.arange(n) % 3, 1e300, np.nan))
+    with held.held([(replace(whole, arrived=arrived), None)]):
+        found = held.rows(study, "stays", None)
+    pd.testing.assert_frame_equal(found.arrived, arrived)
 
 
 def test_no_more_is_held_than_there_is_room_for(study, monkeypatch):

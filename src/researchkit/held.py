@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from researchkit.dataset import Dataset, dataset_of
 from researchkit.places import lasting_as_long
+from researchkit.readers import Origin
 from researchkit.sources import lying
 from researchkit.study import Study
 
@@ -49,11 +55,12 @@ def held(groups: Iterable[tuple[Dataset, str | None]]) -> Iterator[None]:
 def put(folder: Path, dataset: Dataset, by: str | None) -> int:
     """Hold one dataset; how many bytes that takes, none where there is no room or another has done it."""
     place = folder / name_of(dataset.study, dataset.table, by)
-    if place.exists():
+    if place.exists() or not all(map(plain, dataset.arrived.dtypes)):
         return 0
     aside = place.with_suffix(".part")
     try:
-        aside.write_bytes(pickle.dumps((dataset.arrived, dataset.origin, dataset.notes), protocol=5))
+        with aside.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays(dataset))
         aside.replace(place)
         return place.stat().st_size
     except OSError:  # a full disk: the reports read for themselves
@@ -64,14 +71,50 @@ def put(folder: Path, dataset: Dataset, by: str | None) -> int:
 def rows(study: Study, table: str, by: str | None) -> Dataset | None:
     """The dataset that the run holds; None where it holds none, or the study or its files have changed since."""
     folder = Path(os.environ.get(WHERE) or "/nowhere")
-    place = folder / name_of(study, table, by) if folder.is_dir() and private(folder) else None
-    if not place or not place.is_file():
+    if not folder.is_dir() or not private(folder):
         return None
     try:
-        arrived, origin, notes = pickle.loads(place.read_bytes())  # noqa: S301 - of this user, by the run that started us
-    except Exception:  # half gone: its run is ending
+        with (folder / name_of(study, table, by)).open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            return dataset_from(study, table, dict(stored))
+    except (OSError, ValueError, BadZipFile):  # not there; or half gone, as its run is ending
         return None
-    return dataset_of(study, table, arrived, origin, notes)
+
+
+def arrays(dataset: Dataset) -> dict[str, NDArray[Any]]:
+    """A dataset as plain arrays: a column of text as its entries and the place of each row's among them."""
+    frame, origin, entries = dataset.arrived, dataset.origin, {}
+    index = frame.index.to_numpy()
+    stored = {"index": index, "file_of": origin.file[index], "row_of": origin.row[index]}
+    for place, name in enumerate(frame.columns):
+        if isinstance(frame.dtypes[name], pd.StringDtype):
+            stored[f"column{place}"], there = pd.factorize(frame[name])
+            entries[str(place)] = list(there)
+        else:
+            stored[f"column{place}"] = frame[name].to_numpy()
+    told = {"names": list(frame.columns), "entries": entries, "files": origin.names, "notes": dataset.notes}
+    return {**stored, "told": np.frombuffer(json.dumps(told).encode(), dtype=np.uint8)}
+
+
+def plain(kind: object) -> bool:
+    """Whether a column is of numbers, times or text, which is all that `load_dataset` gives now."""
+    return isinstance(kind, pd.StringDtype) or (isinstance(kind, np.dtype) and kind.kind in "biufM")
+
+
+def dataset_from(study: Study, table: str, stored: dict[str, NDArray[Any]]) -> Dataset:
+    """What `arrays` has made arrays of."""
+    told = json.loads(stored["told"].tobytes())
+    columns: dict[str, Any] = {}
+    for place, name in enumerate(told["names"]):
+        values: Any = stored[f"column{place}"]
+        if (there := told["entries"].get(str(place))) is not None:
+            values = pd.array([*there, np.nan], dtype="str")[values]  # code -1, a missing entry, takes the last
+        columns[name] = values
+    frame = pd.DataFrame(columns, index=stored["index"])
+    file, row = np.zeros(
+        (2, len(frame) and int(frame.index.max()) + 1), dtype=np.int64
+    )  # the rows of others are not held
+    file[frame.index], row[frame.index] = stored["file_of"], stored["row_of"]
+    return dataset_of(study, table, frame, Origin(tuple(told["files"]), file, row), tuple(told["notes"]))
 
 
 def private(folder: Path) -> bool:
