@@ -25,6 +25,7 @@ BLUE, ORANGE, PURPLE, TEAL = "#0b6e99", "#b35900", "#7a4fa3", "#007a5e"
 SERIES = (BLUE, ORANGE, PURPLE, TEAL, MUTE)  # told apart by the common forms of colour blindness, and by their labels
 
 WIDTH = 360.0  # points; the page shows up to 580 px
+SIZE, PAD = 10.5, 3.0  # points: of a letter, and left free at the edges
 _VARIABLES = {
     INK: "var(--ink,currentColor)",
     MUTE: "var(--mute,#7b8794)",
@@ -42,8 +43,8 @@ _STYLE = {
     "svg.hashsalt": "researchkit",
     "text.parse_math": False,  # a label with two dollar signs is money, not mathematics
     "font.family": ["DejaVu Sans"],
-    "font.size": 10.5,
-    "axes.labelsize": 10.5,
+    "font.size": SIZE,
+    "axes.labelsize": SIZE,
     "xtick.labelsize": 9.5,
     "ytick.labelsize": 9.5,
     "text.color": INK,
@@ -69,7 +70,8 @@ def sheet(height: float) -> Iterator[tuple[Sheet, Axes]]:
 
     with mpl.rc_context(sns.axes_style("ticks") | _STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # the page has fonts that we do not
-        drawing = Sheet(figsize=(WIDTH / 72, height / 72), layout="constrained")
+        drawing = Sheet(figsize=(WIDTH / 72, height / 72))
+        drawing.set_layout_engine("tight", pad=PAD / SIZE)  # in letters; one pass, "constrained" takes two
         axes = drawing.add_subplot()
         sns.despine(ax=axes)
         yield drawing, axes

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_LEVELS = 8  # more different exposures than this are cut into fifths
+ACROSS = 56  # letters that stand side by side below a drawing
 FEWEST = 10  # people; a smaller group is neither drawn nor told
 
 
@@ -189,7 +190,8 @@ def _points(axes: Axes, data: pd.DataFrame) -> None:
     axes.margins(x=0.12, y=0.15)
     ink.number_axis(axes.yaxis, 5)
     if len(data) <= MOST_LEVELS and not data["level"].str.startswith("around").any():
-        axes.set_xticks(data["exposure"], [ink.clean(level) for level in data["level"]])
+        room = max(ACROSS // len(data), 8)
+        axes.set_xticks(data["exposure"], [ink.wrapped(level, room) for level in data["level"]])
     else:
         ink.number_axis(axes.xaxis)
 
