@@ -64,8 +64,8 @@ def published(claim: str | None = None, verified_only: bool = True) -> pd.DataFr
 
 def _text() -> str:
     """The file's text: inside an installed package, or beside the sources in a checkout."""
-    shipped = resources.files(__package__).joinpath("evidence.csv")
-    checkout = Path(__file__).resolve().parents[2] / "data" / "published_evidence" / "evidence.csv"
+    shipped = resources.files("researchkit").joinpath("evidence.csv")
+    checkout = Path(__file__).resolve().parents[3] / "data" / "published_evidence" / "evidence.csv"
     for place in (shipped, checkout):
         if place.is_file():
             return place.read_text(encoding="utf-8")
