@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from researchkit.study import Study, load_study
     from researchkit.verdict import Verdict, judge
 
-    from . import account, claims, evidence, figures, scales, simulate, site, story, tables
+    from . import account, claims, evidence, figures, review, scales, simulate, site, story, tables
 
 __all__ = [
     "Answer",
@@ -44,6 +44,7 @@ __all__ = [
     "judge",
     "load_dataset",
     "load_study",
+    "review",
     "scales",
     "simulate",
     "site",
@@ -66,7 +67,7 @@ _ROOM_OF = {
     "judge": "verdict",
     "write_report": "report",
 }
-_ROOMS = {"account", "claims", "evidence", "figures", "scales", "simulate", "site", "story", "tables"}
+_ROOMS = {"account", "claims", "evidence", "figures", "review", "scales", "simulate", "site", "story", "tables"}
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,7 @@ and a prediction interval together; statsmodels' moment estimate of the variance
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -192,7 +192,7 @@ def names(method: str) -> str:
     return METHODS[method]
 
 
-def weights(synthesis: Synthesis, errors: Sequence[float]) -> Vector:
+def weights(synthesis: Synthesis, errors: ArrayLike) -> Vector:
     """What share (k,) of the mean each study is."""
     weight = 1 / (np.asarray(errors, dtype=float) ** 2 + synthesis.tau2)
     return np.asarray(weight / weight.sum())

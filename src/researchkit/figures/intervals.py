@@ -61,7 +61,7 @@ def forest(
     rows
         (label, estimate, low, high) each, in `unit`, in the order of reading. A row with a gap is left out and counted.
     null
-        What no effect would be: 0 for a difference, 1 for a ratio.
+        What no effect would be: 0 for a difference, 1 for a ratio, which is drawn on a scale of ratios.
     band
         Low and high end of what is too small to matter, in `unit`.
     highlight
@@ -76,6 +76,9 @@ def forest(
         for place, ((label, _, value), row) in enumerate(zip(told, drawn, strict=True)):
             strong = place == highlight or highlight is None
             _row(axes, place, (label, value), row[1:], ink.BLUE if strong else ink.MUTE)
+        if null == 1:
+            axes.set_xscale("log")
+            ink.ratio_axis(axes.xaxis)
         axes.set_xlabel(ink.wrapped(unit))
         svg, png = ink.printed(sheet)
     alt = " ".join(

@@ -1,0 +1,154 @@
+"""The published results as a reader needs them: pooled where that makes sense, and what was kept out and why."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from researchkit import wording
+from researchkit.errors import StudyError
+from researchkit.evidence import published
+from researchkit.evidence.pools import RATIO, TITLES, Pool
+from researchkit.evidence.pools import pools as all_pools
+from researchkit.evidence.synthesis import Synthesis, names, small_studies, weights
+from researchkit.faults import nearest
+from researchkit.figures import Figure, forest
+from researchkit.tables import Col, Table, frame
+
+Drawn = tuple[str, float, float, float]  # label, estimate, low, high
+NORMAL = 1.959963984540054
+
+
+def results(claim: str | None = None) -> Table:
+    """The verified results on a claim as printed, all of them without one."""
+    wanted = {
+        "id": "Id",
+        "citation_short": "Study",
+        "design": "Design",
+        "n": "n",
+        "exposure": "Exposure",
+        "outcome": "Outcome",
+        "effect_measure": "Measure",
+        "effect": "Printed effect",
+    }
+    found = published(claim)[list(wanted)].rename(columns=wanted)
+    return frame(found, "Published results", "As printed in the sources; scales differ: read directions and designs.")
+
+
+def kept_out() -> Table:
+    """The results that stand in no pool, with the reason."""
+    rows = published(verified_only=False)
+    reasons = [
+        (rows["retracted"], "retracted"),
+        (~rows["verified"], "numbers from memory, seen in no public page"),
+    ]
+    told = [(row["id"], row["citation_short"], why) for wrong, why in reasons for _, row in rows[wrong].iterrows()]
+    return Table("Listed, and in no pool", (Col("Id"), Col("Study"), Col("Why")), tuple(told))
+
+
+def pools(claim: str | None = None) -> Table:
+    """Every pool: the mean, where a new study would come to lie, and how far one study alone carries it."""
+    rows, data = [], []
+    for pool in all_pools(claim):
+        made, told = pool.synthesis, _told(pool, pool.synthesis)
+        alone = [pool.metric.back(one.estimate) for one in pool.without]
+        moved = f"{wording.number(min(alone))} to {wording.number(max(alone))}" if alone else "–"
+        rows.append((pool.title, wording.count(made.k), pool.metric.unit, *told, wording.percent(made.i2, 0), moved))
+        data.append({"pool": pool.name, "studies": made.k, "metric": pool.metric.kind, **_exact(pool)})
+    columns = (
+        *(Col("Pool"), Col("Studies", "right"), Col("As a"), Col("Mean (95 % interval)", "right")),
+        *(Col("A new study", "right"), Col("Between studies", "right"), Col("Mean without one of them", "right")),
+    )
+    note = (
+        f"Random effects: variance between studies by {names('REML')}; Hartung and Knapp's interval, never narrower "
+        "than the plain one. “A new study” is where the true effect of another study is expected. “Between studies” is "
+        "the share of the variance that is not chance within them."
+    )
+    return Table("What the published results give together", columns, tuple(rows), note, data=pd.DataFrame(data))
+
+
+def picture(name: str) -> Figure:
+    """One pool: each study, their mean, and where a new study would come to lie."""
+    pool = named(name)
+    rows = [
+        _back(pool, str(study), mean, mean - NORMAL * se, mean + NORMAL * se)
+        for study, mean, se in zip(pool.rows["citation_short"], pool.rows["yi"], pool.rows["sei"], strict=True)
+    ]
+    made = pool.synthesis
+    if math.isfinite(made.low):
+        rows.append(_back(pool, "All of them", made.estimate, made.low, made.high))
+        rows.append(_back(pool, "A new study", made.estimate, made.next_low, made.next_high))
+    return forest(
+        rows,
+        title=pool.title,
+        unit=f"{pool.metric.unit} of {pool.contrast}" if pool.metric is RATIO else pool.metric.unit,
+        null=pool.metric.null,
+        highlight=len(pool.rows) if math.isfinite(made.low) else None,
+        name=f"pool-{pool.name.lower().replace('_', '-')}",
+        caption=" ".join(pool.notes),
+    )
+
+
+def without(name: str) -> Table:
+    """One pool with each study left out in turn: what hangs on one of them."""
+    pool = named(name)
+    share = weights(pool.synthesis, pool.rows["sei"])
+    rows = [
+        (str(study), wording.percent(part, 0), *_told(pool, one))
+        for study, part, one in zip(pool.rows["citation_short"], share, pool.without, strict=False)
+    ]
+    rows.append(("none", "", *_told(pool, pool.synthesis)))
+    columns = (
+        Col("Left out"),
+        Col("Its share", "right"),
+        Col("Mean (95 % interval)", "right"),
+        Col("A new study", "right"),
+    )
+    return Table(f"{pool.title}, one left out", columns, tuple(rows), _of_small(pool))
+
+
+def _of_small(pool: Pool) -> str:
+    """Whether small studies find more, or why that is not asked."""
+    found = small_studies(pool.rows["yi"], pool.rows["sei"])
+    if found is None:
+        return "Whether small studies find more cannot be told from so few."
+    t = f"t({found.df}) = {wording.number(found.t)}, {wording.probability(found.p)}"
+    return f"Do small studies find more? Egger's test: {t}."
+
+
+def named(name: str) -> Pool:
+    """The pool of that name.
+
+    Raises
+    ------
+    StudyError
+        If there is none; says which there are.
+    """
+    found = {pool.name: pool for pool in all_pools()}
+    if name not in found:
+        raise StudyError(f"There is no pool {name!r}{nearest(name, found)}; there are {', '.join(TITLES)}.")
+    return found[name]
+
+
+def _back(pool: Pool, label: str, *values: float) -> Drawn:
+    one, low, high = (pool.metric.back(value) for value in values)
+    return label, one, low, high
+
+
+def _told(pool: Pool, made: Synthesis) -> tuple[str, str]:
+    """The mean with its interval, and the interval of a new study."""
+    if not math.isfinite(made.low):
+        return wording.number(pool.metric.back(made.estimate)), "–"
+    _, estimate, low, high = _back(pool, "", made.estimate, made.low, made.high)
+    mean, limits = wording.estimate(estimate, low, high)
+    next_low, next_high = (pool.metric.back(end) for end in (made.next_low, made.next_high))
+    return f"{mean} ({limits})", wording.interval(next_low, next_high)
+
+
+def _exact(pool: Pool) -> dict[str, float]:
+    made = pool.synthesis
+    ends = {
+        name: pool.metric.back(getattr(made, name)) for name in ("estimate", "low", "high", "next_low", "next_high")
+    }
+    return {**ends, "tau2": made.tau2, "i2": made.i2, "q": made.q, "p_q": made.p_q}
