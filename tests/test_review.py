@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from researchkit import review
+from researchkit.answer import answer_question
+from researchkit.claims import claim, claims
 from researchkit.errors import EstimationError, StudyError
-from researchkit.evidence import published
+from researchkit.evidence import published, scale
 from researchkit.evidence.pools import METRICS, TITLES, parted, pool, pools
+from researchkit.simulate import write_world
+from researchkit.study import load_study
 
 
 def rows(*ids):
@@ -97,3 +104,94 @@ def test_an_unknown_pool_names_the_nearest():
 
 def test_a_result_without_a_pool_is_still_listed():
     assert len(review.results("REC-1").rows) == len(published("REC-1"))
+
+
+def on_scale(**row):
+    return scale.of_published(pd.Series({"yi": 0.5, "sei": 0.1, "turn": 1.0, "yi_metric": "d, benefit positive"} | row))
+
+
+def test_a_published_result_comes_onto_the_scale_by_hand():
+    assert on_scale() == scale.Standardised(0.5, 0.1)
+    odds = on_scale(yi_metric="lnOR of the bad outcome, high v low compassion", yi=-1.0, turn=-1.0, sei=0.2)
+    assert odds == scale.Standardised(pytest.approx(0.551329, abs=1e-6), pytest.approx(0.110266, abs=1e-6))
+    # r = 0.6: d = 1.2 / 0.8; its error by the delta method of 2 sinh(z), which is the same number
+    r = on_scale(yi_metric="Fisher z of r", yi=math.atanh(0.6), sei=0.05)
+    assert r == scale.Standardised(pytest.approx(1.5), pytest.approx(2 * math.cosh(math.atanh(0.6)) * 0.05))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"turn": math.nan},
+        {"yi": math.nan},
+        {"yi_metric": "lnHR of the bad outcome, high v low compassion"},
+        {"yi_metric": "lnOR of the bad outcome per CARE point"},
+        {"yi_metric": "lnOR per patient"},
+        {"yi_metric": "MISS points"},
+        {"yi_metric": ""},
+    ],
+)
+def test_what_would_need_a_guess_stays_off_the_scale(row):
+    assert on_scale(**row) is None
+
+
+def test_an_error_that_nobody_saw_is_no_error_of_zero():
+    assert math.isnan(on_scale(sei=math.nan).se)
+
+
+def test_which_way_is_better_is_said_of_each_result_that_can_be_told():
+    """By hand, from what exposure and outcome are: a blank where the exposure is burnout, or a bot."""
+    turn = published().set_index("id")["turn"]
+    assert (turn[["E01", "E16", "E48", "E65", "E73"]] == -1).all()
+    assert (turn[["E19", "E27", "E35", "E43", "E77"]] == 1).all()
+    assert turn[["E60", "E61", "E87"]].isna().all()
+    assert set(turn.dropna()) == {1, -1}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("worlds") / "hospital"
+    write_world("hospital", folder, rows=800)
+    return load_study(folder)
+
+
+def test_an_answer_comes_onto_the_scale_by_its_own_data(world):
+    found = answer_question(world, "anxiety_trial")
+    own = scale.of_effect(found.effect, found.sample, found.question)
+    spread = np.std(found.sample.outcome, ddof=1)
+    assert own.estimate == pytest.approx(-found.effect.estimate / spread), "less anxiety is better"
+    assert own.se == pytest.approx(found.effect.se / spread)
+
+
+def test_a_measured_exposure_is_taken_two_standard_deviations_apart(world):
+    found = answer_question(world, "readmission")
+    own = scale.of_effect(found.effect, found.sample, found.question)
+    apart = 2 * np.std(found.sample.exposure, ddof=1)
+    assert own.estimate == pytest.approx(-found.effect.model.terms[0].estimate * apart * math.sqrt(3) / math.pi)
+
+
+def test_a_duration_has_no_place_on_the_scale(world):
+    found = answer_question(world, "recovery_time")
+    assert scale.of_effect(found.effect, found.sample, found.question) is None
+    assert review.others(found).rows[0][-1] == "–"
+
+
+def test_an_answer_stands_first_among_the_others_with_what_they_disagree_about(world):
+    table = review.others(answer_question(world, "readmission"))
+    assert [row[0] for row in table.rows] == ["This answer", *published("REC-1")["citation_short"]]
+    assert claim("REC-1").tension in table.note
+    lone = review.others(answer_question(world, "leaving"))
+    assert len(lone.rows) == 1
+    assert "no prior" in lone.note
+
+
+def test_no_tension_carries_a_number():
+    told = [one.tension for one in claims() if one.tension]
+    assert len(told) > 10
+    assert not [text for text in told if re.search(r"\d", text)]
+
+
+def test_a_hidden_count_stays_hidden_beside_the_others(world, monkeypatch):
+    found = answer_question(world, "readmission")
+    monkeypatch.setattr(type(found), "data", {**found.data, "used": None})
+    assert review.others(found).rows[0][2] == "–"

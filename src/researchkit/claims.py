@@ -41,6 +41,7 @@ class Claim:
     design: str  # the natural design of a test
     direction: str  # what the article expects: "more goes with more" of the outcome, or with less
     rival: str  # the strongest other explanation, to be ruled out
+    tension: str = ""  # where published results disagree with it, or among themselves
     counter: bool = False  # the article itself says here what limits the case for compassion
 
 

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from researchkit import wording
+from researchkit.claims import claim
 from researchkit.errors import StudyError
-from researchkit.evidence import published
+from researchkit.evidence import published, scale
 from researchkit.evidence.pools import RATIO, TITLES, Pool
 from researchkit.evidence.pools import pools as all_pools
+from researchkit.evidence.scale import Standardised
 from researchkit.evidence.synthesis import Synthesis, names, small_studies, weights
 from researchkit.faults import nearest
 from researchkit.figures import Figure, forest
-from researchkit.tables import Col, Table, frame
+from researchkit.tables import Col, Table, frame, on_page
+
+if TYPE_CHECKING:
+    from researchkit.answer import Answer
 
 Drawn = tuple[str, float, float, float]  # label, estimate, low, high
 NORMAL = 1.959963984540054
+SCALE_NOTE = (
+    "On one scale: by how many standard deviations the outcome is better with much of the exposure than with little "
+    "(arm against arm, or two standard deviations apart), with its 95 % interval; left out where a source does not "
+    "tell enough. Effects are as printed: read designs before numbers."
+)
 
 
 def results(claim: str | None = None) -> Table:
@@ -34,6 +45,52 @@ def results(claim: str | None = None) -> Table:
     }
     found = published(claim)[list(wanted)].rename(columns=wanted)
     return frame(found, "Published results", "As printed in the sources; scales differ: read directions and designs.")
+
+
+def others(answer: Answer) -> Table:
+    """This answer beside the published ones on its claim, on one scale where they can be put on it."""
+    tested = claim(answer.question.claim)
+    own = scale.of_effect(answer.effect, answer.sample, answer.question)
+    value, low, high, unit = on_page(answer.effect)
+    mean, limits = wording.estimate(value, low, high, sign=True)
+    used, design = answer.data["used"], answer.study.design_of(answer.question)
+    labels = [answer.study.label(part.column) for part in (answer.question.exposure, answer.question.outcome)]
+    size = "–" if used is None else wording.count(used)
+    rows = [("This answer", design, size, *labels, unit, f"{mean} ({limits})", _scaled(own))]
+    exact = [{"study": "This answer", **_numbers(own)}]
+    found = published(tested.id)
+    for _, row in found.iterrows():
+        other = scale.of_published(row)
+        printed = "–" if pd.isna(row["effect"]) else wording.number(row["effect"])
+        size = "–" if pd.isna(row["n"]) else wording.count(int(row["n"]))
+        told = (
+            [str(row[name]) for name in ("citation_short", "design")],
+            [str(row[name]) for name in ("exposure", "outcome")],
+        )
+        rows.append((*told[0], size, *told[1], str(row["effect_measure"]), printed, _scaled(other)))
+        exact.append({"study": row["citation_short"], **_numbers(other)})
+    columns = (
+        *(Col("Study"), Col("Design"), Col("n", "right"), Col("Exposure"), Col("Outcome"), Col("Measure")),
+        *(Col("Effect", "right"), Col("On one scale", "right")),
+    )
+    none = f"No published result on claim {tested.id} is in the evidence table: this answer has no prior."
+    words = [tested.tension, SCALE_NOTE] if len(found) else [none]
+    return Table("What others found", columns, tuple(rows), " ".join(filter(None, words)), data=pd.DataFrame(exact))
+
+
+def _scaled(one: Standardised | None) -> str:
+    if one is None:
+        return "–"
+    if not math.isfinite(one.se):
+        return wording.number(one.estimate, sign=True)
+    mean, limits = wording.estimate(
+        one.estimate, one.estimate - NORMAL * one.se, one.estimate + NORMAL * one.se, sign=True
+    )
+    return f"{mean} ({limits})"
+
+
+def _numbers(one: Standardised | None) -> dict[str, float]:
+    return {"standardised": one.estimate if one else math.nan, "se": one.se if one else math.nan}
 
 
 def kept_out() -> Table:

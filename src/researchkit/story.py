@@ -17,7 +17,6 @@ from researchkit import figures, tables, wording
 from researchkit.claims import articles, claim
 from researchkit.disclosure import PROFILES, apart
 from researchkit.errors import EstimationError, some
-from researchkit.evidence import published as published_results
 from researchkit.markup import read_yaml
 from researchkit.tables import Table, frame
 
@@ -239,31 +238,6 @@ def from_baseline(answer: Answer, rows: NDArray[np.bool_]) -> dict[str, Any]:
     before = np.zeros(int(rows.sum())) if answer.sample.baseline is None else answer.sample.baseline[rows]
     after = answer.sample.outcome[rows]
     return {"Before": before.mean(), "After": after.mean(), "Change": (after - before).mean()}
-
-
-def published(answer: Answer) -> Table | Prose:
-    """What others found about the same claim, verified rows only."""
-    found = published_results(answer.question.claim)
-    if found.empty:
-        none = (
-            f"No published result on claim {answer.question.claim} is in the evidence table: this answer has no prior."
-        )
-        return Prose((none,))
-    wanted = {
-        "citation_short": "Study",
-        "design": "Design",
-        "n": "n",
-        "exposure": "Exposure",
-        "outcome": "Outcome",
-        "effect_measure": "Measure",
-        "effect": "Printed effect",
-    }
-    table = found[list(wanted)].rename(columns=wanted)
-    return frame(
-        table,
-        "What others found",
-        "As printed in the sources; scales differ, so read directions and designs, not a mean.",
-    )
 
 
 def doubts(answer: Answer) -> Prose:

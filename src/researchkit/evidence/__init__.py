@@ -18,7 +18,7 @@ from researchkit.errors import SourceError
 COUNTS = ("year", "n", "n1", "n2", "events1", "events2", "k_studies")
 NUMBERS = (
     *("effect", "ci_low", "ci_high", "mean1", "sd1", "mean2", "sd2", "r"),
-    *("prop1", "prop2", "range_low", "range_high", "yi", "sei"),
+    *("prop1", "prop2", "range_low", "range_high", "yi", "sei", "turn"),
 )
 
 
@@ -37,7 +37,8 @@ def published(claim: str | None = None, verified_only: bool = True) -> pd.DataFr
     -------
     pandas.DataFrame
         `effect`, `ci_low`, `ci_high` are as printed, in the measure named by `effect_measure`; `yi` and `sei` are
-        derived for pooling, in the metric named by `yi_metric`. `source_of_numbers` is where they were read.
+        derived for pooling, in the metric named by `yi_metric`; `turn` is 1 or -1, so that `turn` times `yi` above
+        0 is better, or NaN. `source_of_numbers` is where they were read.
         `claim_ids` is a tuple; `verified` and `retracted` are true or false. A blank is a number not seen.
 
     Raises
