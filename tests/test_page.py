@@ -29,6 +29,7 @@ def result(**more):
         "design": "observational",
         "simulated": True,
         "planned": True,
+        "plan": {"words": "planned: as locked on 2026-03-01"},
         "by": "site=North",
         "verdict": {
             "word": "supported",
@@ -104,7 +105,7 @@ def test_a_page_has_its_question_answer_contents_and_provenance():
     for wanted in ("Do customers stay?", "Supported", "It went with more.", "fragile: x", "Because.", "claim LOY-1"):
         assert wanted in words
     for wanted in (
-        "planned before the data were opened",
+        "planned: as locked on 2026-03-01",
         "site = North",
         "20,000 used of 20,411",
         "pandas 3.0",

@@ -23,6 +23,7 @@ from researchkit.disclosure import PROFILES, account, enough
 from researchkit.errors import DisclosureError, ParameterError
 from researchkit.estimators import Effect, estimate_sample
 from researchkit.parts import Question
+from researchkit.protocol import standing
 from researchkit.robustness import Check, attack
 from researchkit.robustness.several import several
 from researchkit.study import Study, load_study
@@ -90,6 +91,7 @@ class Answer:
     def to_dict(self) -> dict[str, Any]:
         """The result as JSON holds it: full precision, null where a number is not finite or protected."""
         study, question = self.study, self.question
+        plan = standing(study, question)
         return {
             "schema": SCHEMA,
             "study": study.name,
@@ -100,7 +102,8 @@ class Answer:
             "family": self.family,
             "design": study.design_of(question),
             "simulated": study.simulated,
-            "planned": question.planned,
+            "planned": plan.word == "planned",
+            "plan": plan.to_dict(),
             "by": self.by,
             "smallest_effect": question.smallest_effect,
             "good": question.outcome.good,

@@ -248,14 +248,10 @@ def _painters() -> tuple[Any, Any]:
 def page_view(result: Mapping[str, Any], *, title: str, contents: list[tuple[str, str]]) -> dict[str, Any]:
     """Everything the template prints, in words; nothing in it is HTML but the style."""
     verdict = result.get("verdict")
-    planned = {
-        True: "planned before the data were opened",
-        False: "exploratory: not planned before the data were opened",
-    }
     facts = [
         str(result.get("family") or "").capitalize(),
         f"claim {result['claim']}" if result.get("claim") else "",
-        planned.get(bool(result["planned"]), "") if "planned" in result else "",
+        str(result.get("plan", {}).get("words", "")),
         str(result.get("design") or ""),
         str(result.get("by") or "").replace("=", " = ", 1),
     ]

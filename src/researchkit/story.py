@@ -18,6 +18,7 @@ from researchkit.claims import articles, claim
 from researchkit.disclosure import PROFILES, apart
 from researchkit.errors import EstimationError, some
 from researchkit.markup import read_yaml
+from researchkit.protocol import standing
 from researchkit.tables import Table, frame
 
 if TYPE_CHECKING:
@@ -62,10 +63,17 @@ def asked(study: Study, question: Question) -> Table:
         "Smallest effect that matters": f"{smallest} {wording.units(unit, smallest)}",
         "Expected": expected[question.expect],
         "Design": study.design_of(question),
-        "Planned": "before the data were seen" if question.planned else "no: exploratory",
+        "Plan": plan_words(study, question),
     }
     data = pd.DataFrame({"": list(rows), "What the study file says": list(rows.values())})
     return frame(data, "What was asked")
+
+
+def plan_words(study: Study, question: Question) -> str:
+    """How the question stands to the plan, with what has changed and the hash to compare with what was deposited."""
+    plan = standing(study, question)
+    changes = f". Changed: {'; '.join(plan.changes)}" if plan.changes else ""
+    return f"{plan.words}{changes}{f' ({plan.sha256})' if plan.sha256 else ''}"
 
 
 def picture(answer: Answer) -> figures.Figure | Prose:

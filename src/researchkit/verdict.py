@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from researchkit import wording
 from researchkit.errors import EstimationError
+from researchkit.protocol import standing
 
 if TYPE_CHECKING:
     from researchkit.estimators import Effect
@@ -169,12 +170,12 @@ def reasons(effect: Effect, crude: Effect | None, question: Question) -> tuple[s
 
 def marks(effect: Effect, question: Question, study: Study, checks: Sequence[Check]) -> tuple[str, ...]:
     """What weakens the answer, in words."""
-    observational = study.design_of(question) == "observational"
+    observational, planned = study.design_of(question) == "observational", standing(study, question).mark
     rater = study.source_of(question.outcome.column)
     one_source = rater is not None and rater == study.source_of(question.exposure.column)
     few = next((note for note in effect.notes if note.startswith("few clusters")), "")
     found = [
-        (not question.planned, "exploratory: not planned before the data were seen"),
+        (bool(planned), planned),
         (observational, "observational: went with, not caused"),
         (study.tables[study.table_of(question)].aggregates, "ecological: about groups, not about the people in them"),
         (observational and not question.adjust, "not adjusted for anything"),

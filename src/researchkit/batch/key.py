@@ -26,6 +26,7 @@ from researchkit.errors import ResearchkitError
 from researchkit.kernels.key import installed
 from researchkit.parts import Question
 from researchkit.places import PARTS, PREVIOUS, RESULT, read
+from researchkit.protocol import place_of
 from researchkit.readers.values import among
 from researchkit.robustness.several import family
 from researchkit.study import Study, load_study
@@ -97,8 +98,8 @@ class Keys:
         return self.studies[path]
 
     def study_digest(self, study: Study) -> str:
-        beside = study.folder / "truth.yml"
-        return told(study.sha256, digest_of(beside) if beside.exists() else "")
+        beside = [study.folder / "truth.yml", place_of(study)]
+        return told(study.sha256, *(digest_of(path) if path.exists() else "" for path in beside))
 
     def rows(self, study: Study, question: Question, by: str | None) -> str:
         """One digest over every column that the question and those corrected together with it read."""
