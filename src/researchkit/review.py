@@ -53,29 +53,26 @@ def others(answer: Answer) -> Table:
     own = scale.of_effect(answer.effect, answer.sample, answer.question)
     value, low, high, unit = on_page(answer.effect)
     mean, limits = wording.estimate(value, low, high, sign=True)
-    used, design = answer.data["used"], answer.study.design_of(answer.question)
     labels = [answer.study.label(part.column) for part in (answer.question.exposure, answer.question.outcome)]
-    size = "–" if used is None else wording.count(used)
-    rows = [("This answer", design, size, *labels, unit, f"{mean} ({limits})", _scaled(own))]
+    size, design = _size(answer.data["used"]), answer.study.design_of(answer.question)
+    rows = [(f"This answer{size}", design, "; ".join(labels), f"{mean} ({limits}) {wording.units(unit)}", _scaled(own))]
     exact = [{"study": "This answer", **_numbers(own)}]
     found = published(tested.id)
     for _, row in found.iterrows():
         other = scale.of_published(row)
-        printed = "–" if pd.isna(row["effect"]) else wording.number(row["effect"])
-        size = "–" if pd.isna(row["n"]) else wording.count(int(row["n"]))
-        told = (
-            [str(row[name]) for name in ("citation_short", "design")],
-            [str(row[name]) for name in ("exposure", "outcome")],
-        )
-        rows.append((*told[0], size, *told[1], str(row["effect_measure"]), printed, _scaled(other)))
-        exact.append({"study": row["citation_short"], **_numbers(other)})
-    columns = (
-        *(Col("Study"), Col("Design"), Col("n", "right"), Col("Exposure"), Col("Outcome"), Col("Measure")),
-        *(Col("Effect", "right"), Col("On one scale", "right")),
-    )
+        printed = "–" if pd.isna(row["effect"]) else f"{wording.number(row['effect'])} {row['effect_measure']}"
+        who, size = row["citation_short"], _size(None if pd.isna(row["n"]) else int(row["n"]))
+        rows.append((f"{who}{size}", row["design"], f"{row['exposure']}; {row['outcome']}", printed, _scaled(other)))
+        exact.append({"study": who, **_numbers(other)})
+    headers = ("Study", "Design", "Exposure; outcome", "As printed", "On one scale")
+    columns = tuple(Col(header, "right" if header == headers[-1] else "left") for header in headers)
     none = f"No published result on claim {tested.id} is in the evidence table: this answer has no prior."
     words = [tested.tension, SCALE_NOTE] if len(found) else [none]
     return Table("What others found", columns, tuple(rows), " ".join(filter(None, words)), data=pd.DataFrame(exact))
+
+
+def _size(n: int | None) -> str:
+    return "" if n is None else f" (n\u00a0=\u00a0{wording.count(n)})"  # not broken across lines
 
 
 def _scaled(one: Standardised | None) -> str:
