@@ -9,6 +9,7 @@ their precision; `chart` months in a row.
 from researchkit.figures.chart import chart
 from researchkit.figures.figure import MEDIA, Figure
 from researchkit.figures.funnel import funnel
+from researchkit.figures.ink import font
 from researchkit.figures.intervals import band, forest, interval, specifications
 from researchkit.figures.levels import distribution, dose
 from researchkit.figures.mini import mini
@@ -23,6 +24,7 @@ __all__ = [
     "curves",
     "distribution",
     "dose",
+    "font",
     "forest",
     "funnel",
     "interval",

@@ -37,12 +37,13 @@ _VARIABLES = {
     TEAL: "var(--teal,#007a5e)",
     "#ffffff": "var(--paper,transparent)",
 }
+FONT = "DejaVu Sans"
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "researchkit",
     "text.parse_math": False,  # a label with two dollar signs is money, not mathematics
-    "font.family": ["DejaVu Sans"],
+    "font.family": [FONT],
     "font.size": SIZE,
     "axes.labelsize": SIZE,
     "xtick.labelsize": 9.5,
@@ -170,3 +171,13 @@ def ratio_axis(axis: Any) -> None:
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_tick_params(length=3, width=0.8)
+
+
+def font() -> str | None:
+    """The file of the house font; None where it is not to be had."""
+    from matplotlib.font_manager import findfont
+
+    try:
+        return str(findfont(FONT, fallback_to_default=False))
+    except ValueError:
+        return None

@@ -15,6 +15,6 @@ kernels; the first kernel then waits until everything is loaded.
 
 from researchkit.kernels.check import Difference, differences
 from researchkit.kernels.owner import Ready, warm
-from researchkit.kernels.place import NAME
+from researchkit.kernels.place import NAME, impossible, kernel_command
 
-__all__ = ["NAME", "Difference", "Ready", "differences", "warm"]
+__all__ = ["NAME", "Difference", "Ready", "differences", "impossible", "kernel_command", "warm"]

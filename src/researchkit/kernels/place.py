@@ -67,3 +67,13 @@ def private(folder: Path) -> bool:
     """Whether a folder belongs to this user and nobody else may enter it."""
     told = folder.lstat()
     return folder.is_dir() and not folder.is_symlink() and told.st_uid == os.getuid() and not told.st_mode & 0o077
+
+
+def kernel_command() -> list[str]:
+    """How Jupyter starts the kernel that notebooks ask for; nothing where it knows none."""
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    try:
+        return list(KernelSpecManager().get_kernel_spec("python3").argv)
+    except NoSuchKernel:
+        return []
