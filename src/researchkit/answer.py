@@ -25,6 +25,7 @@ from researchkit.estimators import Effect, estimate_sample
 from researchkit.parts import Question
 from researchkit.protocol import standing
 from researchkit.robustness import Check, attack
+from researchkit.robustness.alternatives import with_unit
 from researchkit.robustness.several import several
 from researchkit.study import Study, load_study
 from researchkit.verdict import Verdict, judge
@@ -179,13 +180,11 @@ def rows_of(study: Study, table: str, by: str | None) -> Dataset:
 
 def settled(question: Question, study: Study, sample: Sample) -> Question:
     """The question with what it leaves to the rest: the unit to the codebook, one of two levels to the data."""
-    exposure, outcome = question.exposure, question.outcome
-    part = study.columns.get(outcome.column) or study.scales.get(outcome.column)
-    if part and not outcome.unit and outcome.kind in ("score", "change", "duration"):
-        outcome = outcome.model_copy(update={"unit": part.unit})
-    if sample.arms:
-        exposure = exposure.model_copy(update=dict(zip(("reference", "level"), sample.arms, strict=True)))
-    return question.model_copy(update={"exposure": exposure, "outcome": outcome})
+    question = with_unit(study, question)
+    if not sample.arms:
+        return question
+    arms = dict(zip(("reference", "level"), sample.arms, strict=True))
+    return question.model_copy(update={"exposure": question.exposure.model_copy(update=arms)})
 
 
 def finite(value: Any) -> Any:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from researchkit import wording
 from researchkit.errors import EstimationError
 from researchkit.protocol import standing
+from researchkit.robustness.equivalence import claimed_side
 
 if TYPE_CHECKING:
     from researchkit.estimators import Effect
@@ -136,12 +137,6 @@ def ruling(low: float, high: float, question: Question) -> Word:
     if claimed_side(question) < 0:
         low, high = -high, -low
     return "supported" if low > 0 else "contradicted" if high < 0 else "cannot tell"
-
-
-def claimed_side(question: Question) -> int:
-    """+1 where the claim is that the outcome's number rises with the exposure, -1 where it falls."""
-    rises = (question.outcome.good == "high") == (question.expect != "worse")
-    return 1 if rises else -1
 
 
 def reasons(effect: Effect, crude: Effect | None, question: Question) -> tuple[str, ...]:

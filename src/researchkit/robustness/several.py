@@ -11,6 +11,7 @@ import numpy as np
 from researchkit import wording
 from researchkit.errors import ResearchkitError, some
 from researchkit.robustness.check import Check
+from researchkit.robustness.equivalence import two_one_sided
 
 if TYPE_CHECKING:
     from researchkit.dataset import Dataset
@@ -84,17 +85,10 @@ def several(
 
 
 def own_p(effect: Effect, question: Question) -> float:
-    """The p-value of the question's own test: against no difference, or against one that matters (`expect: equal`).
-
-    The second is that of two one-sided tests (Schuirmann 1987, Journal of Pharmacokinetics and Biopharmaceutics 15,
-    657-680).
-    """
+    """The p-value of the question's own test: against no difference, or against one that matters (`expect: equal`)."""
     if question.expect != "equal":
         return effect.p
-    from scipy.special import ndtr, stdtr
-
-    nearer = (abs(effect.estimate) - question.smallest_effect) / effect.se
-    return float(ndtr(nearer) if effect.df is None else stdtr(effect.df, nearer))
+    return float(two_one_sided(effect.estimate, effect.se, question.smallest_effect, effect.df)["p"])
 
 
 def _p_values(
