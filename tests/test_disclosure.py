@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from researchkit.disclosure import PROFILES, enough, protect, shown
-from researchkit.errors import DisclosureError
+from researchkit.disclosure import PROFILES, enough, hard_to_tell, name_of, protect, rounded, shown
+from researchkit.errors import DisclosureError, ParameterError
 
 RULES = [
     ("none", {0: 0, 1: 1, 10: 10}),
@@ -35,6 +36,38 @@ def test_a_result_needs_so_many_people(name, fewest):
 def test_a_profile_says_which_rule_and_when():
     assert "2024-01-26" in PROFILES["cms"].version
     assert {name: profile.name for name, profile in PROFILES.items()} == {name: name for name in PROFILES}
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"), [("cms", "cms"), ("cms-2024", "cms"), ("nhs-2018", "nhs"), ("five-1", "five"), ("none", "none")]
+)
+def test_a_profile_has_a_name_and_a_version(asked, name):
+    assert name_of(asked) == name
+    assert PROFILES[name].label.startswith(f"{name}-")
+
+
+@pytest.mark.parametrize(("asked", "near"), [("cms-2023", "cms-2024"), ("nhz", "nhs"), ("UKLLC", "ukllc")])
+def test_an_unknown_version_is_refused_with_the_nearest(asked, near):
+    with pytest.raises(ParameterError, match="There is no disclosure profile") as error:
+        name_of(asked)
+    assert f"did you mean {near!r}?" in str(error.value) or "There are none (none-1), cms (cms-2024)" in str(
+        error.value
+    )
+
+
+def test_a_profile_that_rounds_as_well_hides_what_it_hid_before():
+    profile = PROFILES[rounded("cms")]
+    assert (profile.threshold, profile.round_to, profile.label) == (11, 10, "cms-2024")
+    assert [shown(count, profile) for count in (0, 10, 11, 14, 15)] == [0, None, 11, 11, 20]
+    assert rounded("nhs") == "nhs" and rounded("none") == "none" and PROFILES[rounded("five")].round_to == 5
+    with pytest.raises(KeyError):
+        PROFILES["csm rounded"]
+
+
+def test_hidden_counts_leave_each_other_the_width_of_the_profile():
+    assert hard_to_tell([3, 9], PROFILES["cms"]) and not hard_to_tell([1, 10], replace(PROFILES["cms"], threshold=12))
+    assert not hard_to_tell([4, 4, 3], PROFILES["cms"])  # each could be 1 to 9 only
+    assert protect({"a": 4, "b": 4, "c": 3, "d": 30}, PROFILES["cms"])["d"] is None
 
 
 def test_one_hidden_count_takes_the_next_smallest_with_it():

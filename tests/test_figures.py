@@ -37,7 +37,7 @@ def answer(estimate=0.031, low=0.023, high=0.039, label="Still a customer"):
 
     question = asked()
     question.outcome.label = label
-    study = Study(labels={}, columns={})
+    study = Study(labels={}, columns={}, disclosure="none")
     return SimpleNamespace(
         study=study, question=question, effect=effect(estimate, low, high), crude=effect(0.051, 0.042, 0.06)
     )
@@ -45,13 +45,20 @@ def answer(estimate=0.031, low=0.023, high=0.039, label="Still a customer"):
 
 def dataset(outcome, exposure, cluster=None, **more):
     everybody = np.ones(len(exposure), dtype=bool)
-    facts = {"binary_exposure": False, "level_values": (), "offset_time": None, "weights": None}
+    facts = {
+        "binary_exposure": False,
+        "level_values": (),
+        "offset_time": None,
+        "weights": None,
+        "arms": None,
+        "person": None,
+    }
     facts["compared"] = lambda exposure: everybody
     facts["heads"] = lambda rows: int(rows.sum())
     sample = SimpleNamespace(
         outcome=np.array(outcome, float), exposure=np.array(exposure, float), cluster=cluster, **(facts | more)
     )
-    return SimpleNamespace(study=Study(labels={}, columns={}), sample=lambda question: sample)
+    return SimpleNamespace(study=Study(labels={}, columns={}, disclosure="none"), sample=lambda question: sample)
 
 
 def test_the_same_numbers_give_the_same_bytes():
@@ -195,7 +202,7 @@ def test_dose_hides_small_groups_and_refuses_durations():
 def test_dose_hides_a_share_that_stands_for_a_few_people_and_counts_people_not_rows():
     outcome, exposure = [1] * 2 + [0] * 98 + [1, 0] * 100, [1] * 100 + [2] * 100 + [3] * 100
     assert len(figures.dose(dataset(outcome, exposure), asked()).data) == 1
-    data = dataset(outcome, exposure, heads=lambda rows: 1)
+    data = dataset(outcome, exposure, person=np.zeros(300, dtype=int))
     with pytest.raises(EstimationError, match="has 10 people"):
         figures.dose(data, asked("score"))
 
@@ -204,7 +211,7 @@ def test_a_histogram_hides_bins_of_few_and_the_one_that_would_give_them_away():
     figure = figures.distribution([0] * 40 + [1] * 12 + [2] * 3 + [float("nan")], "Exhaustion")
     people = figure.data["count"].astype(object)
     assert people.tolist()[0] == 40 and figure.data["count"].isna().tolist() == [False, True, True]
-    assert "1 without a score" in figure.caption and "2 bins" in figure.caption
+    assert "fewer than 10 without a score" in figure.caption and "2 bins" in figure.caption
     assert ",3" not in figure.to_csv()
     with pytest.raises(EstimationError, match="3 scores are too few"):
         figures.distribution([1, 2, 3], "Exhaustion")

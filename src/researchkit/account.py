@@ -6,26 +6,28 @@ Counts follow the study's disclosure profile; a group too small for it is left o
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from researchkit import disclosure, figures, wording
-from researchkit.disclosure import PROFILES, enough
+from researchkit.disclosure import PROFILES, Profile, enough
 from researchkit.errors import DataError, some
+from researchkit.flow import told
 from researchkit.scales import cronbach_alpha, item_rest, omega, rule_of, score_scale
 from researchkit.story import Prose, thirds
 from researchkit.tables import Table, frame
 
 if TYPE_CHECKING:
     from researchkit.answer import Answer
-    from researchkit.dataset import Dataset
+    from researchkit.dataset import Dataset, Sample
     from researchkit.study import Study
 
 
 HIDDEN = "not shown"
+MANY = 30  # different values of a column that are counted out where counts are protected
 # A note that counts may single somebody out.
 COUNTED = re.compile(r"[0-9][0-9,]* (rows?|entry|entries|people|cells?|of them)\b")
 
@@ -36,19 +38,16 @@ def arrived(dataset: Dataset) -> Table:
     Where counts are protected and there are gaps, only the account of an answer tells how many rows there are.
     """
     profile = PROFILES[dataset.study.disclosure]
-    steps: Counter[str] = Counter()
-    for step in dataset.flow:
-        steps[step.why] += step.rows
-    rows, _, kept = disclosure.account(dataset.rows, steps, len(dataset.frame), profile)
+    rows, _, kept = told(dataset.rows, dataset.flow, len(dataset.frame), profile, quiet=dataset.quiet)
     if profile.threshold > 1 and dataset.frame.isna().to_numpy().any():
         rows = kept = None  # less the rows of an answer, either would tell how many went for a gap
-    told = {
+    facts = {
         "Study": dataset.study.title,
         "Table": dataset.table,
         "Rows that arrived": HIDDEN if rows is None else wording.count(rows),
         "Kept": HIDDEN if kept is None else wording.count(kept),
         "Fingerprint of the content": dataset.fingerprint,
-        "Small counts": f"profile {profile.name}: {profile.version}",
+        "Small counts": f"profile {profile.label}: {profile.version}",
     }
     open_notes = [note for note in dataset.notes if profile.threshold == 1 or not COUNTED.search(note)]
     notes = {f"Note {number}": note for number, note in enumerate(open_notes, 1)}
@@ -56,23 +55,21 @@ def arrived(dataset: Dataset) -> Table:
         notes["Not shown"] = (
             f"Notes that count rows: {gone}. `researchkit check` tells them to those who hold the data."
         )
-    data = pd.DataFrame({"": [*told, *notes], "What arrived": [*told.values(), *notes.values()]})
+    data = pd.DataFrame({"": [*facts, *notes], "What arrived": [*facts.values(), *notes.values()]})
     return frame(data, "What arrived")
 
 
 def columns(dataset: Dataset) -> Table:
     """Each column: what it is called, how much of it is answered, and from where to where it runs."""
-    profile = PROFILES[dataset.study.disclosure]
-    rows = []
+    rows, heads = [], heads_of(dataset)
     for name in dataset.frame:
         column = dataset.frame[name]
-        gaps = int(column.isna().sum())
-        told = wording.percent(gaps / len(column)) if gaps == 0 or enough(gaps, profile) else "too few to show"
+        share = per_cent_of(column.isna(), dataset, heads)
         rows.append(
             {
                 "Column": name,
                 "Label": dataset.study.label(str(name)),
-                "Empty": told,
+                "Empty": "too few to show" if share is None else wording.percent(share),
                 "Holds": holds(column, dataset.study, str(name)),
             }
         )
@@ -84,10 +81,15 @@ def holds(column: pd.Series, study: Study, name: str) -> str:
     part = study.columns.get(name)
     if part and part.codes:
         return f"{len(part.codes)} codes: {some(part.codes.values())}"
+    profile = PROFILES[study.disclosure]
     if not (part and part.range):
-        return f"{wording.count(column.nunique())} different values"
+        many = int(column.nunique())
+        # As many values as there are rows or people would tell how many those are.
+        return (
+            "many different values" if profile.protects and many > MANY else f"{wording.count(many)} different values"
+        )
     limits = f"{wording.typed(part.range[0])} to {wording.typed(part.range[1])}"
-    if not enough(int(column.notna().sum()), PROFILES[study.disclosure]):
+    if not enough(int(column.notna().sum()), profile):
         return limits
     return f"{limits}; mean {wording.number(float(column.mean()), 3)}"
 
@@ -97,15 +99,17 @@ def left_out(answer: Answer) -> Table | Prose:
     data, question = answer.dataset.frame, answer.question
     read = [name for name in question.columns if name in data]
     used = data[read].notna().all(axis=1).to_numpy()
-    profile = PROFILES[answer.study.disclosure]
-    if used.all() or not enough(int((~used).sum()), profile):
+    profile, heads = PROFILES[answer.study.disclosure], heads_of(answer.dataset)
+    if used.all() or not enough(heads(~used), profile) or answer.dataset.quiet:
         return Prose(("Nobody, or too few to compare, went for a gap in the columns that this answer reads.",))
     rows = []
     for name in read:
         if not pd.api.types.is_numeric_dtype(data[name]):
             continue
         inside, outside = data.loc[used, name].dropna(), data.loc[~used, name].dropna()
-        if enough(len(outside), profile):
+        if enough(heads(~used & data[name].notna().to_numpy()), profile) and not (
+            is_share(data[name]) and profile.protects
+        ):
             rows.append(
                 {"Column": answer.study.label(name), "In the answer": inside.mean(), "Not in it": outside.mean()}
             )
@@ -125,12 +129,15 @@ def balance(answer: Answer) -> Table | Prose:
     sample, parts = answer.sample, thirds(answer)
     if not sample.names or len(parts) < 2:
         return Prose(("The question adjusts for nothing, so there is nothing to lay side by side.",))
-    if not all(enough(int(rows.sum()), PROFILES[answer.study.disclosure]) for rows in parts.values()):
+    profile = PROFILES[answer.study.disclosure]
+    if not all(enough(sample.heads(rows), profile) for rows in parts.values()):
         return Prose(("A group of the exposure is too small to be shown.",))
     first, *_, last = parts.values()
     rows = []
     for place, name in enumerate(sample.names[:40]):
         values = sample.covariates[:, place]
+        if few_on_a_side(values, list(parts.values()), sample, profile):
+            continue
         spread = np.sqrt((values[first].var() + values[last].var()) / 2)
         apart = (values[last].mean() - values[first].mean()) / spread if spread > 0 else 0.0
         rows.append(
@@ -150,7 +157,14 @@ def spread(answer: Answer) -> figures.Figure:
     study, column = answer.study, answer.question.exposure.column
     values = (answer.sample.exposure * answer.question.exposure.per).tolist()
     least = max(PROFILES[study.disclosure].threshold, 1)
-    return figures.distribution(values, study.label(column), fewest=least, of=study.tables[answer.dataset.table].rows)
+    return figures.distribution(
+        values,
+        study.label(column),
+        fewest=least,
+        of=study.tables[answer.dataset.table].rows,
+        person=answer.sample.person,
+        round_to=PROFILES[study.disclosure].round_to,
+    )
 
 
 def scores(dataset: Dataset) -> Table | Prose:
@@ -190,7 +204,7 @@ def reliability(dataset: Dataset) -> Table | Prose:
         rows.append(
             {
                 "Scale": dataset.study.label(name),
-                "People with all items": len(answers) if gaps == 0 or enough(gaps, profile) else HIDDEN,
+                "People with all items": len(answers) if enough(gaps, profile) or not profile.protects else HIDDEN,
                 "Alpha": alpha,
                 "95 % interval": wording.interval(low, high),
                 "Omega": known_omega(answers),
@@ -240,8 +254,38 @@ def ends(dataset: Dataset) -> Table | Prose:
 
 def per_cent(there: pd.Series, dataset: Dataset) -> float | str:
     """How many per cent are there, where that singles out nobody."""
-    found = disclosure.share(int(there.sum()), len(there), PROFILES[dataset.study.disclosure].threshold)
+    found = per_cent_of(there, dataset, heads_of(dataset, there.index))
     return HIDDEN if found is None else 100 * found
+
+
+def per_cent_of(there: pd.Series, dataset: Dataset, heads: Callable[[Any], int]) -> float | None:
+    """The share of rows that are there, or None where it, or what is left, is of too few people to be told."""
+    inside, profile = there.to_numpy(dtype=bool), PROFILES[dataset.study.disclosure]
+    if not len(inside) or any(0 < heads(side) < profile.threshold for side in (inside, ~inside)):
+        return None
+    return float(inside.mean())
+
+
+def heads_of(dataset: Dataset, index: Any = None) -> Callable[[Any], int]:
+    """How many people some rows (n,) of the table, or of the part of it with this index, are of."""
+    column = dataset.study.tables[dataset.table].people
+    frame = dataset.frame if index is None else dataset.frame.loc[index]
+    if column == "row":
+        return lambda rows: int(np.sum(rows))
+    return lambda rows: int(frame[column][rows].nunique())
+
+
+def is_share(column: pd.Series) -> bool:
+    """Whether the mean of a column is the share of those who have it."""
+    return set(column.dropna().unique()) <= {0, 1}
+
+
+def few_on_a_side(values: np.ndarray, parts: list[np.ndarray], sample: Sample, profile: Profile) -> bool:
+    """Whether the shares of a yes-or-no covariate in some groups stand for too few people in one of them."""
+    if not profile.protects or set(np.unique(values)) - {0.0, 1.0}:
+        return False
+    sides = [sample.heads(rows & (values == side)) for rows in parts for side in (0.0, 1.0)]
+    return any(0 < heads < profile.threshold for heads in sides)
 
 
 def bounds(name: str, dataset: Dataset) -> tuple[float, float]:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import platform
 import time
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from html import escape
 from importlib.metadata import version
@@ -19,18 +21,24 @@ from typing import Any
 
 from researchkit import held
 from researchkit.dataset import Dataset, Sample, load_dataset
-from researchkit.disclosure import PROFILES, account, enough
-from researchkit.errors import DisclosureError, ParameterError
+from researchkit.disclosure import PROFILES, ROUNDED, Profile, enough, name_of, rounded, shown, taken
+from researchkit.errors import DisclosureError, EstimationError, ParameterError
 from researchkit.estimators import Effect, estimate_sample
+from researchkit.flow import told
+from researchkit.linked import Company, company, company_of
 from researchkit.parts import Question
 from researchkit.protocol import standing
+from researchkit.readers.values import canonical
 from researchkit.robustness import Check, attack
 from researchkit.robustness.alternatives import with_unit
+from researchkit.robustness.check import why_not
 from researchkit.robustness.several import several
 from researchkit.study import Study, load_study
 from researchkit.verdict import Verdict, judge
 
 MEDIA = "application/vnd.researchkit.result+json"
+HIDDEN = "application/vnd.researchkit.hidden+json"  # for the owner's log; `report` takes it out of the notebook
+ASKED = "RESEARCHKIT_LOG_HIDDEN"  # set where somebody is there to do so
 SCHEMA = 1
 NAMED_PACKAGES = ("numpy", "pandas", "scipy", "statsmodels")
 
@@ -64,16 +72,15 @@ class Answer:
     def data(self) -> dict[str, Any]:
         """Who is in the data: arrived, dropped at which step, used; small counts as the profile allows."""
         profile = PROFILES[self.study.disclosure]
-        steps: Counter[str] = Counter()
-        for step in self.sample.flow:  # two rules may give the same reason
-            steps[step.why] += step.rows
-        arrived, kept, used = account(self.sample.rows, steps, self.effect.n, profile)
+        arrived, kept, used = told(self.sample.rows, self.sample.flow, self.effect.n, profile, quiet=self.sample.quiet)
         return {
             "fingerprint": self.dataset.fingerprint,
             "rows": arrived,
             "used": used,
             "dropped": [{"why": why, "rows": rows} for why, rows in kept.items()],
-            "disclosure": profile.name,
+            "disclosure": self.study.disclosure.removesuffix(ROUNDED),
+            "profile": profile.label,
+            "rounded_to": profile.round_to,
         }
 
     @property
@@ -126,7 +133,9 @@ class Answer:
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         heading = f"<p>{escape(self.question.title)}</p>"
+        hidden = [one.to_dict() for one in taken()] if os.environ.get(ASKED) else []
         return {
+            **({HIDDEN: hidden} if hidden else {}),
             MEDIA: finite(self.to_dict()),
             "text/html": f'<div class="rk-answer">{heading}{self.verdict._repr_html_()}</div>',
             "text/plain": repr(self),
@@ -156,18 +165,68 @@ def answer_question(
     study = study if isinstance(study, Study) else load_study(study)
     study = with_profile(study, disclosure)
     asked = question if isinstance(question, Question) else study.question(question)
-    dataset = rows_of(study, study.table_of(asked), by)
-    sample = dataset.sample(asked)
-    asked = settled(asked, study, sample)
-    refuse_few(sample, study)
-    effect = estimate_sample(sample, asked)
-    # The crude effect is of the same rows: else a difference between the two might be one of people.
-    crude = estimate_sample(sample.unadjusted(asked.exposure.column), asked) if asked.adjust else effect
+    study, dataset = among_others(study, asked, by)
+    with no_counts(study):
+        sample = dataset.sample(asked)
+        asked = settled(asked, study, sample)
+        refuse_few(sample.people, study)
+        effect = estimate_sample(sample, asked)
+        # The crude effect is of the same rows: else a difference between the two might be one of people.
+        crude = estimate_sample(sample.unadjusted(asked.exposure.column), asked) if asked.adjust else effect
     effect, together = several(asked, effect, dataset, lambda table: rows_of(study, table, by))
     checks = (*attack(dataset, asked, effect, sample), together)
+    effect, crude = (as_shown(one, PROFILES[study.disclosure]) for one in (effect, crude))
     verdict = judge(effect, asked, study, crude=crude, checks=checks, fingerprint=dataset.fingerprint)
     seconds = time.perf_counter() - begun
     return Answer(study, asked, by or None, dataset, sample, effect, crude, checks, verdict, started, seconds)
+
+
+def among_others(study: Study, asked: Question, by: str | None) -> tuple[Study, Dataset]:
+    """The rows of an answer, with the study under the rule that the other pages of the same data leave it.
+
+    Raises
+    ------
+    DisclosureError
+        If its people, or those of another group, are too few for this page to be shown.
+    """
+    column, value = column_and_value(by) if by else (None, "")
+    if not PROFILES[study.disclosure].protects:
+        return study, rows_of(study, study.table_of(asked), by)
+    beside = beside_others(study, asked, column)
+    if canonical(value) in beside.held:
+        refuse_few(0, study)
+    if beside.rounded:
+        study = study.model_copy(update={"disclosure": rounded(study.disclosure)})
+    return study, replace(rows_of(study, study.table_of(asked), by), study=study, quiet=beside.quiet)
+
+
+def beside_others(study: Study, asked: Question, column: str | None) -> Company:
+    """What the other pages leave a page to show: as the run holds it, or worked out from all rows of the table."""
+    table = study.table_of(asked)
+    found = held.kept(study, table, company_of(study.disclosure, asked.id, column))
+    return Company(**found) if found else company(rows_of(study, table, None), asked, column)
+
+
+@contextmanager
+def no_counts(study: Study) -> Iterator[None]:
+    """An error that counts few people says only that it does: the page of a report that stopped is shared, too."""
+    try:
+        yield
+    except EstimationError as error:
+        told = why_not(error, study)
+        if told in " ".join(str(error).split()):
+            raise
+        raise EstimationError(
+            f"T{told[1:]}. `researchkit effect` with `--disclosure none` says it to those who may see the data."
+        ) from None
+
+
+def as_shown(effect: Effect, profile: Profile) -> Effect:
+    """The effect with its number of rows, and what would tell it, rounded as the profile rounds counts."""
+    if profile.round_to == 1:
+        return effect
+    df = effect.df if effect.df is None else float(shown(int(effect.df), profile) or effect.df)
+    return replace(effect, n=shown(effect.n, profile) or effect.n, df=df)
 
 
 def rows_of(study: Study, table: str, by: str | None) -> Dataset:
@@ -200,9 +259,7 @@ def with_profile(study: Study, disclosure: str | None) -> Study:
     """The study under another disclosure profile."""
     if not disclosure or disclosure == study.disclosure:
         return study
-    if disclosure not in PROFILES:
-        raise ParameterError(f"There is no disclosure profile {disclosure!r}; there are {', '.join(PROFILES)}.")
-    return study.model_copy(update={"disclosure": disclosure})
+    return study.model_copy(update={"disclosure": name_of(disclosure)})
 
 
 def column_and_value(by: str) -> tuple[str, str]:
@@ -213,11 +270,14 @@ def column_and_value(by: str) -> tuple[str, str]:
     return column, value
 
 
-def refuse_few(sample: Sample, study: Study) -> None:
-    """Stop before a group of people so small that a result would single them out."""
+def refuse_few(people: int, study: Study) -> None:
+    """Stop before a group of people so small that a result would single them out, or others by its help.
+
+    The words are the same for both: which of two groups is the small one is not to be told.
+    """
     profile = PROFILES[study.disclosure]
-    if not enough(sample.people, profile):
+    if not enough(people, profile):
         raise DisclosureError(
-            f"Too few people for the disclosure profile {profile.name!r}, which shows nothing about fewer than "
-            f"{profile.threshold}."
+            f"Too few people for the disclosure profile {profile.label!r}, which shows nothing about fewer than "
+            f"{profile.threshold}, nor anything from which, with the other pages, so few could be worked out."
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -14,7 +14,7 @@ import pandas as pd
 from researchkit.codebook import coded
 from researchkit.errors import DataError, StudyError, some
 from researchkit.faults import nearest
-from researchkit.flow import Step, kept
+from researchkit.flow import Step, kept, step
 from researchkit.parts import Question
 from researchkit.readers import Origin, gather
 from researchkit.readers.values import among, distinct
@@ -40,6 +40,7 @@ class Dataset:
     notes: tuple[str, ...]
     arrived: pd.DataFrame = field(compare=False)  # the same columns before the keep rules
     origin: Origin = field(compare=False)
+    quiet: bool = False  # of the rows left out only the reasons are told (see `linked.pages`)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -65,7 +66,8 @@ class Dataset:
         if not here.any():
             there = some([repr(entry) for entry in distinct(self.arrived[by])], 20)
             raise DataError(f"{self.study.name}: {by} is never {str(value)!r}; it is {there}.")
-        return dataset_of(self.study, self.table, self.arrived[here], self.origin, self.notes)
+        found = dataset_of(self.study, self.table, self.arrived[here], self.origin, self.notes)
+        return replace(found, quiet=self.quiet)
 
     def sample(self, question: Question, *, adjust: Sequence[str] | None = None) -> Sample:
         """The complete rows that a question is answered from, as arrays; `adjust` in place of the question's own.
@@ -76,7 +78,8 @@ class Dataset:
             As `sample.draw`.
         """
         arrived = self.rows, self.flow
-        return draw(self.study, self.table, self.frame, self.origin, arrived, question, adjust)
+        found = draw(self.study, self.table, self.frame, self.origin, arrived, question, adjust)
+        return replace(found, quiet=self.quiet)
 
 
 def load_dataset(study: Study, table: str | None = None) -> Dataset:
@@ -105,7 +108,7 @@ def dataset_of(study: Study, table: str, arrived: pd.DataFrame, origin: Origin, 
     frame, flow = arrived, []
     for rule in study.tables[table].keep:
         keep = kept(frame, rule)
-        flow.append(Step(rule.why, int((~keep).sum())))
+        flow.append(step(study, table, frame, ~keep, rule.why))
         frame = frame[keep]
     return Dataset(study, table, frame, len(arrived), tuple(flow), notes, arrived, origin)
 

@@ -265,9 +265,17 @@ def page_view(result: Mapping[str, Any], *, title: str, contents: list[tuple[str
         "contents": contents if verdict else contents[1:],
         "provenance": provenance(result),
         "again": command(result),
-        "disclosure": result.get("data", {}).get("disclosure") or "",
+        "disclosure": _rule(result.get("data", {})),
         "style": style(),
     }
+
+
+def _rule(data: Mapping[str, Any]) -> str:
+    """The disclosure profile with its version, and how its counts are rounded; "" where nothing is hidden."""
+    name = str(data.get("disclosure") or "none")
+    step = data.get("rounded_to") or 1
+    told = str(data.get("profile") or name) + (f", counts to the nearest {wording.count(step)}" if step > 1 else "")
+    return "" if name == "none" else told
 
 
 def provenance(result: Mapping[str, Any]) -> list[tuple[str, str]]:

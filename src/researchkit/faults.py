@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import typing
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -50,7 +51,9 @@ def sentence(fault: Any, place: Place, model: type[BaseModel]) -> str:
     if kind == "missing":
         return f"{where} is missing."
     if kind in ("literal_error", "enum"):
-        return f"{where} is {given!r}; it may be {context['expected']}."
+        close = difflib.get_close_matches(str(given), re.findall(r"'([^']*)'", context["expected"]), 1)
+        near = f" (did you mean {close[0]!r}?)" if close else ""
+        return f"{where} is {given!r}{near}; it may be {context['expected']}."
     if kind in ("float_type", "int_type"):
         return f"{where} is {given!r}, which is not a number here{number_hint(given)}."
     if kind == "string_type":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from researchkit.disclosure import Profile, account
 from researchkit.errors import DataError, StudyError, listing, some
 from researchkit.faults import nearest
 from researchkit.parts import Keep, Question
@@ -21,10 +23,11 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Step:
-    """One line of the flow: why rows were dropped here, and how many."""
+    """One line of the flow: why rows were dropped here, how many, and how many people they are of (None: one each)."""
 
     why: str
     rows: int
+    people: int | None = None
 
 
 @dataclass
@@ -40,8 +43,12 @@ class Draw:
 
     def drop(self, out: NDArray[np.bool_], why: str) -> None:
         if out.any():
-            self.flow.append(Step(why, int(out.sum())))
+            self.flow.append(self.step(why, out))
             self.frame = self.frame[~out]
+
+    def step(self, why: str, out: NDArray[np.bool_]) -> Step:
+        """The line of the flow for some of the rows still in."""
+        return step(self.study, self.study.table_of(self.question), self.frame, out, why)
 
     def wrong(self, name: str, rows: NDArray[np.bool_], words: str) -> None:
         """Note a problem with some of the rows still in."""
@@ -56,6 +63,28 @@ class Draw:
             self.problems.append(f"{name}: numbers are wanted here; it holds {some(map(repr, distinct(series)), 3)}.")
             return np.zeros(len(series))
         return series.to_numpy(dtype=np.float64)
+
+
+def step(study: Study, table: str, frame: pd.DataFrame, out: NDArray[np.bool_], why: str) -> Step:
+    """The line of the flow for some rows of a table; rows that name nobody are of one person at least."""
+    people, rows = study.tables[table].people, int(out.sum())
+    alone = people == "row" or people not in frame
+    return Step(why, rows, None if alone else max(int(frame[people][out].nunique()), min(rows, 1)))
+
+
+def told(
+    arrived: int, steps: Sequence[Step], used: int, profile: Profile, *, quiet: bool = False
+) -> tuple[int | None, dict[str, int | None], int | None]:
+    """Rows that arrived, dropped for each reason, and used, as the profile lets them be told.
+
+    `quiet` tells of those dropped only why: their number would follow, or give others away, beside another page.
+    """
+    rows, people = Counter[str](), Counter[str]()
+    for one in steps:  # two rules may give the same reason
+        rows[one.why] += one.rows
+        people[one.why] += one.rows if one.people is None else one.people
+    kept = account(arrived, rows, used, profile, people)
+    return (None, dict.fromkeys(kept[1]), kept[2]) if quiet and kept[1] else kept
 
 
 def kept(frame: pd.DataFrame, rule: Keep) -> NDArray[np.bool_]:
@@ -84,11 +113,16 @@ def require(now: Draw, names: Sequence[str]) -> None:
 
 def complete(now: Draw, adjust: Sequence[str]) -> None:
     """Drop what the question leaves out, then every row with a gap, each for its first reason."""
-    question, outcome = now.question, now.question.outcome
-    for rule in question.keep:
+    for rule in now.question.keep:
         now.drop(~kept(now.frame, rule), rule.why)
+    gapless(now, whole(now.question, adjust))
+
+
+def whole(question: Question, adjust: Sequence[str]) -> tuple[str | None, ...]:
+    """The columns in which a row of the sample has no gap, in the order in which they are looked at."""
+    outcome = question.outcome
     extras = (outcome.event, outcome.entry, outcome.time, outcome.baseline)
-    gapless(now, (outcome.column, *extras, question.exposure.column, *adjust, question.weights))
+    return (outcome.column, *extras, question.exposure.column, *adjust, question.weights)
 
 
 def gapless(now: Draw, names: Sequence[str | None]) -> None:
@@ -97,7 +131,7 @@ def gapless(now: Draw, names: Sequence[str | None]) -> None:
     for name in dict.fromkeys(name for name in names if name):
         gone = left & now.frame[name].isna().to_numpy()
         if gone.any():
-            now.flow.append(Step(f"{name} missing", int(gone.sum())))
+            now.flow.append(now.step(f"{name} missing", gone))
             left &= ~gone
     if not left.all():  # once, for all of a frame's columns go with each
         now.frame = now.frame[left]

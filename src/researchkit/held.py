@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,24 @@ def rows(study: Study, table: str, by: str | None) -> Dataset | None:
             return dataset_from(study, table, dict(stored))
     except (OSError, ValueError, BadZipFile):  # not there; or half gone, as its run is ending
         return None
+
+
+def keep(study: Study, table: str, what: str, told: Mapping[str, Any]) -> None:
+    """While a run holds rows: hold beside them what has been worked out from all rows of a table."""
+    if folder := os.environ.get(WHERE):
+        with suppress(OSError):
+            (Path(folder) / name_of(study, table, what)).write_text(json.dumps(told), encoding="utf-8")
+
+
+def kept(study: Study, table: str, what: str) -> dict[str, Any] | None:
+    """What `keep` holds; None where nothing is held, or the study or its files have changed since."""
+    folder = Path(os.environ.get(WHERE) or "/nowhere")
+    try:
+        if folder.is_dir() and private(folder):
+            return dict(json.loads((folder / name_of(study, table, what)).read_text(encoding="utf-8")))
+    except (OSError, ValueError):  # not there; or half gone, as its run is ending
+        pass
+    return None
 
 
 def arrays(dataset: Dataset) -> dict[str, NDArray[Any]]:

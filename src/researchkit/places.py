@@ -26,6 +26,7 @@ PARTS = {  # of a report's key (see `batch.key`), in words
     "parameters": "the parameters",
     "study": "the study file",
     "rows": "the rows or columns that this report reads",
+    "others": "what other pages leave this one to show",
     "package": "researchkit itself",
     "versions": "the versions of the libraries",
 }
@@ -115,10 +116,12 @@ def clear(making: Path) -> None:
         shutil.rmtree(making, ignore_errors=True)
 
 
-def put(path: Path, text: str, out: Path) -> None:
+def put(path: Path, text: str, out: Path, *, mode: int | None = None) -> None:
     """A file written aside and moved into place: a reader sees the old one or the new one."""
     aside = out / f"{STAGING}{maker()}-{uuid.uuid4().hex}"
     try:
+        if mode is not None:
+            aside.touch(mode=mode)
         aside.write_text(text, encoding="utf-8")
         aside.replace(path)
     finally:

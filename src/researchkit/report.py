@@ -14,12 +14,14 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from researchkit import wording
-from researchkit.answer import MEDIA
+from researchkit import internal, wording
+from researchkit.answer import ASKED, HIDDEN, MEDIA
+from researchkit.disclosure import PROFILES, name_of
 from researchkit.errors import ReportError
 from researchkit.figures import MEDIA as FIGURE
 from researchkit.parameters import check_parameters
@@ -28,7 +30,7 @@ from researchkit.places import lasting_as_long, place, staged, write_status
 from researchkit.study import Study, load_study
 from researchkit.tables import MEDIA as TABLE
 
-STATUSES = ("ok", "stopped", "too few", "error", "killed", "timed out", "out of memory")
+STATUSES = ("ok", "stopped", "too few", "held back", "error", "killed", "timed out", "out of memory")
 LASTING = ("ok", "stopped", "too few")  # the same data and code would end so again
 NOTEBOOKS = {"loyalty": "10_loyalty.ipynb", "recovery": "11_recovery.ipynb", "burnout": "12_burnout.ipynb"}
 GRAMMARS = "rfc3987_syntax"
@@ -57,7 +59,8 @@ class Report:
     """What became of one report.
 
     `status` is "ok"; "stopped" (these data cannot answer, and the reason says why); "too few" (people, for the
-    disclosure profile); "error" (a fault of the code); "killed"; "timed out"; or "out of memory".
+    disclosure profile); "held back" (beside an earlier page it would tell about
+    a few people); "error" (a fault of the code); "killed"; "timed out"; or "out of memory".
     """
 
     study: str
@@ -122,8 +125,10 @@ def write_report(
     check_parameters(source, given)
     folder = place(Path(out), study.name, asked.id, by, label)
     with staged(Path(out), folder) as staging:
-        made = make(source, given, staging, study, asked, limits or Limits())
+        made, hidden = make(source, given, staging, study, asked, limits or Limits())
         write_status(staging, made, key, grown)
+    page, rule = folder.relative_to(out).as_posix(), PROFILES[name_of(given["disclosure"])].label
+    internal.log(Path(out), page, rule, datetime.now(UTC).isoformat(timespec="seconds"), hidden)
     return Report(study.name, asked.id, by or None, folder=folder, **made)
 
 
@@ -175,19 +180,22 @@ def libraries() -> None:
 
 def make(
     source: Path, given: dict[str, Any], staging: Path, study: Study, asked: Question, limits: Limits
-) -> dict[str, Any]:
-    """Fill the staging folder with a good report, or with a page that says what failed."""
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Fill the staging folder with a good report, or with a page that says what failed; and what the page hides."""
     libraries()
     import nbformat
 
     from researchkit.export import export
 
     trouble = execute(source, staging / "notebook.ipynb", given, limits)
+    hidden: list[dict[str, Any]] = []
     try:
         if trouble:
             raise ReportError(trouble["reason"])
         # Papermill has checked it against the format just now, when it wrote it.
         notebook = nbformat.v4.reads((staging / "notebook.ipynb").read_text(encoding="utf-8"))
+        if hidden := taken_out(notebook):
+            (staging / "notebook.ipynb").write_text(nbformat.v4.writes(notebook), encoding="utf-8")
         result = result_of(notebook, study, asked, given["by"])
         result["provenance"]["notebook"] = source.name
         result["provenance"]["parameters"] = given
@@ -196,8 +204,15 @@ def make(
         write_tables(notebook, staging / "tables")
     except ReportError as error:
         fail(staging, asked.title, str(error), [f"{study.title}: {asked.id} {given['by']}".strip(), source.name])
-        return {"status": (trouble or {}).get("status", "error"), "reason": str(error)}
-    return {"status": "ok", "reason": "", "word": result["verdict"]["word"], "seconds": result["provenance"]["seconds"]}
+        return {"status": (trouble or {}).get("status", "error"), "reason": str(error)}, hidden
+    word, seconds = result["verdict"]["word"], result["provenance"]["seconds"]
+    return {"status": "ok", "reason": "", "word": word, "seconds": seconds}, hidden
+
+
+def taken_out(notebook: Any) -> list[dict[str, Any]]:
+    """What the answer hides and why, which must not stay in a notebook that lies beside the page."""
+    data = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", ())]
+    return [one for bundle in data if HIDDEN in bundle for one in bundle.pop(HIDDEN)]
 
 
 def execute(source: Path, target: Path, given: dict[str, Any], limits: Limits) -> dict[str, str] | None:
@@ -207,6 +222,7 @@ def execute(source: Path, target: Path, given: dict[str, Any], limits: Limits) -
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
+    os.environ[ASKED] = "1"
     for name in ONE_THREAD:  # a report is small; threads of the linear algebra only fight over the cores
         os.environ.setdefault(name, "1")
     sockets = lasting_as_long()

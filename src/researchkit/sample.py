@@ -53,6 +53,7 @@ class Sample:
     flow: tuple[Step, ...]
     crossed: NDArray[np.int64] | None = None  # (n,) codes of second clusters that cut across the first, if any
     crossed_name: str | None = None
+    quiet: bool = False  # of the rows left out only the reasons are told
 
     def unadjusted(self, exposure: str) -> Sample:
         """The same rows without covariates, but for the further levels of a coded `exposure`."""
@@ -139,7 +140,11 @@ def draw(
         person=None if people == "row" else pd.factorize(now.frame[people])[0].astype(np.int64),
         rows=rows,
         flow=tuple(now.flow),
-        **extras,
+        event=extras["event"],
+        entry=extras["entry"],
+        offset_time=extras["offset_time"],
+        weights=extras["weights"],
+        baseline=extras["baseline"],
     )
 
 

@@ -15,8 +15,10 @@ import pandas as pd
 
 from researchkit import figures, tables, wording
 from researchkit.claims import articles, claim
-from researchkit.disclosure import PROFILES, apart
+from researchkit.disclosure import PROFILES, nearest
 from researchkit.errors import EstimationError, some
+from researchkit.linked import levels as linked
+from researchkit.linked.times import safe_times
 from researchkit.markup import read_yaml
 from researchkit.protocol import standing
 from researchkit.tables import Table, frame
@@ -84,7 +86,12 @@ def picture(answer: Answer) -> figures.Figure | Prose:
         except EstimationError as error:  # every group is too small to be shown; the answer stands without it
             return Prose((str(error),))
     horizon, unit = answer.question.outcome.horizon or 0.0, answer.question.outcome.unit or "unit of time"
-    curves = [figures.Curve(name, *course(answer, rows)) for name, rows in thirds(answer).items()]
+    profile, sample, parts = PROFILES[answer.study.disclosure], answer.sample, thirds(answer)
+    met = ended(answer) == 1
+    times = safe_times(sample.outcome, met, sample.person, list(parts.values()), horizon, profile)
+    if not times or not all(linked.told_groups(sample, answer.question, profile, None)[1]):
+        return Prose(("A group has too few people, or too few who met the event, for curves to be shown.",))
+    curves = [figures.Curve(name, *course(answer, rows)) for name, rows in parts.items()]
     title = answer.question.outcome.label or answer.study.label(answer.question.outcome.column)
     return figures.curves(
         curves,
@@ -93,6 +100,7 @@ def picture(answer: Answer) -> figures.Figure | Prose:
         title=title,
         name=f"{answer.question.id}-curves",
         fewest=fewest(answer),
+        times=times if profile.protects else None,
     )
 
 
@@ -140,18 +148,21 @@ def ended(answer: Answer) -> NDArray[np.float64]:
 
 
 def thirds(answer: Answer) -> dict[str, NDArray[np.bool_]]:
-    """The rows of each level of a coded exposure, or of each third of a measured one."""
-    exposure, question = answer.sample.exposure, answer.question
+    """The rows of each level of a coded exposure, or of each third of a measured one.
+
+    Where small groups are hidden, thirds are not told by their ends, each of which is one person's own value.
+    """
+    question = answer.question
+    parts = linked.thirds(answer.sample, question)
     if answer.sample.arms:
         column = answer.study.columns.get(question.exposure.column)
         codes = column.codes if column else {}
-        names = [codes.get(code, code) for code in answer.sample.arms]
-        compared = answer.sample.compared(question.exposure.column)
-        return {names[0]: compared & (exposure == 0), names[1]: compared & (exposure == 1)}
-    label, scaled = answer.study.label(question.exposure.column), exposure * question.exposure.per
-    low, high = np.quantile(scaled, [1 / 3, 2 / 3])
-    parts = [scaled <= low, (scaled > low) & (scaled <= high), scaled > high]
-    return {f"{label}, {between(scaled[rows])}": rows for rows in parts if rows.any()}
+        return dict(zip((codes.get(code, code) for code in answer.sample.arms), parts, strict=True))
+    label, values = answer.study.label(question.exposure.column), answer.sample.exposure * question.exposure.per
+    if fewest(answer) > 1 and len(np.unique(values)) > linked.MOST_LEVELS:
+        names = {3: ("lowest third", "middle third", "highest third")}.get(len(parts), ("lower part", "upper part"))
+        return {f"{label}, {name}": rows for name, rows in zip(names, parts, strict=False)}
+    return {f"{label}, {between(values[rows])}": rows for rows in parts}
 
 
 def between(values: NDArray[np.float64]) -> str:
@@ -162,13 +173,13 @@ def between(values: NDArray[np.float64]) -> str:
 
 def groups(answer: Answer) -> Table | Prose:
     """The outcome in each third of the exposure: NPS, time to the event, change from baseline, or the mean."""
-    from researchkit.figures.levels import fewest_of
+    from researchkit.figures.levels import share_of
 
     tell = {"duration": restricted, "change": from_baseline}.get(answer.question.outcome.kind, means)
-    parts = thirds(answer)
-    smallest = [fewest_of(answer.sample, answer.question, rows) for rows in parts.values()]
-    shown = [part for part, safe in zip(parts.items(), apart(smallest, fewest(answer)), strict=True) if safe]
-    told = [{"Group": name, "n": int(rows.sum()), **tell(answer, rows)} for name, rows in shown]
+    parts, profile = thirds(answer), PROFILES[answer.study.disclosure]
+    safe = linked.told_groups(answer.sample, answer.question, profile, share_of(answer.sample, answer.question))[1]
+    shown = [part for part, one in zip(parts.items(), safe, strict=True) if one]
+    told = [{"Group": name, "n": nearest(int(rows.sum()), profile), **tell(answer, rows)} for name, rows in shown]
     if not told:
         return Prose((f"Every group could single out fewer than {fewest(answer)} people, so none is shown.",))
     note = "Read these beside the adjusted effect, never instead of it."
@@ -178,7 +189,7 @@ def groups(answer: Answer) -> Table | Prose:
 
 def means(answer: Answer, rows: NDArray[np.bool_]) -> dict[str, Any]:
     """Mean, share or net promoter score with its interval, which knows of clusters, weights and observed time."""
-    from researchkit.figures.levels import mean_interval
+    from researchkit.figures.levels import as_counted, mean_interval, share_of
 
     sample, (name, values) = answer.sample, counted(answer)
     weights = np.ones(len(values)) if sample.weights is None else sample.weights
@@ -186,6 +197,9 @@ def means(answer: Answer, rows: NDArray[np.bool_]) -> dict[str, Any]:
         weights = weights * sample.offset_time
     cluster = None if sample.cluster is None else sample.cluster[rows]
     mean, low, high = mean_interval(values[rows], weights[rows], cluster)
+    if sample.weights is None and (side := share_of(sample, answer.question)) is not None:
+        profile = PROFILES[answer.study.disclosure]
+        mean, low, high = as_counted((mean, low, high), int((side & rows).sum()), int(rows.sum()), profile)
     if answer.question.outcome.nps and cluster is None and sample.weights is None:
         from researchkit.estimators.promoters import nps
 
@@ -299,7 +313,8 @@ def cutoffs(answer: Answer) -> Table | Prose:
     ]
     label = answer.study.label(answer.question.outcome.column)
     of = answer.study.tables[answer.dataset.table].rows
-    return tables.cutoffs(answer.sample.outcome.tolist(), published, label, fewest=fewest(answer), of=of)
+    scores, person = answer.sample.outcome.tolist(), answer.sample.person
+    return tables.cutoffs(scores, published, label, fewest=fewest(answer), of=of, person=person)
 
 
 def truth(answer: Answer) -> Table | Prose:

@@ -10,9 +10,10 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, ValidationError, model_validator
 
 from researchkit.claims import claim
+from researchkit.disclosure import name_of
 from researchkit.errors import StudyError, listing
 from researchkit.faults import nearest, told
 from researchkit.markup import Place, as_list, read_yaml
@@ -47,7 +48,10 @@ class Study(Part):
     scales: dict[str, Scale] = Field(default_factory=dict)
     causes: Names = ()
     alternatives: dict[str, Alternative] = Field(default_factory=dict)
-    disclosure: Literal["none", "cms", "nhs", "ukllc", "five"] = "none"
+    disclosure: Annotated[
+        Literal["none", "cms", "nhs", "ukllc", "five", "none-1", "cms-2024", "nhs-2018", "ukllc-1", "five-1"],
+        AfterValidator(name_of),
+    ] = "none"
     simulated: bool = False
     source: Source | None = None
     _path: Path = PrivateAttr(default=Path("study.yml"))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from researchkit import kernels
 from researchkit.batch import cluster, pool
+from researchkit.batch.guard import Guard
 from researchkit.batch.key import Key, Keys, changed
 from researchkit.batch.ledger import record, recorded
 from researchkit.batch.plan import Job, groups, literal, plan, studies
@@ -67,26 +68,29 @@ def run(
     with told_plainly(out, out):
         sweep(out)
     keys, limits = Keys(), limits or Limits()
-    due = []
+    guard, due = Guard(keys, out), []
     for job in jobs:
         task = Task(job, keys.of(job), limits)
         found = None if fresh else up_to_date(task, out)
         if found:
             yield found
+        elif reason := guard.reason(job):
+            yield guard.held(job, reason)
         else:
             due.append(replace(task, grown=keys.grown(job, folder_of(job, out))))
     if dask:
-        yield from cluster.run(due, out, dask, through=through, seconds=seconds, fresh=fresh)
+        yield from map(guard.made, cluster.run(due, out, dask, through=through, seconds=seconds, fresh=fresh))
         return
     workers = min(workers or os.cpu_count() or 1, len(due))
     if len(due) < 2:  # what loads everything for others would load it for one
-        yield from made(due, out, workers, seconds, fresh)
+        yield from map(guard.made, made(due, out, workers, seconds, fresh))
         return
     with kernels.warm() as ready, held(keys.groups(task.job for task in due)):
+        keys.hold(task.job for task in due)
         for number, report in enumerate(made(due, out, workers, seconds, fresh)):
             if number == 0 and ready.why:
                 say(f"Every report loads its libraries anew. {ready.why}")
-            yield report
+            yield guard.made(report)
 
 
 def made(due: Sequence[Task], out: Path, workers: int, seconds: float | None, fresh: bool) -> Iterator[Report]:

@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -22,12 +23,16 @@ from numpy.typing import NDArray
 from researchkit.batch.plan import Job
 from researchkit.codebook import variants
 from researchkit.dataset import Dataset, fingerprint, load_dataset
+from researchkit.disclosure import name_of
 from researchkit.errors import ResearchkitError
+from researchkit.held import keep
 from researchkit.kernels.key import installed
+from researchkit.linked import Company, company, company_of
+from researchkit.linked.pages import Seen
 from researchkit.parts import Question
 from researchkit.places import PARTS, PREVIOUS, RESULT, read
 from researchkit.protocol import place_of
-from researchkit.readers.values import among
+from researchkit.readers.values import among, canonical
 from researchkit.robustness.several import family
 from researchkit.study import Study, load_study
 
@@ -41,6 +46,8 @@ class Keys:
         self.studies: dict[Path, Study] = {}
         self.datasets: dict[tuple[Path, str], Dataset] = {}
         self.entries: dict[tuple[Path, str], dict[str, NDArray[Any]]] = {}
+        self.beside: dict[tuple[Path, str, str, str], Company] = {}
+        self.looked: dict[tuple[Path, str], Seen] = {}
         self.columns: dict[tuple[Path, str, str | None], dict[str, str]] = {}
 
     def of(self, job: Job) -> Key | None:
@@ -53,6 +60,7 @@ class Keys:
                 "parameters": told(job.by, job.disclosure, job.label, *sorted(map(repr, job.parameters.items()))),
                 "study": self.study_digest(study),
                 "rows": self.rows(study, question, job.by),
+                "others": self.others(job),
                 "package": package(),
                 "versions": versions(),
             }
@@ -117,6 +125,40 @@ class Keys:
             wanted = columns_of(study, table, here)
             parts += [f"{table}/{name}: {held[name]}" for name in sorted(held) if name in wanted]
         return told(*parts)
+
+    def others(self, job: Job) -> str:
+        """One digest over what the other pages of the same data leave this one to show."""
+        found, value = self.company(job), (job.by or "").partition("=")[2]
+        return told(str(canonical(value) in found.held), str(found.rounded), str(found.quiet))
+
+    def company(self, job: Job) -> Company:
+        """What the other pages leave a job's page to show; worked out once for all values of a column."""
+        study, column = self.study(job.study), (job.by or "").partition("=")[0]
+        question = study.question(job.question)
+        rule = name_of(job.disclosure or study.disclosure)
+        place = (study.path, question.id, column, rule)
+        if place not in self.beside:
+            table = study.table_of(question)
+            whole = replace(self.dataset(study, table), study=study.model_copy(update={"disclosure": rule}))
+            self.beside[place] = company(whole, question, column or None, self.seen(study, table))
+        return self.beside[place]
+
+    def seen(self, study: Study, table: str) -> Seen:
+        if (study.path, table) not in self.looked:
+            self.looked[study.path, table] = Seen(self.dataset(study, table))
+        return self.looked[study.path, table]
+
+    def hold(self, jobs: Iterable[Job]) -> None:
+        """For the kernels of a run: what the other pages leave each one to show, so that none reads all rows for it."""
+        seen = set()
+        for job in jobs:
+            with suppress(ResearchkitError, OSError):
+                study, column = self.study(job.study), (job.by or "").partition("=")[0]
+                question, rule = study.question(job.question), name_of(job.disclosure or study.disclosure)
+                what = company_of(rule, question.id, column)
+                if (study.path, what) not in seen:
+                    seen.add((study.path, what))
+                    keep(study, study.table_of(question), what, self.company(job).to_dict())
 
     def of_columns(self, study: Study, table: str, by: str | None) -> dict[str, str]:
         """A digest of each column of a table, for the rows that `by` picks."""

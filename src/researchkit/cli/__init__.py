@@ -15,10 +15,10 @@ from researchkit import wording
 from researchkit.cli.health import doctor
 from researchkit.cli.plans import plan
 from researchkit.cli.runs import GOOD, NOT_ALL_GOOD, NOTHING_STARTED, compare, make_all
-from researchkit.disclosure import PROFILES
+from researchkit.disclosure import LABELS, PROFILES
 from researchkit.errors import ResearchkitError
 
-PROFILE = click.Choice(list(PROFILES))  # refused before it can put a page of failure in the place of a report
+PROFILE = click.Choice([*PROFILES, *LABELS])  # refused before it can put a page of failure in the place of a report
 
 
 class Command(click.Group):

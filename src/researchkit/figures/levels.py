@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,15 +12,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from researchkit import disclosure, wording
+from researchkit.disclosure import PROFILES, Profile
 from researchkit.errors import EstimationError
 from researchkit.figures import ink
 from researchkit.figures.figure import Figure
 from researchkit.figures.intervals import label_of
+from researchkit.linked.levels import MOST_LEVELS, levels, scaled, told_groups
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_LEVELS = 8  # more different exposures than this are cut into fifths
+    from researchkit.sample import Sample
+
 ACROSS = 56  # letters that stand side by side below a drawing
 FEWEST = 10  # people; a smaller group is neither drawn nor told
 
@@ -84,30 +88,46 @@ def _unit(outcome: Any) -> str:
 
 def _groups(sample: Any, question: Any, study: Any, fewest: int) -> pd.DataFrame:
     outcome, weights = _values(sample, question)
-    exposure = np.asarray(sample.exposure, float) * (1 if sample.binary_exposure else question.exposure.per)
-    codes, places, cut = _levels(exposure)
-    rows, people = [], []
+    exposure = scaled(sample, question)
+    codes, places, cut = levels(exposure)
+    side = share_of(sample, question)
+    rows, profile = [], PROFILES[study.disclosure]
     for code, place in enumerate(places):
         inside = (codes == code) & sample.compared(question.exposure.column)
         cluster = None if sample.cluster is None else np.asarray(sample.cluster)[inside]
         name = _name(place, sample, question, study, cut)
-        people.append(fewest_of(sample, question, inside))
-        rows.append((name, place, *mean_interval(outcome[inside], weights[inside], cluster), int(inside.sum())))
+        mean = mean_interval(outcome[inside], weights[inside], cluster)
+        if side is not None and sample.weights is None:
+            mean = as_counted(mean, int((side & inside).sum()), int(inside.sum()), profile)
+        count = disclosure.nearest(int(inside.sum()), profile)
+        rows.append((name, place, *mean, count))
     data = pd.DataFrame(rows, columns=["level", "exposure", "mean", "low", "high", "n"])
     if question.outcome.kind == "yes_no":
         data[["low", "high"]] = data[["low", "high"]].clip(0, 100)
-    data["shown"] = disclosure.apart(people, fewest)
+    data["shown"] = told_groups(sample, question, replace(profile, threshold=max(fewest, 1)), side)[0]
     data.attrs["cut"] = cut
     return data
 
 
-def fewest_of(sample: Any, question: Any, inside: NDArray[np.bool_]) -> int:
-    """The smallest count of people that the mean of some rows gives away: all of them or, for a share, either side."""
-    people = int(sample.heads(inside))
-    if question.outcome.kind != "yes_no":
-        return people
-    sides = [int(sample.heads(inside & (sample.outcome == side))) for side in (0, 1)]
-    return min([people, *filter(None, sides)])
+def share_of(sample: Sample, question: Any) -> NDArray[np.bool_] | None:
+    """Which rows (n,) count where the mean of a group is a share of it; None where it is no share."""
+    if question.outcome.kind == "yes_no":
+        return np.asarray(sample.outcome == 1)
+    if question.outcome.kind != "ordered" or question.outcome.nps:
+        return None
+    return _values(sample, question)[0] > 0
+
+
+def as_counted(mean: tuple[float, float, float], part: int, whole: int, profile: Profile) -> tuple[float, float, float]:
+    """A share in per cent with its interval, under a profile that rounds: that of the rounded counts, in whole ones.
+
+    From the exact one the numbers behind it could be worked out.
+    """
+    if profile.round_to == 1:
+        return mean
+    few, many = (disclosure.shown(count, profile) or 0 for count in (part, whole))
+    value = min(100.0 * few / many, 100.0) if many else 0.0
+    return value, float(np.floor(mean[1])), float(np.ceil(mean[2]))
 
 
 def _values(sample: Any, question: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -124,17 +144,6 @@ def _values(sample: Any, question: Any) -> tuple[NDArray[np.float64], NDArray[np
         time = np.asarray(sample.offset_time, float)
         return outcome / time, weights * time
     return (100 * outcome if kind == "yes_no" else outcome), weights
-
-
-def _levels(exposure: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64], bool]:
-    """Code of each row's group, the exposure at which each group is drawn, and whether groups are fifths."""
-    values, codes = np.unique(exposure, return_inverse=True)
-    if len(values) <= MOST_LEVELS:
-        return codes.astype(np.int64), values, False
-    edges = np.unique(np.quantile(exposure, [0.2, 0.4, 0.6, 0.8]))
-    _, codes = np.unique(np.searchsorted(edges, exposure, side="left"), return_inverse=True)
-    centres = np.array([exposure[codes == code].mean() for code in range(codes.max() + 1)])
-    return codes.astype(np.int64), centres, True
 
 
 def _name(place: float, sample: Any, question: Any, study: Any, cut: bool) -> str:
@@ -197,7 +206,14 @@ def _points(axes: Axes, data: pd.DataFrame) -> None:
 
 
 def distribution(
-    values: Sequence[float], label: str, *, fewest: int = FEWEST, name: str = "distribution", of: str = "people"
+    values: Sequence[float],
+    label: str,
+    *,
+    fewest: int = FEWEST,
+    name: str = "distribution",
+    of: str = "people",
+    person: NDArray[np.int64] | None = None,
+    round_to: int = 1,
 ) -> Figure:
     """How scores are spread: how many are in each bin, small bins left out.
 
@@ -208,31 +224,41 @@ def distribution(
     of
         What each score belongs to: people, contacts, stays.
     fewest
-        Bins of 1 to fewest - 1 people are left out. If that leaves one bin out, the next smallest goes too: it could be
-        worked out from the total.
+        Bins of 1 to fewest - 1 people are left out, and others with which they could be worked out from the total. Bins
+        begin and end at whole steps, not at the lowest and highest score, each of which is somebody's.
+    person
+        Codes (n,) of who each score is of, where one may have several.
+    round_to
+        Counts are told to the nearest multiple of this.
     """
     given = np.asarray(values, float)
-    known = given[np.isfinite(given)]
+    there = np.isfinite(given)
+    known = given[there]
+    who = np.arange(len(known)) if person is None else np.asarray(person)[there]
     if len(known) < fewest:
         raise EstimationError(f"{label}: {len(known)} scores are too few to show a distribution; it needs {fewest}.")
-    edges = _edges(known)
+    edges = _edges(known, whole=fewest > 1)
     counts, _ = np.histogram(known, edges)
-    data = pd.DataFrame({"from": edges[:-1], "to": edges[1:], "count": _protected(counts, fewest)})
+    places = np.clip(np.searchsorted(edges, known, side="right") - 1, 0, len(counts) - 1)
+    people = [len(np.unique(who[places == place])) for place in range(len(counts))]
+    data = pd.DataFrame({"from": edges[:-1], "to": edges[1:], "count": _protected(counts, people, fewest)})
+    data["count"] = (data["count"] + round_to // 2) // round_to * round_to
     with ink.sheet(190) as (sheet, axes):
         _bars(axes, data)
         axes.set_xlabel(ink.wrapped(label))
         axes.set_ylabel(of)
         svg, png = ink.printed(sheet)
-    told = _told(known, of)
+    told, gaps = _told(known, of, round_to), len(given) - len(known)
+    few = f"fewer than {fewest}" if 0 < gaps < fewest else wording.count(gaps)
+    caption = f"{told}; {few} without a score."
     hidden = int(data["count"].isna().sum())
-    caption = f"{told}; {wording.count(len(given) - len(known))} without a score."
     caption += f" {hidden} bins with few {of} are left out." if hidden else ""
     return Figure(name, f"Spread of {label}", f"{label}: {told}.{_peak(data)}", caption, data, svg, png)
 
 
-def _told(known: NDArray[np.float64], of: str) -> str:
+def _told(known: NDArray[np.float64], of: str, round_to: int) -> str:
     mean, spread = float(known.mean()), float(known.std(ddof=1)) if len(known) > 1 else math.nan
-    count = wording.count(len(known))
+    count = wording.count((len(known) + round_to // 2) // round_to * round_to)
     return f"{count} {of}, mean {wording.number(mean, 3)}, standard deviation {wording.number(spread)}"
 
 
@@ -244,20 +270,26 @@ def _peak(data: pd.DataFrame) -> str:
     return f" Most, {wording.count(int(most))}, lie between {wording.number(low, 3)} and {wording.number(high, 3)}."
 
 
-def _edges(known: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A bin for each whole number where scores are few whole numbers, else at most 24 equal bins."""
+def _edges(known: NDArray[np.float64], *, whole: bool) -> NDArray[np.float64]:
+    """A bin for each whole number where scores are few whole numbers, else at most 24 equal bins.
+
+    `whole` bins have a width of 1, 2 or 5 times a power of ten, and begin at a multiple of it.
+    """
     low, high = float(known.min()), float(known.max())
     if np.all(known == np.round(known)) and high - low <= 30:
         return np.arange(low - 0.5, high + 1.0)
     edges = np.histogram_bin_edges(known, "fd")
-    return edges if len(edges) <= 25 else np.linspace(low, high, 25)
+    edges = edges if len(edges) <= 25 else np.linspace(low, high, 25)
+    if not whole:
+        return edges
+    power = 10.0 ** np.floor(np.log10(edges[1] - edges[0]))
+    width = power * next(step for step in (1, 2, 5, 10) if step * power >= (edges[1] - edges[0]) * (1 - 1e-9))
+    first, last = np.floor(low / width), np.floor(high / width) + 1
+    return np.arange(first, last + 0.5) * width
 
 
-def _protected(counts: NDArray[np.int64], fewest: int) -> pd.Series:
-    hide = (counts > 0) & (counts < fewest)
-    rest = np.flatnonzero(~hide & (counts > 0))
-    if hide.sum() == 1 and len(rest):
-        hide[rest[np.argmin(counts[rest])]] = True
+def _protected(counts: NDArray[np.int64], people: Sequence[int], fewest: int) -> pd.Series:
+    hide = ~np.array(disclosure.apart(people, fewest))
     return pd.Series(counts, dtype="Int64").mask(pd.Series(hide))
 
 

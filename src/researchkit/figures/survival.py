@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+ROUND_TO = 10
+
+
 @dataclass(frozen=True)
 class Curve:
     """One step curve: from each of `times` (shape (k,), rising) on, the value beside it holds.
@@ -59,6 +62,7 @@ def curves(
     name: str = "curves",
     fewest: int = 10,
     ylabel: str = "per cent still without the event",
+    times: Sequence[float] | None = None,
 ) -> Figure:
     """Step curves with bands up to the horizon, each told at its end, the number at risk below.
 
@@ -70,14 +74,17 @@ def curves(
         Where the drawing ends, in `unit` of time.
     fewest
         Numbers at risk below this are told as "<10", none as 0.
+    times
+        Where few people may not be told of: the only times, the horizon the last, at which the curves are drawn and
+        told. Numbers at risk are then to the nearest 10, for two of them would tell how few left in between.
     """
     shared, drawn = _shared([item if isinstance(item, Curve) else Curve(*item) for item in items])
     ticks = [horizon * part / 4 for part in range(5)]
     counted = [curve for curve in drawn if curve.at_risk is not None]
     with ink.sheet(215 + 26 * len(counted) + (14 if counted else 0)) as (sheet, axes):
-        _steps(axes, drawn, horizon)
+        _steps(axes, drawn, horizon, times)
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-        below = _at_risk(counted, ticks, fewest)
+        below = _at_risk(counted, ticks, fewest, 1 if times is None else ROUND_TO)
         axes.set_xlabel(ink.wrapped(unit))
         axes.set_ylabel(ink.wrapped(ylabel, 30))
         _risk_rows(axes, drawn, below, ticks)
@@ -85,9 +92,12 @@ def curves(
     ends = [f"{ink.clean(curve.label)} {_end(curve, horizon)}" for curve in drawn]
     few = any("<" in cell for row in below.values() for cell in row)
     caption = f"By {shared}. " if shared else ""
+    caption += "" if times is None else f"Numbers at risk are to the nearest {ROUND_TO}. "
     caption += "Bands are 95 % intervals." + (f" Fewer than {fewest} at risk are not counted out." if few else "")
     alt = f"At {horizon:g} {unit}, {ylabel}{f', by {shared}' if shared else ''}: {'; '.join(ends)}."
-    return Figure(name, title, alt, caption, _data(drawn, horizon), svg, png)
+    return Figure(
+        name, title, alt, caption, _data(drawn, np.linspace(0, horizon, 21) if times is None else times), svg, png
+    )
 
 
 def _shared(drawn: list[Curve]) -> tuple[str, list[Curve]]:
@@ -102,10 +112,10 @@ def _end(curve: Curve, horizon: float) -> str:
     return f"{estimate} % ({limits})"
 
 
-def _steps(axes: Axes, drawn: Sequence[Curve], horizon: float) -> None:
+def _steps(axes: Axes, drawn: Sequence[Curve], horizon: float, told: Sequence[float] | None) -> None:
     lowest = 1.0
     for curve, colour in zip(drawn, ink.SERIES, strict=False):
-        times, survival, low, high = _until(curve, horizon)
+        times, survival, low, high = _until(curve, horizon, told)
         axes.fill_between(times, 100 * low, 100 * high, step="post", color=colour, alpha=0.15, linewidth=0)
         axes.step(times, 100 * survival, where="post", color=colour, linewidth=2)
         lowest = min(lowest, float(np.nanmin(low)))
@@ -137,17 +147,17 @@ def _labels(axes: Axes, drawn: Sequence[Curve], horizon: float) -> None:
         )
 
 
-def _until(curve: Curve, horizon: float) -> tuple[NDArray[np.float64], ...]:
+def _until(curve: Curve, horizon: float, told: Sequence[float] | None) -> tuple[NDArray[np.float64], ...]:
     """The curve on a grid as fine as the eye: its own steps would be single people's days."""
-    grid = np.linspace(0.0, horizon, 161)
+    grid = np.linspace(0.0, horizon, 161) if told is None else np.asarray(told, float)
     return grid, *np.array([curve.at(time) for time in grid]).T
 
 
-def _at_risk(counted: Sequence[Curve], ticks: Sequence[float], fewest: int) -> dict[str, list[str]]:
+def _at_risk(counted: Sequence[Curve], ticks: Sequence[float], fewest: int, step: int) -> dict[str, list[str]]:
     def told(n: int | None) -> str:
         if n is None:
             return "–"
-        return f"<{fewest}" if 0 < n < fewest else wording.count(n)
+        return f"<{fewest}" if 0 < n < fewest else wording.count((n + step // 2) // step * step)
 
     return {curve.label: [told(curve.still(tick)) for tick in ticks] for curve in counted}
 
@@ -182,11 +192,11 @@ def _risk_rows(axes: Axes, drawn: Sequence[Curve], below: dict[str, list[str]], 
             )
 
 
-def _data(drawn: Sequence[Curve], horizon: float) -> pd.DataFrame:
-    """The curves at up to 21 equally spaced times: the steps themselves would give away single people."""
+def _data(drawn: Sequence[Curve], times: Sequence[float] | NDArray[np.float64]) -> pd.DataFrame:
+    """The curves at a few times: the steps themselves would give away single people."""
     rows = [
         {"curve": curve.label, "time": time, **dict(zip(("survival", "low", "high"), curve.at(time), strict=True))}
         for curve in drawn
-        for time in np.linspace(0, horizon, 21)
+        for time in times
     ]
     return pd.DataFrame(rows, columns=["curve", "time", "survival", "low", "high"])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from researchkit import wording
-from researchkit.disclosure import PROFILES
+from researchkit.disclosure import PROFILES, shown
 from researchkit.errors import EstimationError
 from researchkit.flow import Draw, complete, outermost
 from researchkit.robustness.alternatives import clear
@@ -48,6 +48,10 @@ class Asked:
     def fewest(self) -> int:
         """The smallest number of people that may be shown."""
         return PROFILES[self.dataset.study.disclosure].threshold
+
+    def told(self, count: int) -> int:
+        """A count that may be told, rounded where the profile rounds."""
+        return shown(count, PROFILES[self.dataset.study.disclosure]) or count
 
     @property
     def units(self) -> NDArray[np.int64]:
@@ -141,7 +145,7 @@ def by_rows(asked: Asked, left: Left, scale: str) -> tuple[dict[str, Any], str]:
         return own is not None and clear(own) != clear(effect)
 
     reach = side * (effect.estimate - left.estimates)
-    facts = summary(asked, left) | {"left_out": "rows", "rows": n, "scale": scale}
+    facts = summary(asked, left) | {"left_out": "rows", "rows": asked.told(n), "scale": scale}
     facts |= counted(asked, "to_turn_the_sign", enough_to(reach, abs(effect.estimate), turned, n // 2))
     if not clear(effect):
         return facts, ""
@@ -151,7 +155,7 @@ def by_rows(asked: Asked, left: Left, scale: str) -> tuple[dict[str, Any], str]:
     if few is None or (few >= FEW_ROWS and few >= SMALL_SHARE * n):
         return facts, ""
     words = f"fewer than {asked.fewest}" if few < asked.fewest else "one" if few == 1 else wording.count(few)
-    return facts, f"fragile: without {words} of {wording.count(n)} rows the interval would include zero"
+    return facts, f"fragile: without {words} of {wording.count(asked.told(n))} rows the interval would include zero"
 
 
 def weakest(left: Left, effect: Effect) -> int:
@@ -180,16 +184,17 @@ def summary(asked: Asked, left: Left) -> dict[str, Any]:
 
 def share(asked: Asked, some: NDArray[np.bool_]) -> float | None:
     hidden = asked.persons and 0 < int(some.sum()) < asked.fewest
-    return None if hidden else float(some.sum() / (int(asked.units.max()) + 1))
+    counts = int(some.sum()), int(asked.units.max()) + 1
+    return None if hidden else min(1.0, asked.told(counts[0]) / asked.told(counts[1]))
 
 
 def counted(asked: Asked, name: str, few: int | None) -> dict[str, Any]:
     """How few rows are enough, and their share; hidden where they are fewer than may be shown."""
     hidden = few is not None and few < asked.fewest
-    told = None if few is None or hidden else few
+    told = None if few is None or hidden else asked.told(few)
     return {
         f"rows_{name}": told,
-        f"share_{name}": None if told is None else told / len(asked.sample.outcome),
+        f"share_{name}": None if told is None else told / asked.told(len(asked.sample.outcome)),
         f"few_{name}": hidden,
     }
 

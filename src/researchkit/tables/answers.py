@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from researchkit import disclosure, wording
 from researchkit.tables.table import Col, Table
@@ -77,6 +79,7 @@ def cutoffs(
     *,
     fewest: int = 10,
     of: str = "people",
+    person: NDArray[np.int64] | None = None,
 ) -> Table:
     """Share of people at or above each published cut-off, beside its source.
 
@@ -89,17 +92,23 @@ def cutoffs(
     published
         Mappings with `name`, `minimum` (in units of the score), `source` and, where it has one, `warning`.
     fewest
-        A share that stands for 1 to fewest - 1 people, on either side of the cut-off, is not shown.
+        A share that stands for 1 to fewest - 1 people, on either side of the cut-off, is not shown; nor is one that
+        with another share tells of so few between two cut-offs.
+    person
+        Codes (n,) of who each score is of, where one may have several.
 
     Notes
     -----
     Cut-offs for burnout disagree: by the choice of rule the same people are 19 or 39 % "burned out" (PMC12612526).
     The table shows them side by side so that no single one passes for the prevalence.
     """
-    known = pd.Series(scores, dtype=float).dropna()
+    every = pd.Series(scores, dtype=float)
+    known, rules = every.dropna(), list(published)
+    who = np.arange(len(known)) if person is None else np.asarray(person)[every.notna().to_numpy()]
+    above = [(known >= rule["minimum"]).to_numpy() for rule in rules]
     rows, values = [], []
-    for rule in published:
-        share = disclosure.share(int((known >= rule["minimum"]).sum()), len(known), fewest)
+    for rule, part, safe in zip(rules, above, _safe(above, who, fewest), strict=True):
+        share = float(part.mean()) if safe else None
         told = "not shown" if share is None else wording.percent(share)
         source, warning = str(rule["source"]), str(rule.get("warning") or "")
         rows.append((str(rule["name"]), wording.number(rule["minimum"]), told, source, warning))
@@ -111,6 +120,16 @@ def cutoffs(
     )
     data = pd.DataFrame(values, columns=["cut-off", "minimum", "share", "n", "source"])
     return Table(f"Share over each published cut-off: {label}", columns, tuple(rows), note, "cutoffs", data)
+
+
+def _safe(above: Sequence[NDArray[np.bool_]], who: NDArray[np.int64], fewest: int) -> list[bool]:
+    """Which shares over a cut-off may be told, where the number of all scores is known."""
+    from researchkit.linked.levels import apart_together
+
+    if not above or not len(who):
+        return [False] * len(above)
+    rule = disclosure.Profile("", max(fewest, 1), True, 1, "", "")
+    return [not gone for gone in apart_together(who, [part for over in above for part in (over, ~over)], rule)[::2]]
 
 
 def claims(items: Iterable[Any]) -> Table:

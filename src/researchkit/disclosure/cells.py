@@ -1,38 +1,12 @@
-"""Small counts: which may be shown, under the named rules that data owners set.
-
-Count people, not rows: one customer with five tickets is one person. A profile is a starting point; whoever owns the
-data decides, and judges the report as a whole.
-"""
+"""Counts of groups that add up to a known total: which may be shown, and which go with those that may not."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from researchkit.disclosure.log import hid
+from researchkit.disclosure.profiles import Profile
 from researchkit.errors import DisclosureError
-
-
-@dataclass(frozen=True)
-class Profile:
-    """One rule. Counts from 1 to `threshold` - 1 are hidden; those shown are rounded to `round_to`."""
-
-    name: str
-    threshold: int
-    zero_shown: bool
-    round_to: int
-    version: str  # the rule it follows, and as of when
-
-
-PROFILES = {
-    profile.name: profile
-    for profile in (
-        Profile("none", 1, True, 1, "no protection: for the eyes of those who may see the data"),
-        Profile("cms", 11, True, 1, "CMS cell size suppression policy (ResDAC, 2024-01-26): no cell of 1 to 10"),
-        Profile("nhs", 8, True, 5, "NHS Hospital Episode Statistics, 2018: 1 to 7 hidden, others to the nearest 5"),
-        Profile("ukllc", 10, False, 1, "UK LLC guidebook on disclosure control: nothing below 10, not even 0"),
-        Profile("five", 5, False, 1, "groups of at least 5, as staff surveys have it"),
-    )
-}
 
 
 def shown(count: int, profile: Profile) -> int | None:
@@ -43,7 +17,13 @@ def shown(count: int, profile: Profile) -> int | None:
         return 0 if profile.zero_shown else None
     if count < profile.threshold:
         return None
-    return profile.round_to * ((count + profile.round_to // 2) // profile.round_to)
+    return nearest(count, profile)
+
+
+def nearest(count: int, profile: Profile) -> int:
+    """A count that is large enough to be told, rounded where the profile rounds; never to one that looks too small."""
+    found = profile.round_to * ((count + profile.round_to // 2) // profile.round_to)
+    return max(found, profile.threshold) if count >= profile.threshold else found
 
 
 def enough(people: int, profile: Profile) -> bool:
@@ -68,17 +48,18 @@ def protect(counts: Mapping[str, int], profile: Profile) -> dict[str, int | None
 
 
 def hard_to_tell(hidden: list[int], profile: Profile) -> bool:
-    """Whether the sum of the hidden counts, which anyone can work out, leaves each of them open."""
-    total = sum(hidden)
+    """Whether the sum of the hidden counts, which anyone can work out, leaves each open by the profile's width."""
+    total, least = sum(hidden), profile.least
     if len(hidden) < 2 or (total and total < profile.threshold):
         return False
-    least = 1 if profile.zero_shown else 0
-    return total not in (least * len(hidden), (profile.threshold - 1) * len(hidden))
+    if total == (profile.threshold - 1) * len(hidden):  # each can only be the largest that is hidden
+        return False
+    return total - least * len(hidden) >= profile.width
 
 
 def apart(counts: Sequence[int], fewest: int) -> list[bool]:
     """Which groups of a known total may be shown, where none of 1 to `fewest` - 1 may be, or be worked out."""
-    profile = Profile("", max(fewest, 1), True, 1, "")
+    profile = Profile("", max(fewest, 1), True, 1, "", "")
     kept = protect({str(place): count for place, count in enumerate(counts)}, profile)
     return [count is not None for count in kept.values()]
 
@@ -90,12 +71,17 @@ def share(part: int, whole: int, fewest: int) -> float | None:
 
 
 def account(
-    arrived: int, steps: Mapping[str, int], used: int, profile: Profile
+    arrived: int, steps: Mapping[str, int], used: int, profile: Profile, people: Mapping[str, int] | None = None
 ) -> tuple[int | None, dict[str, int | None], int | None]:
     """Rows that arrived, dropped for each reason, and used, so that no hidden reason can be worked out.
 
-    With every reason hidden, arrived less used would still tell what they add up to, so arrived is hidden too.
+    `people` are those whom the rows of each reason are of, where one may have several; they decide what is hidden. With
+    every reason hidden, arrived less used would still tell what they add up to, so arrived is hidden too.
     """
-    kept = protect({why: rows for why, rows in steps.items() if rows}, profile)
-    telling = bool(kept) and all(rows is None for rows in kept.values())
-    return None if telling else shown(arrived, profile), kept, shown(used, profile)
+    rows = {why: count for why, count in steps.items() if count}
+    heads = {why: rows[why] if people is None else people[why] for why in rows}
+    kept = protect(heads, profile)
+    hid("rows left out", heads, kept, profile)
+    told = {why: None if kept[why] is None else shown(rows[why], profile) for why in rows}
+    telling = bool(told) and all(count is None for count in told.values())
+    return None if telling else shown(arrived, profile), told, shown(used, profile)

@@ -1,0 +1,222 @@
+"""One page among the others of a run: what they would give away together.
+
+The whole less all other sites is the site that is hidden; a question less another is those who lack one column. So what
+a page may show depends on pages that others make, perhaps later. All of that is worked out here from the data alone:
+each page comes to the same end, in whatever order they are made, and none has to know of the others.
+
+A value of a column has no page where its people are too few, or where the few of another would follow from it. Where
+two questions of a table differ by few people their counts are rounded, and where a site leaves out few rows no site
+says how many it leaves out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from researchkit.disclosure import PROFILES, Profile, hard_to_tell, protect
+from researchkit.errors import ResearchkitError
+from researchkit.flow import Draw, kept, outermost, require, whole
+from researchkit.readers.values import canonical, factors
+
+if TYPE_CHECKING:
+    from researchkit.dataset import Dataset
+    from researchkit.parts import Question
+
+Codes = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Company:
+    """What the other pages leave a page to tell. `held` are the values that have no page, with their people."""
+
+    held: dict[str, int]
+    rounded: bool
+    quiet: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"held": self.held, "rounded": self.rounded, "quiet": self.quiet}
+
+
+ALONE = Company({}, rounded=False, quiet=False)
+
+
+@dataclass(frozen=True)
+class Left:
+    """Why each row that arrived (n,) is not in the answer: the place of the reason in `names`; -1 if it is."""
+
+    why: Codes
+    names: tuple[str, ...]
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        return self.why < 0
+
+
+def company_of(rule: str, question: str, column: str | None) -> str:
+    """The name under which a run holds what `company` has found."""
+    return f"company of {rule}/{question}/{column or ''}"
+
+
+class Seen:
+    """What many questions ask of the rows of one table, looked up once: gaps by column, and who is who."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self.gaps: dict[str, NDArray[np.bool_]] = {}
+
+    def gap(self, name: str) -> NDArray[np.bool_]:
+        if name not in self.gaps:
+            self.gaps[name] = self.dataset.arrived[name].isna().to_numpy()
+        return self.gaps[name]
+
+    @cached_property
+    def person(self) -> Codes:
+        return people_of(self.dataset)
+
+    @cached_property
+    def most(self) -> int:
+        """The most rows that are of one person."""
+        return int(np.bincount(self.person).max(initial=1))
+
+
+def company(dataset: Dataset, question: Question, column: str | None = None, seen: Seen | None = None) -> Company:
+    """What a page may tell beside those of the other values of a column and of the table's other questions.
+
+    Parameters
+    ----------
+    dataset
+        The table with all its rows.
+    column
+        That of `by`; None for the page about everybody.
+    """
+    profile = PROFILES[dataset.study.disclosure]
+    if not profile.protects or (column and column not in dataset.arrived):
+        return ALONE
+    seen = seen or Seen(dataset)
+    try:
+        left = reasons(dataset, question, seen)
+    except ResearchkitError:
+        return ALONE  # the report itself will say why there is no answer
+    person = seen.person
+    group, names = groups_of(dataset, column) if column else (np.zeros(len(person), np.int64), [""])
+    counts = heads(group[left.inside], person[left.inside], len(names))
+    # The rows without a value have no page, but are a group like any other.
+    there = {name: int(count) for name, count in zip(names, counts, strict=True) if count} if column else {}
+    told = protect(there, exactly(profile))
+    held = {name: count for name, count in there.items() if name and told[name] is None}
+    open_ = np.array([name not in held for name in names], dtype=bool)
+    steps = left_out(left, group, person, len(names))
+    few = ((steps > 0) & (steps < profile.threshold)).any()
+    others = [one for one in dataset.study.questions if one.id != question.id and same_table(dataset, one)]
+    worked_out = bool(others) and any(adds_up(steps[:, place], profile) for place in np.flatnonzero(open_))
+    return Company(
+        held=held,
+        rounded=worked_out or any(near(left, one, group, open_, profile, seen) for one in others),
+        quiet=bool(column) and bool(few),
+    )
+
+
+def exactly(profile: Profile) -> Profile:
+    """The profile as if it did not round: from a precise mean or error the number behind it can be worked out."""
+    return replace(profile, round_to=1)
+
+
+def same_table(dataset: Dataset, question: Question) -> bool:
+    return dataset.study.table_of(question) == dataset.table
+
+
+def adds_up(steps: NDArray[np.int64], profile: Profile) -> bool:
+    """Whether those left out for hidden reasons could be worked out, once all that arrived are known."""
+    there = {str(place): int(count) for place, count in enumerate(steps) if count}
+    hidden = [there[name] for name, count in protect(there, exactly(profile)).items() if count is None]
+    return bool(hidden) and not hard_to_tell(hidden, profile)
+
+
+def near(
+    left: Left,
+    other: Question,
+    group: Codes,
+    open_: NDArray[np.bool_],
+    profile: Profile,
+    seen: Seen,
+) -> bool:
+    """Whether an answer to another question is of the same people but for a few, in any group that has a page."""
+    try:
+        apart = left.inside != reasons(seen.dataset, other, seen).inside
+    except ResearchkitError:
+        return False
+    rows = np.bincount(group[apart], minlength=len(open_))
+    if not (open_ & (rows > 0) & (rows < profile.threshold * seen.most)).any():
+        return False  # nobody has so many rows that these could be of few people
+    counts = heads(group[apart], seen.person[apart], len(open_))[open_]
+    return bool(((counts > 0) & (counts < profile.threshold)).any())
+
+
+def reasons(dataset: Dataset, question: Question, seen: Seen | None = None) -> Left:
+    """Why each row is left out, as `flow` counts them: keep rules first, then gaps column by column.
+
+    Raises
+    ------
+    ResearchkitError
+        If the question reads a column that is not there.
+    """
+    study, frame = dataset.study, dataset.arrived
+    seen = seen or Seen(dataset)
+    why, names = np.full(len(frame), -1, dtype=np.int64), dict[str, int]()
+
+    def out(rows: NDArray[np.bool_], reason: str) -> None:
+        gone = rows & (why < 0)
+        if gone.any():
+            why[gone] = names.setdefault(reason, len(names))
+
+    now = Draw(study, question, frame, dataset.origin, [])
+    require(now, [*question.columns, *question.adjust, *study.clusters_of(question)])
+    for rule in (*study.tables[dataset.table].keep, *question.keep):
+        out(~kept(frame, rule), rule.why)
+    for name in filter(None, whole(question, question.adjust)):
+        out(seen.gap(name), f"{name} missing")
+    clusters = study.clusters_of(question)
+    if any((why < 0)[seen.gap(name)].any() for name in clusters):
+        now.frame = frame[why < 0]
+        for name in outermost(now, clusters):
+            out(seen.gap(name), f"{name} missing")
+    return Left(why, tuple(names))
+
+
+def left_out(left: Left, group: Codes, person: Codes, groups: int) -> NDArray[np.int64]:
+    """(reasons, groups) how many people are left out for each reason."""
+    counts = [heads(group[left.why == place], person[left.why == place], groups) for place in range(len(left.names))]
+    return np.array(counts, dtype=np.int64).reshape(len(counts), groups)
+
+
+def people_of(dataset: Dataset) -> Codes:
+    """(n,) who each row that arrived is of; rows that name nobody are of one person each."""
+    column, rows = dataset.study.tables[dataset.table].people, len(dataset.arrived)
+    if column == "row":
+        return np.arange(rows)
+    codes = factors(dataset.arrived[column])[0].astype(np.int64)
+    nobody = codes < 0
+    codes[nobody] = codes.max(initial=-1) + 1 + np.arange(int(nobody.sum()))
+    return codes
+
+
+def groups_of(dataset: Dataset, column: str) -> tuple[Codes, list[str]]:
+    """(n,) the place of each row's value among the names; the last name, "", is of rows without one."""
+    places, texts = factors(dataset.arrived[column])
+    names = list(dict.fromkeys(map(canonical, texts)))
+    order = {name: place for place, name in enumerate(names)}
+    codes = np.array([*(order[canonical(text)] for text in texts), len(names)], dtype=np.int64)
+    return codes[places], [*names, ""]
+
+
+def heads(group: Codes, person: Codes, groups: int) -> NDArray[np.int64]:
+    """(groups,) how many people the rows of each group are of."""
+    if not len(group):
+        return np.zeros(groups, dtype=np.int64)
+    pairs = np.unique(group * (int(person.max()) + 1) + person)
+    return np.bincount(pairs // (int(person.max()) + 1), minlength=groups)

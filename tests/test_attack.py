@@ -1,0 +1,377 @@
+"""From everything that is published, a linear program must not recover a protected count; without a defence it does."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+import sys
+from dataclasses import replace
+from functools import cache
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from researchkit import answer, internal
+from researchkit.batch import plan, run
+from researchkit.disclosure import PROFILES, apart
+from researchkit.linked import exposed, hidden, levels, pages, reach, runs, table
+from researchkit.linked.cells import small
+from researchkit.study import load_study
+
+_SPEC = spec_from_file_location("attack", Path(__file__).with_name("attack.py"))
+attack = sys.modules["attack"] = module_from_spec(_SPEC)
+_SPEC.loader.exec_module(attack)
+
+PROTECTING = ["cms", "nhs", "ukllc", "five"]
+GAPS = {
+    "North": {"severity": 12, "trust": 2},
+    "South": {"severity": 3, "stayed": 13},
+    "East": {"kindness": 20},
+    "Quay": {"trust": 15},
+}
+SEVEN = np.array([[40, 35, 7, 52], [61, 44, 38, 29], [33, 58, 47, 66]])
+
+
+# Tables
+
+
+@pytest.mark.parametrize("name", PROTECTING)
+def test_a_seven_that_its_margins_give_away_is_protected(name):
+    found, profile = table(SEVEN), replace(PROFILES[name], threshold=max(PROFILES[name].threshold, 8))
+    first = small(found.people, profile)
+    assert np.flatnonzero(first).tolist() == [2] and [limits[1:] for limits in exposed(found, first, profile)] == [
+        (7, 7)
+    ]
+    gone = hidden(found, profile, keep=range(12, 20))
+    assert not exposed(found, gone, profile) and gone[2] and not gone[12:].any()
+    assert gone.sum() == 4  # the corners of a rectangle: no smaller choice protects a cell of a two-way table
+    low, high = reach(found, gone, np.eye(12, dtype=bool)[2], profile)
+    assert low <= 7 <= high and high - low >= profile.width
+
+
+def test_an_empty_cell_is_protected_where_zeros_are_not_shown():
+    counts = SEVEN.copy()
+    counts[0, 2] = 0
+    assert not hidden(table(counts), PROFILES["cms"]).any()
+    gone = hidden(table(counts), PROFILES["ukllc"], keep=range(12, 20))
+    assert gone[2] and gone.sum() == 4 and not exposed(table(counts), gone, PROFILES["ukllc"])
+
+
+@given(arrays(np.int64, (3, 4), elements=st.integers(0, 40)), st.sampled_from(PROTECTING))
+@settings(max_examples=25, deadline=None)
+def test_no_small_cell_of_any_table_is_given_away(counts, name):
+    found, profile = table(counts), PROFILES[name]
+    gone = hidden(found, profile, keep=range(12, 20))
+    assert not exposed(found, gone, profile)
+    assert (gone | ~small(found.people, profile)).all()
+
+
+def test_a_large_table_is_protected_in_a_moment():
+    counts = np.random.default_rng(3).poisson(14, (6, 8))
+    found = table(counts)
+    assert not exposed(found, hidden(found, PROFILES["cms"], keep=range(48, 63)), PROFILES["cms"])
+
+
+# A whole run
+
+
+@cache
+def published(folder, name, sizes=None, gaps=None):
+    frame = attack.world(sizes or attack.SIZES, GAPS if gaps is None else gaps)
+    return frame, attack.pages(attack.write(folder, frame, name))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("attack")
+
+
+@pytest.mark.parametrize("name", PROTECTING)
+def test_nothing_small_can_be_worked_out_from_all_pages_of_a_run(folder, name):
+    frame, found = published(folder / name / "visits", name)
+    assert attack.recovered(frame, found, PROFILES[name]) == []
+    shown = [(page.question, page.site) for page in found if not page.why]
+    assert {("stay", ""), ("stay", "North"), ("trust", "South")} <= set(shown)
+    assert not {("stay", "West"), ("stay", "Quay")} & set(shown)  # Quay would tell West, as all less the others
+    assert {page.why for page in found if page.why and page.site in ("West", "Quay")} == {
+        page.why for page in found if page.site == "West"
+    }  # in the very same words
+
+
+UNEVEN = {"North": {"severity": 12, "trust": 12}, "South": {"severity": 3, "stayed": 13}, "East": {"kindness": 20}}
+EVEN = {site: {"trust": 3} for site in ("North", "South", "East", "Quay")}
+
+
+@pytest.mark.parametrize(
+    ("gaps", "off", "given_away"),
+    [
+        (UNEVEN, lambda found: {"held": {}}, "in the answer, West: 9 people, told as 9 to 9"),
+        (UNEVEN, lambda found: {"held": {"West": 9}}, "in the answer, West: 9 people, told as 9 to 9"),
+        (UNEVEN, lambda found: {"quiet": False, "rounded": False}, "severity missing, South: 3 people, told as 3 to 3"),
+        (EVEN, lambda found: {"rounded": False}, "trust missing, South: 3 people, told as 3 to 3"),
+    ],
+    ids=["no site is held", "only the small site is", "each site says whom it leaves out", "nothing is rounded"],
+)
+def test_without_a_defence_the_attacker_succeeds(tmp_path, monkeypatch, gaps, off, given_away):
+    """Each of what `company` decides is needed: with one of them gone, a count is told exactly."""
+    sizes = {**attack.SIZES, "West": 9}
+    frame = attack.world(sizes, gaps)
+    where = attack.write(tmp_path / "visits", frame, "cms")
+    with monkeypatch.context() as patch:
+        patch.setattr(answer, "company", lambda *asked: without(off, pages.company(*asked)))
+        weak = attack.recovered(frame, attack.pages(where), PROFILES["cms"])
+    assert any(given_away in one for one in weak), weak
+    assert attack.recovered(frame, attack.pages(where), PROFILES["cms"]) == []
+
+
+def without(off, found):
+    return replace(found, **off(found))
+
+
+def test_on_a_page_that_rounds_the_exact_number_stands_nowhere(folder):
+    frame, found = published(folder / "cms" / "visits", "cms")
+    rounded = [page for page in found if not page.why and page.result["data"]["rounded_to"] > 1]
+    telling = 0
+    for page in rounded:
+        inside = frame[frame["site"].eq(page.site)].dropna(subset=list(attack.GAPS[page.question]))
+        text = json.dumps(page.bundles, ensure_ascii=False, default=str)
+        text = re.sub(r"base64,[A-Za-z0-9+/=]+|<svg.*?</svg>", "", text)
+        if len(inside) % 10 == 0:
+            continue
+        telling += 1
+        assert not re.search(rf"(?<![\d.,]){len(inside)}(?!\d|\.\d)", text), (page.question, page.site)
+    assert telling == 4
+
+
+def test_people_count_and_not_rows(tmp_path):
+    """Sixty visits of three people are three people, and twelve rows of one person that lack an entry are one."""
+    frame = attack.world({"North": 160, "South": 120, "East": 90, "West": 60}, {"North": {"trust": 12}})
+    frame.loc[frame["site"] == "West", "person"] = [f"w{number % 3}" for number in range(60)]
+    frame.loc[frame["trust"].isna(), "person"] = "p0"
+    found = attack.pages(attack.write(tmp_path / "visits", frame, "five"))
+    shown = {(page.question, page.site): page for page in found if not page.why}
+    assert ("stay", "West") not in shown and ("stay", "East") not in shown and ("stay", "North") in shown
+    assert shown["trust", ""].result["data"]["rows"] is None  # else the twelve rows of one would be told
+    assert attack.recovered(frame, found, PROFILES["five"]) == []
+
+
+# Two cuts of one exposure on one page
+
+
+def leaning():
+    """Six at the lowest level, nine at the highest: thirds and levels together would tell both."""
+    frame = attack.world({"North": 185}, {}, seed=4)
+    frame["kindness"] = np.repeat([1.0, 2.0, 3.0, 4.0, 5.0], [6, 40, 60, 70, 9])
+    frame["stayed"] = np.tile([1.0, 0.0], 93)[:185]
+    return frame
+
+
+def test_levels_and_thirds_do_not_give_each_other_away(tmp_path, monkeypatch):
+    frame = leaning()
+    where = attack.write(tmp_path / "visits", frame, "cms")
+    assert attack.levels_recovered(frame, attack.page(where, "stay", ""), PROFILES["cms"]) == []
+
+    def each_alone(sample, question, profile, side):
+        codes, places, _ = levels.levels(levels.scaled(sample, question))
+        cuts = [codes == code for code in range(len(places))], levels.thirds(sample, question)
+        return tuple(apart([sample.heads(rows) for rows in cut], profile.threshold) for cut in cuts)
+
+    for where_from in ("researchkit.linked.levels.told_groups", "researchkit.figures.levels.told_groups"):
+        monkeypatch.setattr(where_from, each_alone)
+    weak = attack.levels_recovered(frame, attack.page(where, "stay", ""), PROFILES["cms"])
+    assert any(one.startswith("level 1") for one in weak) and any(one.startswith("level 5") for one in weak)
+
+
+def test_shares_over_two_cut_offs_do_not_tell_of_a_few_between_them():
+    from researchkit import tables
+
+    scores = [1.0] * 40 + [2.0] * 3 + [3.0] * 57
+    rules = [{"name": str(at), "minimum": at, "source": "s"} for at in (2, 3)]
+    shares = tables.cutoffs(scores, rules, fewest=11).data["share"]
+    assert shares.notna().sum() == 1  # 60 % and 57 % of a hundred would tell of the three
+    assert tables.cutoffs(scores, rules, fewest=3).data["share"].tolist() == [0.6, 0.57]
+    crowd = np.array([0] * 40 + [1, 2, 3] + [4] * 57)
+    assert tables.cutoffs(scores, rules, fewest=3, person=crowd).data["share"].isna().all()
+
+
+# Two runs
+
+
+@pytest.fixture
+def small_notebook(tmp_path):
+    sources = [
+        'study = "x"\nquestion = "x"\nby = ""\ndisclosure = ""',
+        "import researchkit as rk\nanswer = rk.answer_question(study, question, by=by, disclosure=disclosure)",
+        "rk.tables.flow(answer)",
+        "answer",
+    ]
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    cells[0].metadata["tags"] = ["parameters"]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "small.ipynb")
+    return tmp_path / "small.ipynb"
+
+
+@pytest.fixture
+def months(tmp_path, small_notebook):
+    """Runs of the question `stay` on the rows of one month after the other, into one folder."""
+    out = tmp_path / "reports"
+
+    def made(frame, by="site", **more):
+        where = attack.write(tmp_path / "visits", frame, more.pop("profile", "five"))
+        jobs = plan([load_study(where)], question="stay", by=by, notebook=small_notebook)
+        return {report.by: report for report in run(jobs, out, 1, **more)}
+
+    made.out = out
+    return made
+
+
+SITES = {"North": 80, "South": 70, "East": 60}
+
+
+def joined(frame, number, site="North"):
+    """The frame with so many more people of a site."""
+    more = attack.world({site: number}, {}, seed=9).assign(person=[f"new{place}" for place in range(number)])
+    return pd.concat([frame, more], ignore_index=True)
+
+
+def result(report):
+    return json.loads((report.folder / "result.json").read_text(encoding="utf-8"))
+
+
+def test_a_page_that_differs_by_one_person_from_the_last_is_held_back(months):
+    frame = attack.world(SIZES := SITES, {})
+    first = months(frame)
+    assert {report.status for report in first.values()} == {"ok"} and len(first) == len(SIZES)
+    page = first["site=North"].page.read_bytes()
+    second = months(joined(frame, 1))
+    assert second["site=North"].status == "held back" and "fewer than 5 people" in second["site=North"].reason
+    assert second["site=North"].page.read_bytes() == page and result(second["site=North"])["data"]["used"] == 80
+    assert second["site=South"].status == "ok" and second["site=South"].unchanged
+    third = months(joined(frame, 5))
+    assert third["site=North"].status == "ok" and result(third["site=North"])["data"]["used"] == 85
+
+
+def test_without_the_guard_two_months_tell_of_one_person(months, monkeypatch):
+    monkeypatch.setattr("researchkit.linked.runs.moved", lambda *asked: 0)
+    frame = attack.world(SITES, {})
+    before, now = result(months(frame)["site=North"]), result(months(joined(frame, 1))["site=North"])
+    assert now["data"]["used"] - before["data"]["used"] == 1
+
+
+def test_one_who_left_or_whose_answer_changed_is_noticed_too(months):
+    frame = attack.world(SITES, {})
+    months(frame)
+    assert months(frame.drop(index=3))["site=North"].status == "held back"
+    changed = frame.copy()
+    changed.loc[3, "stayed"] = 1 - changed.loc[3, "stayed"]
+    assert months(changed)["site=North"].status == "held back"
+
+
+def test_other_people_in_the_same_number_are_another_sample(months):
+    months(attack.world(SITES, {}))
+    other = attack.world({**SITES, "North": 79}, {}, seed=8)
+    other["person"] = [f"q{number}" for number in range(len(other))]
+    assert {report.status for report in months(other).values()} == {"ok"}
+
+
+def test_the_whole_does_not_tell_what_a_site_holds_back(months):
+    """One person came to North and five elsewhere: all less the others would tell of the one."""
+    frame = attack.world(SITES, {})
+    months(frame)
+    assert months(frame, by=None)[None].status == "ok"
+    grown = joined(joined(frame, 1), 6, "South").assign(person=lambda one: [f"p{place}" for place in range(len(one))])
+    second = months(grown)
+    assert {by for by, report in second.items() if report.status == "held back"} == {"site=North", "site=South"}
+    assert months(grown, by=None)[None].status == "ok"  # seven people, of whom nobody knows where they are
+    alone = joined(grown, 1)
+    assert months(alone, by=None)[None].status == "held back"
+
+
+def test_a_site_without_a_page_does_not_follow_from_what_all_and_the_others_gained(months):
+    """North gained eleven and West, which has no page, one: all less the others would tell of that one."""
+    sizes = {"North": 80, "South": 40, "East": 60, "West": 3}
+    frame = attack.world(sizes, {})
+    assert {by for by, report in months(frame).items() if report.status == "too few"} == {"site=West", "site=South"}
+    assert months(frame, by=None)[None].status == "ok"
+    grown = joined(joined(frame, 1, "West"), 11, "North")
+    grown["person"] = [f"p{place}" for place in range(len(grown))]
+    assert months(grown, by=None)[None].status == "ok"
+    second = months(grown)
+    assert second["site=North"].status == "held back" and second["site=West"].status == "too few"
+    assert second["site=East"].unchanged
+
+
+def test_a_first_page_about_all_is_held_back_where_it_would_tell_of_one_who_came(months):
+    frame = attack.world(SITES, {})
+    months(frame)
+    assert months(joined(frame, 1), by=None)[None].status == "held back"
+
+
+def test_a_run_that_failed_was_no_publication(months, small_notebook):
+    frame = attack.world(SITES, {})
+    good = small_notebook.read_text(encoding="utf-8")
+    small_notebook.write_text(good.replace("rk.tables.flow(answer)", "1 / 0"), encoding="utf-8")
+    assert {report.status for report in months(frame).values()} == {"error"}
+    small_notebook.write_text(good, encoding="utf-8")
+    assert {report.status for report in months(joined(frame, 1)).values()} == {"ok"}
+
+
+def test_a_record_that_cannot_be_read_keeps_the_page_back_and_says_what_to_do(months):
+    frame = attack.world(SITES, {})
+    months(frame)
+    record = internal.record_of(months.out, "visits/stay/site=North")
+    for broken in ("{", '{"releases": [{"when": "x"}]}', '{"releases": 3}'):
+        record.write_text(broken, encoding="utf-8")
+        held = months(joined(frame, 9))["site=North"]
+        assert held.status == "held back" and "cannot be read" in held.reason and "delete it" in held.reason
+        assert str(record.relative_to(months.out)) in held.reason
+    record.unlink()
+    assert months(joined(frame, 9))["site=North"].status == "ok"
+
+
+def test_nothing_is_remembered_without_a_profile(months):
+    months(attack.world(SITES, {}), profile="none")
+    assert not (months.out / internal.FOLDER).exists()
+
+
+def test_the_log_says_what_was_hidden_and_lies_apart(months):
+    frame = attack.world({**SITES, "Quay": 50, "West": 3}, {"North": {"severity": 2, "stayed": 9}})
+    months(frame)
+    months(frame, by=None)
+    path = months.out / internal.FOLDER / internal.HIDDEN / "visits.jsonl"
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    told = {(line["page"], line["what"]): (line["people"], line["why"]) for line in lines}
+    assert told["visits/stay", "page site=West"] == (3, "too few people")
+    assert told["visits/stay", "page site=Quay"] == (50, "else another could be worked out")
+    assert told["visits/stay", "rows left out: severity missing"] == (2, "too few people")
+    assert {line["profile"] for line in lines} == {"five-1"}
+    for file in (months.out / internal.FOLDER).rglob("*"):
+        assert not stat.S_IMODE(file.stat().st_mode) & 0o077, file
+    for file in months.out.rglob("*"):
+        if file.is_file() and internal.FOLDER not in file.parts:
+            assert 'could be worked out"' not in file.read_text(encoding="utf-8"), file
+            assert "hidden+json" not in file.read_text(encoding="utf-8"), file
+
+
+def test_drawers_tell_how_many_and_never_who():
+    rng = np.random.default_rng(5)
+    who = rng.integers(0, 2**63, 20_000).astype(np.uint64)
+    before = runs.drawers(who, who)
+    for few in (1, 3, 10):
+        assert runs.drawers(who[few:], who[few:]).differ(before) == few
+        said = who.copy()
+        said[:few] += np.uint64(1)
+        assert 0 < runs.drawers(who, said).differ(before) <= few
+    assert runs.drawers(who[:10_000], who[:10_000]).differ(before) > 1000
+    text = before.to_text()
+    assert runs.drawers_from(text).differ(before) == 0
+    with pytest.raises(ValueError, match=r"multiple|no record"):
+        runs.drawers_from(text[:40])
