@@ -180,7 +180,7 @@ class Run:
     """Sums over (site, pattern of gaps): a cell for each, and what the pages say of them."""
 
     def __init__(self, sites: list[str], profile: Profile) -> None:
-        self.sites, self.profile = [*sites, "none"], profile
+        self.sites, self.profile = sites, profile
         self.patterns = [tuple(bool(code >> place & 1) for place in range(len(COLUMNS))) for code in range(16)]
         self.told: list[tuple[np.ndarray, float, float]] = []
 
@@ -218,11 +218,12 @@ class Run:
             for count in (result["data"]["used"], result["effect"]["n"], result["crude"]["n"]):
                 self.say(self.inside(asked, site), count, step)
             steps = {line["why"]: line["rows"] for line in result["data"]["dropped"]}
+            untold = "left out, for whatever reason" in steps
             for column in GAPS[asked]:
                 why = f"{column} missing"
                 cells = self.first(asked, site, column)
-                self.say(cells, steps.get(why, 0 if self.profile.zero_shown else None), step)
-                if steps.get(why, 0) is None and self.profile.zero_shown:
+                self.say(cells, steps.get(why, None if untold else 0), step)
+                if steps.get(why, 0) is None:
                     self.told.append((cells, 1.0, np.inf))
             for _, rows in one.tables():
                 self.table(asked, site, rows, step)
@@ -259,7 +260,7 @@ class Run:
 def recovered(frame: pd.DataFrame, found: list[Page], profile: Profile) -> list[str]:
     """Every small count of people in an answer, or left out of one, that the pages give away."""
     sites = sorted(frame["site"].dropna().unique())
-    run_ = Run(sites, profile)
+    run_ = Run([*sites, *(["none"] if frame["site"].isna().any() else [])], profile)  # it is known who has a site
     run_.hear(found)
     where = frame["site"].fillna("none")
     gap = {name: frame[name].isna() for name in COLUMNS}

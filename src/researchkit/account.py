@@ -64,12 +64,12 @@ def columns(dataset: Dataset) -> Table:
     rows, heads = [], heads_of(dataset)
     for name in dataset.frame:
         column = dataset.frame[name]
-        share = per_cent_of(column.isna(), dataset, heads)
+        share = None if dataset.quiet else per_cent_of(column.isna(), dataset, heads)
         rows.append(
             {
                 "Column": name,
                 "Label": dataset.study.label(str(name)),
-                "Empty": "too few to show" if share is None else wording.percent(share),
+                "Empty": HIDDEN if share is None else wording.percent(share),
                 "Holds": holds(column, dataset.study, str(name)),
             }
         )

@@ -19,6 +19,7 @@ from researchkit.readers.values import among, distinct
 from researchkit.study import Study
 
 Vector = NDArray[np.float64]
+UNTOLD = "left out, for whatever reason"
 
 
 @dataclass(frozen=True)
@@ -77,14 +78,15 @@ def told(
 ) -> tuple[int | None, dict[str, int | None], int | None]:
     """Rows that arrived, dropped for each reason, and used, as the profile lets them be told.
 
-    `quiet` tells of those dropped only why: their number would follow, or give others away, beside another page.
+    `quiet` tells nothing of those dropped, not even whether there are any: beside another page it would follow how
+    many, or give others away.
     """
     rows, people = Counter[str](), Counter[str]()
     for one in steps:  # two rules may give the same reason
         rows[one.why] += one.rows
         people[one.why] += one.rows if one.people is None else one.people
     kept = account(arrived, rows, used, profile, people)
-    return (None, dict.fromkeys(kept[1]), kept[2]) if quiet and kept[1] else kept
+    return (None, {UNTOLD: None}, kept[2]) if quiet else kept
 
 
 def kept(frame: pd.DataFrame, rule: Keep) -> NDArray[np.bool_]:

@@ -44,10 +44,8 @@ class Guard:
         """Why a report must not be made; "" where it may be, and then it counts as published from now on."""
         try:
             study = self.keys.study(job.study)
-            question, profile = (
-                study.question(job.question),
-                PROFILES[profile_named(job.disclosure or study.disclosure)],
-            )
+            question = study.question(job.question)
+            profile = PROFILES[profile_named(job.disclosure or study.disclosure)]
             if not profile.protects:
                 return ""
             self.log(job, profile)
@@ -68,6 +66,8 @@ class Guard:
             others = not job.label and own > 0 and self.followed(study, question, profile, column, canonical(value))
             if 0 < own < profile.threshold or others:
                 return words(profile)
+            if any(one.columns == mine.columns and not mine.differ(one) for one in self.before(page)):
+                return ""  # it is remembered already
             internal.remember(self.out, page, mine.to_dict())
         except DisclosureError as error:
             return str(error)

@@ -46,12 +46,10 @@ def counted(gaps: Gaps, sample: Sample, profile: Profile) -> dict[str, Any]:
     The account of who was dropped stands on the same page: what it hides stays hidden here, and so does a count that
     differs from one there by a few rows, for then those few lack two things and are told by the difference.
     """
-    if sample.quiet:
-        return {"incomplete": None, "lacking": dict.fromkeys(gaps.lacking)}
     steps: Counter[str] = Counter()
     for step in sample.flow:
         steps[step.why] += step.rows
-    _, kept, _ = told_of(sample.rows, sample.flow, len(sample.outcome), profile, quiet=sample.quiet)
+    _, kept, _ = told_of(sample.rows, sample.flow, len(sample.outcome), profile)
     told = {}
     for name, rows in gaps.lacking.items():
         first, every = steps.get(f"{name} missing", 0), int(rows.sum())

@@ -114,7 +114,7 @@ def by_clusters(asked: Asked, left: Left, scale: str) -> tuple[dict[str, Any], s
         "by": sample.cluster_name,
         "groups": len(left.estimates),
         "matters_most": name_of(asked, rows),
-        "its_share_of_rows": float(rows.mean()) if heads >= asked.fewest else None,
+        "its_share_of_rows": asked.told(int(rows.sum())) / asked.told(len(rows)) if heads >= asked.fewest else None,
         "without_it": None if own is None else {"estimate": own.estimate, "low": own.low, "high": own.high},
         "scale": scale,
     }

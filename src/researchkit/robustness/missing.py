@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from researchkit.study import Study
 
 NAME = "missing data"
+QUIET = "Whether rows have gaps is not told here: beside other pages it would tell of a few people."
 LOOSE = 0.1  # from this share of the standard error on, the simulation error is told
 
 
@@ -59,10 +60,12 @@ def missing_data(dataset: Dataset, question: Question, effect: Effect, sample: S
         found = gaps(dataset, question, sample)
     except ResearchkitError as error:
         return Check(NAME, made, reason=asked.why(error))
-    if not found.incomplete.any():
+    if not found.incomplete.any() and not sample.quiet:
         return Check(NAME, made, {"incomplete": 0, "words": "No row lacks anything that the question needs."})
     fillable = found.without(found.beyond)
     filled = _filled(asked, fillable)
+    if sample.quiet:
+        return Check(NAME, made, {"incomplete": None, "words": QUIET}, mark=_mark(asked, filled))
     if asked.few(found.sample, found.incomplete):
         return Check(NAME, made, {"incomplete": None, "words": _of_few(asked, filled)}, mark=_mark(asked, filled))
     facts: dict[str, Any] = counted(found, sample, asked.profile)
