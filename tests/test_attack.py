@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import stat
@@ -24,6 +25,7 @@ from researchkit.batch import plan, run
 from researchkit.disclosure import PROFILES, apart
 from researchkit.linked import exposed, hidden, levels, pages, reach, runs, table
 from researchkit.linked.cells import small
+from researchkit.linked.times import safe_times
 from researchkit.study import load_study
 
 _SPEC = spec_from_file_location("attack", Path(__file__).with_name("attack.py"))
@@ -200,6 +202,19 @@ def test_shares_over_two_cut_offs_do_not_tell_of_a_few_between_them():
     assert tables.cutoffs(scores, rules, fewest=3).data["share"].tolist() == [0.6, 0.57]
     crowd = np.array([0] * 40 + [1, 2, 3] + [4] * 57)
     assert tables.cutoffs(scores, rules, fewest=3, person=crowd).data["share"].isna().all()
+
+
+def test_curves_are_told_only_between_times_at_which_enough_people_met_the_event():
+    time = np.concatenate([np.full(3, 4.5), np.full(20, 15.5), np.full(17, 30.0)])
+    event, every = time < 30, np.ones(40, dtype=bool)
+    five = PROFILES["five"]
+    told = safe_times(time, event, None, [every], 30.0, five)
+    assert told[0] == 0 and told[-1] == 30 and not any(4.5 <= one < 15.5 for one in told[1:])  # three alone at 4.5
+    for after, until in itertools.pairwise([-1.0, *told]):
+        assert not 0 < (event & (time > after) & (time <= until)).sum() < 5
+    assert len(safe_times(time, event, None, [every], 30.0, PROFILES["none"])) == 21
+    assert safe_times(time, event, np.zeros(40, dtype=int), [every], 30.0, five) == []  # all of one person
+    assert safe_times(time, time < 10, None, [every], 30.0, five) == []  # three in all
 
 
 # Two runs

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from researchkit.disclosure import Hidden, Profile, note
+from researchkit.disclosure import TOO_FEW, WITH_IT, Hidden, Profile, note
 from researchkit.linked.cells import Sums, hidden
 from researchkit.parts import Question
 from researchkit.sample import Sample
@@ -59,7 +59,8 @@ def told_groups(
     """
     codes, places, _ = levels(scaled(sample, question))
     compared = sample.compared(question.exposure.column)
-    first = [compared & (codes == code) for code in range(len(places))]
+    drawn = question.outcome.kind != "duration"  # whose figure shows thirds as well
+    first = [compared & (codes == code) for code in range(len(places))] if drawn else []
     groups = [*first, *thirds(sample, question)]
     if not profile.protects:
         return [True] * len(first), [True] * (len(groups) - len(first))
@@ -67,9 +68,9 @@ def told_groups(
     for place, (rows, shown) in enumerate(zip(groups, safe, strict=True)):
         if not shown:
             cut = f"level {place + 1}" if place < len(first) else f"third {place + 1 - len(first)}"
-            note(
-                Hidden(f"by exposure: {cut}", sample.heads(rows), "too few people, or else another could be worked out")
-            )
+            heads = sample.heads(rows)
+            why = TOO_FEW if heads < profile.threshold else f"too few on one side, or {WITH_IT}"
+            note(Hidden(f"by exposure: {cut}", heads, why))
     return safe[: len(first)], safe[len(first) :]
 
 
