@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from researchkit.errors import DataError
 from researchkit.parts import File
-from researchkit.readers import cms, plain
+from researchkit.readers import exports, plain
 from researchkit.readers.content import content, require_content
 
 cells = st.lists(st.one_of(st.integers(0, 9).map(str), st.just("x"), st.none()), min_size=3, max_size=3)
@@ -41,7 +41,7 @@ def test_another_cell_is_refused_with_both_sums():
 def test_cms_numbers_are_whole_again_and_not_available_is_missing(tmp_path):
     path = tmp_path / "hospitals.csv"
     path.write_text("Provider ID,Ratio\n10001,1.02\n010005,Not Available\n,0.9\n", encoding="utf-8")
-    frame, notes = cms.read(path, File(path="hospitals.csv"), "hospitals.csv")
+    frame, notes = exports.read(path, File(path="hospitals.csv", reader="cms"), "hospitals.csv")
     assert frame["Provider ID"].dropna().to_list() == ["010001", "010005"]
     assert frame["Ratio"].isna().to_list() == [False, True, False]
     assert frame["Provider ID"].isna().to_list() == [False, False, True]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -120,3 +121,42 @@ def test_a_table_with_a_json_cell_elsewhere_is_left_alone(tmp_path):
     frame, notes, _ = read(tmp_path, rows)
     assert len(frame) == 3 and "Qualtrics" not in notes
     assert io.StringIO(frame.to_csv()).read().count("ImportId") == 1
+
+
+def test_another_code_for_unanswered_is_seen_by_its_distance(tmp_path):
+    head = HEAD.replace("Q2,Q2_4_TEXT", "Q2,Q3")
+    rows = [row.rsplit(",", 2)[0] for row in ROWS]
+    rows = [
+        f"{row},{q2},{q3}" for row, q2, q3 in zip(rows, ("1", "2", "999", "2"), ("999", "5", "3", "4"), strict=True)
+    ]
+    frame, notes, found = read(tmp_path, [head, TEXTS, IDS, *rows])
+    assert frame["Q2"].isna().tolist() == [False, True, False] and frame["Q3"].isna().tolist() == [True, False, False]
+    assert "2 cells say 999: seen and not answered" in notes
+    assert found.gaps["Q3"].tolist()[0] == "seen and not answered"
+
+
+def test_one_far_number_is_an_answer(tmp_path):
+    frame, notes, _ = read(tmp_path, [HEAD, TEXTS, IDS, *(row.replace(",4,1,", ",999,1,") for row in ROWS)])
+    assert frame["Q1"].tolist()[0] == "999" and "999" not in notes
+
+
+def test_labels_beside_codes_are_refused(tmp_path):
+    mixed = [ROWS[0].replace(",4,1,", ",Very kind,Yes,"), *ROWS[1:]]
+    with pytest.raises(DataError, match=r"Q1 and Q2 hold labels in 1 rows \(4\), codes in the others"):
+        read(tmp_path, [HEAD, TEXTS, IDS, *mixed])
+    none = [ROWS[0].replace(",4,1,", ",None,1,"), *ROWS[1:]]
+    frame, _, _ = read(tmp_path, [HEAD, TEXTS, IDS, *none])
+    assert frame["Q1"].tolist()[0] == "None", "a choice may be a word among numbers"
+
+
+def test_the_order_in_which_choices_were_shown_is_no_answer(tmp_path):
+    frame, notes, _ = read(tmp_path, [HEAD.replace("Q2_4_TEXT", "Q2_DO"), TEXTS, IDS, *ROWS])
+    assert "Q2_DO" not in frame and "Q2_DO hold the order in which choices were shown" in notes
+
+
+def test_options_are_1_where_ticked_and_missing_where_the_question_was_left(tmp_path):
+    lines = [*MONKEY, "103,9,,,2,,,", "104,9,,,3,Listened,Explained,"]
+    frame, notes, _ = read(tmp_path, lines)
+    assert frame["Which of these?: Listened"].tolist() == pytest.approx([1, 0, np.nan, 1], nan_ok=True)
+    assert frame["Which of these?: Other (please specify)"].tolist()[1] == "took time"
+    assert "options of Which of these? are 1 where ticked" in notes

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 HIDDEN = "not shown"
 MANY = 30  # different values of a column that are counted out where counts are protected
 # A note that counts may single somebody out.
-COUNTED = re.compile(r"[0-9][0-9,]* (rows?|entry|entries|people|cells?|of them)\b")
+COUNTED = re.compile(
+    r"[0-9][0-9,]* (rows?|entry|entries|people|cells?|of them|responses|previews|tickets|contacts|transfers|times|dates"
+    r"|hospitals|merged cells|solved)\b"
+)
 
 
 def arrived(dataset: Dataset) -> Table:
@@ -60,7 +63,7 @@ def arrived(dataset: Dataset) -> Table:
 
 
 def columns(dataset: Dataset) -> Table:
-    """Each column: what it is called, how much of it is answered, and from where to where it runs."""
+    """Each column: what it is called, how much of it is answered, why not, and from where to where it runs."""
     rows, heads = [], heads_of(dataset)
     for name in dataset.frame:
         column = dataset.frame[name]
@@ -70,10 +73,26 @@ def columns(dataset: Dataset) -> Table:
                 "Column": name,
                 "Label": dataset.study.label(str(name)),
                 "Empty": HIDDEN if share is None else wording.percent(share),
+                **({"Why": why_empty(dataset, str(name))} if not dataset.why.empty else {}),
                 "Holds": holds(column, dataset.study, str(name)),
             }
         )
     return frame(pd.DataFrame(rows), "Column by column")
+
+
+def why_empty(dataset: Dataset, name: str) -> str:
+    """How many cells are empty for each reason that the file gives, small counts as the profile allows."""
+    if name not in dataset.why:
+        return ""
+    column = dataset.frame[name]
+    counts = {
+        str(why): int(n) for why, n in dataset.why.loc[column.index, name].where(column.isna()).value_counts().items()
+    }
+    rest = int(column.isna().sum()) - sum(counts.values())
+    told = {**counts, **({"no reason given": rest} if rest else {})}
+    shown = disclosure.protect(told, PROFILES[dataset.study.disclosure])
+    words = [f"{why}: {wording.count(n)}" for why, n in shown.items() if n is not None]
+    return some([*words, *([f"others: {HIDDEN}"] if len(words) < len(shown) else [])], 8)
 
 
 def holds(column: pd.Series, study: Study, name: str) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from researchkit.errors import DataError, StudyError, listing, some
 from researchkit.parts import Column, Question
-from researchkit.readers import Gathered
+from researchkit.readers import Gathered, gaps
 from researchkit.readers.values import among, as_text, blank, canonical, distinct, each, numbers, written
 from researchkit.scales import load_key, rule_of, score_scale
 from researchkit.study import Study
@@ -85,6 +85,13 @@ class Check:
     need: Wanted
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    why: dict[str, pd.Series] = field(default_factory=dict)  # of each column, why cells are empty, where that is known
+
+    def because(self, name: str, before: pd.Series, after: pd.Series) -> None:
+        """Keep the reason of cells whose code was made missing."""
+        told = gaps.codes(before, after)
+        held = self.why.get(name)
+        self.why[name] = told if held is None else held.fillna(told)
 
     def wrong(self, name: str, words: str, rows: NDArray[np.bool_], after: str) -> None:
         where = self.gathered.origin.words(np.flatnonzero(rows))
@@ -98,8 +105,8 @@ class Check:
         return self.column(name).from_ or name
 
 
-def coded(study: Study, table: str, gathered: Gathered) -> tuple[pd.DataFrame, list[str]]:
-    """The columns and scores of a table as the study names them, and notes.
+def coded(study: Study, table: str, gathered: Gathered) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """The columns and scores of a table as the study names them; why cells are empty, where that is known; notes.
 
     Raises
     ------
@@ -123,7 +130,17 @@ def coded(study: Study, table: str, gathered: Gathered) -> tuple[pd.DataFrame, l
     if unused:
         words = "column of the file is" if len(unused) == 1 else "columns of the file are"
         check.notes.append(f"{len(unused)} {words} not used by the study: {some(unused)}.")
-    return frame.assign(**scores), check.notes
+    check.notes += [why_empty(name, frame[name], reasons) for name, reasons in check.why.items()]
+    return frame.assign(**scores), pd.DataFrame(check.why, index=frame.index), check.notes
+
+
+def why_empty(name: str, column: pd.Series, reasons: pd.Series) -> str:
+    """How many cells of a column are empty, for each reason."""
+    counts = reasons.where(column.isna()).value_counts()
+    told = [f"{why} {count:,}" for why, count in counts.items()]
+    rest = int(column.isna().sum() - counts.sum())
+    told += [f"no reason given {rest:,}"] if rest else []
+    return f"{name}: {int(column.isna().sum()):,} cells are empty: {some(told, 8)}."
 
 
 def not_there(name: str, source: str, columns: pd.Index) -> str:
@@ -137,8 +154,12 @@ def not_there(name: str, source: str, columns: pd.Index) -> str:
 def prepared(check: Check, name: str, bounds: Bounds | None) -> pd.Series:
     """One column: codes of missing taken out, recoded, typed and checked."""
     column = check.column(name)
-    series, gone = blank(check.gathered.frame[check.source(name)].rename(name), column.missing)
+    arrived = check.gathered.frame[check.source(name)].rename(name)
+    if check.source(name) in check.gathered.gaps:
+        check.why[name] = check.gathered.gaps[check.source(name)].rename(name)
+    series, gone = blank(arrived, column.missing)
     if gone:
+        check.because(name, arrived, series)
         words = "entry holds" if gone == 1 else "entries hold"
         check.notes.append(f"{name}: {gone} {words} a code declared as missing.")
     apart = [code for scale in check.study.scales.values() if name in scale.items for code in scale.not_applicable]

@@ -40,6 +40,7 @@ class Dataset:
     notes: tuple[str, ...]
     arrived: pd.DataFrame = field(compare=False)  # the same columns before the keep rules
     origin: Origin = field(compare=False)
+    why: pd.DataFrame = field(compare=False)  # why cells of some columns are empty, by the rows that arrived
     quiet: bool = False  # of the rows left out only the reasons are told (see `linked.pages`)
 
     @cached_property
@@ -66,7 +67,7 @@ class Dataset:
         if not here.any():
             there = some([repr(entry) for entry in distinct(self.arrived[by])], 20)
             raise DataError(f"{self.study.name}: {by} is never {str(value)!r}; it is {there}.")
-        found = dataset_of(self.study, self.table, self.arrived[here], self.origin, self.notes)
+        found = dataset_of(self.study, self.table, self.arrived[here], self.origin, self.notes, self.why[here])
         return replace(found, quiet=self.quiet)
 
     def sample(self, question: Question, *, adjust: Sequence[str] | None = None) -> Sample:
@@ -98,19 +99,21 @@ def load_dataset(study: Study, table: str | None = None) -> Dataset:
     if table not in study.tables:
         raise StudyError(f"{study.path} has no table {table!r}{nearest(table, study.tables)}.")
     gathered = gather(study, table, locate)
-    frame, told = coded(study, table, gathered)
+    frame, why, told = coded(study, table, gathered)
     notes = [*gathered.notes, *told, *people_note(study, table, frame), *doubles_note(gathered.frame)]
-    return dataset_of(study, table, frame, gathered.origin, tuple(notes))
+    return dataset_of(study, table, frame, gathered.origin, tuple(notes), why)
 
 
-def dataset_of(study: Study, table: str, arrived: pd.DataFrame, origin: Origin, notes: tuple[str, ...]) -> Dataset:
+def dataset_of(
+    study: Study, table: str, arrived: pd.DataFrame, origin: Origin, notes: tuple[str, ...], why: pd.DataFrame
+) -> Dataset:
     """Apply the table's keep rules to the rows that arrived."""
     frame, flow = arrived, []
     for rule in study.tables[table].keep:
         keep = kept(frame, rule)
         flow.append(step(study, table, frame, ~keep, rule.why))
         frame = frame[keep]
-    return Dataset(study, table, frame, len(arrived), tuple(flow), notes, arrived, origin)
+    return Dataset(study, table, frame, len(arrived), tuple(flow), notes, arrived, origin, why)
 
 
 def fingerprint(frame: pd.DataFrame) -> str:

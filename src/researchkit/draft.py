@@ -17,7 +17,7 @@ import pandas as pd
 from researchkit import wording
 from researchkit.errors import DataError
 from researchkit.parts import File
-from researchkit.readers import surveys
+from researchkit.readers import exports
 from researchkit.readers.values import distinct, factors, numbers, written
 
 FEW = 12  # distinct entries up to which a column is one of codes
@@ -64,7 +64,7 @@ def draft(path: Path, place: str | None = None) -> str:
     DataError
         If the file cannot be read.
     """
-    frame, notes = surveys.read(path, File.model_validate({"path": path.name}))
+    frame, notes = exports.read(path, File.model_validate({"path": path.name}))
     kinds = {str(name): kind(frame[name]) for name in frame.columns}
     ids = [name for name, told in kinds.items() if told == "id"]
     people = next((name for name in ids if frame[name].is_unique), ids[0] if ids else "row")

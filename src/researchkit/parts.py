@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, field_validator, model_validator
 
 from researchkit import wording
 from researchkit.markup import as_list, as_written, code_keys, column_only, path_only
@@ -53,7 +54,9 @@ class File(Part):
     """One file, several by a glob, or an address with the checksum of what is there.
 
     `md5` serves where a publisher lists no other. `content` is the sha256 of the cells that are left after `drop`
-    (see `readers.content`), for an address whose bytes are not known but whose cells are.
+    (see `readers.content`), for an address whose bytes are not known but whose cells are. `dictionary` lies beside an
+    export of REDCap; `clock` and `timezone` say which hours a ticket system's durations and times are read in; `only`
+    names the rows to read, as {redcap_event_name: baseline_arm_1}.
     """
 
     path: str | None = None
@@ -68,6 +71,10 @@ class File(Part):
     encoding: str | None = None
     separator: str | None = None
     missing: Codes = ()
+    dictionary: str | None = None
+    clock: Literal["calendar", "business"] | None = None
+    timezone: str | None = None
+    only: dict[str, Codes] = Field(default_factory=dict)
     rename: dict[str, str] = Field(default_factory=dict)
     drop: Names = ()
     key: Names = ()
@@ -83,6 +90,21 @@ class File(Part):
         if self.mirror and not (self.mirror_sha256 or self.sha256):
             raise ValueError("a `mirror` needs the `mirror_sha256` of its copy where there is no `sha256`")
         return self
+
+    @field_validator("timezone")
+    @classmethod
+    def a_zone_that_there_is(cls, name: str | None) -> str | None:
+        if name is not None and not zone_is_known(name):
+            raise ValueError(f"there is no time zone {name!r}; write it as Europe/London or America/Chicago")
+        return name
+
+
+def zone_is_known(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 class Table(Part):

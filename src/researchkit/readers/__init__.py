@@ -1,13 +1,13 @@
 """From the files of a study's table to one plain frame, and an account of what was done.
 
-Each reader of exports is a module here with `read(path, file, subject) -> (frame, notes)`.
+Each system whose exports are known is a module here; `exports` lists them, and knows them by what they hold.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 from researchkit.errors import DataError, StudyError, some
 from researchkit.faults import nearest
 from researchkit.parts import File
-from researchkit.readers import cms, surveys
+from researchkit.readers import exports, plain
 from researchkit.readers.content import require_content
-from researchkit.readers.shape import joined, pivoted, renamed, stacked, summarised
+from researchkit.readers.gaps import parted
+from researchkit.readers.shape import joined, picked, pivoted, renamed, stacked, summarised
 from researchkit.study import Study
 
-READERS = {"cms": cms.read, **dict.fromkeys(("plain", *surveys.KNOWN), surveys.read)}
+# "plain" knows exports by what they hold; "table" takes a file as it stands.
+READERS = {"table": plain.read, **dict.fromkeys(("plain", *exports.KNOWN), exports.read)}
 Locate = Callable[[Study, File], Path]
 
 
@@ -51,11 +53,15 @@ class Origin:
 
 @dataclass(frozen=True)
 class Gathered:
-    """One table as it arrived: row i of `frame` (index 0, 1, ...) stood where `origin` says."""
+    """One table as it arrived: row i of `frame` (index 0, 1, ...) stood where `origin` says.
+
+    `gaps` has a column of reasons (text, NaN where none is known) for each column whose file says why cells are empty.
+    """
 
     frame: pd.DataFrame
     origin: Origin
     notes: tuple[str, ...]
+    gaps: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def gather(study: Study, table: str, locate: Locate) -> Gathered:
@@ -71,11 +77,12 @@ def gather(study: Study, table: str, locate: Locate) -> Gathered:
     Raises
     ------
     DataError
-        If a file is not there or no table, columns disagree between stacked files, or a join is not clear.
+        If a file is not there or no table, columns disagree between stacked files, a join is not clear, or the rows are
+        averages of many people and the study does not say so.
     """
     files = study.tables[table].files
     notes: list[str] = []
-    stack = [one_entry(study, file, locate, notes) for n, file in enumerate(files) if n == 0 or not file.key]
+    stack = [one_entry(study, table, file, locate, notes) for n, file in enumerate(files) if n == 0 or not file.key]
     names = tuple(name for _, origin in stack for name in origin.names)
     frame = stacked([frame for frame, _ in stack], [origin.subject for _, origin in stack])
     starts = np.cumsum([0, *(len(origin.names) for _, origin in stack)])
@@ -87,20 +94,26 @@ def gather(study: Study, table: str, locate: Locate) -> Gathered:
     frame = frame.reset_index(drop=True)
     for file in files[1:]:
         if file.key:
-            right, where = one_entry(study, file, locate, notes)
+            right, where = one_entry(study, table, file, locate, notes)
             frame, more = joined(frame, right, file.key, where.subject)
             notes += more
-    return Gathered(frame, origin, tuple(notes))
+    frame, gaps = parted(frame)
+    return Gathered(frame, origin, tuple(notes), gaps)
 
 
-def one_entry(study: Study, file: File, locate: Locate, notes: list[str]) -> tuple[pd.DataFrame, Origin]:
+def one_entry(study: Study, table: str, file: File, locate: Locate, notes: list[str]) -> tuple[pd.DataFrame, Origin]:
     """The table of one entry of `files`, which a glob can make several files."""
     frames, subjects = [], []
+    if file.dictionary:
+        file = file.model_copy(update={"dictionary": str(study.folder / file.dictionary)})
     for path, subject in paths_of(study, file, locate):
         frame, said = reader_named(file.reader)(path, file, subject)
+        if not (study.tables[table].aggregates or file.key or file.reader == "table"):
+            refuse_averages(file, frame, subject)
+        frame, chosen = picked(frame, file, subject)
         frame, more = renamed(frame, file, subject)
-        require_content(frame, file.content, subject)
-        notes += said + more
+        require_content(parted(frame)[0], file.content, subject)
+        notes += [*said, *chosen, *more]
         frames.append(frame)
         subjects.append(subject)
     lengths = [len(frame) for frame in frames]
@@ -117,6 +130,16 @@ def one_entry(study: Study, file: File, locate: Locate, notes: list[str]) -> tup
         name = f"the table made from {origin.subject}"
         origin = Origin((name,), np.zeros(len(shaped), dtype=np.int64), np.arange(2, len(shaped) + 2))
     return shaped, origin
+
+
+def refuse_averages(file: File, frame: pd.DataFrame, subject: str) -> None:
+    """Stop where hospitals would be taken for people: an average says nothing of any one of those it is made from."""
+    if rows := exports.aggregates(frame, file):
+        raise DataError(
+            f"{subject} holds averages of {rows}, and no people: it cannot serve a question about persons. It can say "
+            f"whether {rows} with more of one thing have more of another; then write `aggregates: true` and "
+            f"`rows: {rows}` beside its `files:`, and the pages will speak of {rows}."
+        )
 
 
 def reader_named(name: str) -> Callable[[Path, File, str], tuple[pd.DataFrame, list[str]]]:

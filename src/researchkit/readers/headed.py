@@ -68,4 +68,7 @@ def refuse_doubles(names: list[str], subject: str) -> None:
         places.setdefault(name, []).append(place)
     doubles = [f"{name!r} (columns {some(at)})" for name, at in places.items() if name and len(at) > 1]
     if doubles:
-        raise DataError(f"{subject}: the same name stands over several columns: {some(doubles)}. Give each its own.")
+        what = "Give each its own."
+        if "Complete?" in places:
+            what = "An export of REDCap with labels has names like these: export the raw data in its place."
+        raise DataError(f"{subject}: the same name stands over several columns: {some(doubles)}. {what}")

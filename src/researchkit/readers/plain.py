@@ -10,10 +10,11 @@ import pandas as pd
 
 from researchkit.errors import DataError, ResearchkitError, some
 from researchkit.parts import File
+from researchkit.readers import gaps
 from researchkit.readers.headed import refuse_doubles
+from researchkit.readers.sheets import read_excel
 from researchkit.readers.stored import (
     Read,
-    read_excel,
     read_parquet,
     read_r,
     read_sas,
@@ -72,13 +73,16 @@ def read(path: Path, file: File, subject: str | None = None) -> tuple[pd.DataFra
     if frame.index[0] == 0:
         frame.index = pd.RangeIndex(2, len(frame) + 2)
     frame = frame.rename(columns=str)
-    blanks, counts = {}, {}
+    blanks, counts, why = {}, {}, {}
     for name in frame.columns:
-        blanks[name], counts[name] = blank(emptied(typed(frame[name])), file.missing)
+        held = emptied(typed(frame[name]))
+        blanks[name], counts[name] = blank(held, file.missing)
+        if counts[name]:
+            why[name] = gaps.codes(held, blanks[name])
     if total := sum(counts.values()):
         columns = some(f"{name} {count}" for name, count in counts.items() if count)
         notes.append(f"{subject}: {total} cells hold a code declared as missing ({columns}).")
-    return pd.DataFrame(blanks), notes
+    return gaps.explained(pd.DataFrame(blanks), why), notes
 
 
 def reader_of(path: Path, file: File, subject: str) -> Callable[[Path, File, str], Read]:

@@ -9,20 +9,42 @@ import pandas as pd
 from researchkit.errors import DataError, listing, some
 from researchkit.faults import nearest
 from researchkit.parts import File, Pivot, Summary
+from researchkit.readers.gaps import BESIDE, with_beside
 from researchkit.readers.headed import refuse_doubles
-from researchkit.readers.values import as_text, canonical, each, numbers
+from researchkit.readers.values import among, as_text, canonical, each, numbers
 
 
 def renamed(frame: pd.DataFrame, file: File, subject: str) -> tuple[pd.DataFrame, list[str]]:
     """Our names for the file's, and the columns of `drop` left out."""
     require(frame, file.rename, subject)
-    frame = frame.rename(columns=file.rename)
+    frame = frame.rename(columns={**file.rename, **{BESIDE + old: BESIDE + new for old, new in file.rename.items()}})
     refuse_doubles(list(frame.columns), subject)
     there = [name for name in file.drop if name in frame.columns]
     gone = [name for name in file.drop if name not in frame.columns]
     notes = [f"{subject}: dropped at import: {some(there, 20)}."] if there else []
     notes += [f"{subject}: to be dropped, but not there: {some(gone, 20)}."] if gone else []
-    return frame.drop(columns=there), notes
+    return frame.drop(columns=with_beside(there, frame)), notes
+
+
+def picked(frame: pd.DataFrame, file: File, subject: str) -> tuple[pd.DataFrame, list[str]]:
+    """The rows that `only` names: those of one event, of one measure; "" names an empty cell.
+
+    Raises
+    ------
+    DataError
+        If there is no such column, or no such row.
+    """
+    require(frame, file.only, subject)
+    notes = []
+    for name, values in file.only.items():
+        keep = among(frame[name], [value for value in values if value]) | (frame[name].isna() & ("" in values))
+        told = f"{name} {' or '.join(value or 'empty' for value in values)}"
+        if not keep.any():
+            there = some([repr(entry) for entry in pd.unique(frame[name].dropna())], 12)
+            raise DataError(f"{subject}: `only` asks for rows with {told}, and there are none; {name} is {there}.")
+        notes.append(f"{subject}: {int(keep.sum()):,} of {len(frame):,} rows have {told}; the others are not read.")
+        frame = frame[keep]
+    return frame, notes
 
 
 def require(frame: pd.DataFrame, names: Iterable[str], subject: str) -> None:
@@ -50,6 +72,8 @@ def summarised(frame: pd.DataFrame, summary: Summary, subject: str) -> tuple[pd.
         else:
             grouped = figures(part[old], subject).groupby([part[name] for name in summary.by], sort=False)
             columns[new] = grouped.mean() if how == "mean" else grouped.sum(min_count=1)
+        if old and BESIDE + old in part:
+            columns[BESIDE + new] = groups[BESIDE + old].first().where(columns[new].isna())
     wide = pd.DataFrame(columns).reset_index()
     notes = [f"{subject}: {len(part)} rows are summarised into {len(wide)}, one for each {some(summary.by)}."]
     if not known.all():
@@ -93,7 +117,7 @@ def pivoted(frame: pd.DataFrame, pivot: Pivot, subject: str) -> tuple[pd.DataFra
         )
     first = pd.Series(range(len(part))).groupby(who).first().to_numpy()
     wide = part.iloc[first][by].reset_index(drop=True)
-    for column in pivot.columns:
+    for column in with_beside(list(pivot.columns), part):
         for moment in pd.unique(when):
             here = (when == moment).to_numpy()
             wide[f"{column}_{moment}"] = pd.Series(part[column].to_numpy()[here], index=who[here]).reindex(wide.index)
@@ -108,6 +132,10 @@ def stacked(frames: Sequence[pd.DataFrame], subjects: Sequence[str]) -> pd.DataF
     """One table below the other; all must have the same columns, in any order."""
     if len(frames) == 1:
         return frames[0]
+    beside = dict.fromkeys(str(name) for frame in frames for name in frame if str(name).startswith(BESIDE))
+    frames = [
+        explained_by_none(frame, [name for name in beside if name.removeprefix(BESIDE) in frame]) for frame in frames
+    ]
     first = list(frames[0].columns)
     problems = []
     for frame, subject in zip(frames[1:], subjects[1:], strict=True):
@@ -123,6 +151,12 @@ def stacked(frames: Sequence[pd.DataFrame], subjects: Sequence[str]) -> pd.DataF
     return pd.concat([frame[first] for frame in alike], ignore_index=True)
 
 
+def explained_by_none(frame: pd.DataFrame, beside: list[str]) -> pd.DataFrame:
+    """The frame with an empty column of reasons wherever another file has one."""
+    new = {name: pd.Series(None, index=frame.index, dtype="str") for name in beside if name not in frame}
+    return pd.concat([frame, pd.DataFrame(new)], axis=1) if new else frame
+
+
 def joined(left: pd.DataFrame, right: pd.DataFrame, key: Sequence[str], subject: str) -> tuple[pd.DataFrame, list[str]]:
     """The columns of `right` beside the rows of `left` that have the same key; unmatched rows counted both ways.
 
@@ -133,6 +167,7 @@ def joined(left: pd.DataFrame, right: pd.DataFrame, key: Sequence[str], subject:
     """
     require(left, key, "the first file")
     require(right, key, subject)
+    right = right.drop(columns=[BESIDE + name for name in key if BESIDE + name in right])
     twice = [name for name in right.columns if name in left.columns and name not in key]
     if twice:
         raise DataError(f"{subject}: {some(twice)} stands in the first file too; `rename` or `drop` one of them.")
@@ -155,4 +190,22 @@ def joined(left: pd.DataFrame, right: pd.DataFrame, key: Sequence[str], subject:
         f"{subject}: joined by {some(key)}; {lost} of {len(left)} rows of the first file found no match, and "
         f"{unused} of {len(right)} rows of this one belong to none of them."
     ]
+    notes += lost_zeros(ours[~matched], right, key, subject)
     return pd.concat([left, beside], axis=1), notes
+
+
+def lost_zeros(ours: pd.DataFrame, right: pd.DataFrame, key: Sequence[str], subject: str) -> list[str]:
+    """A note on rows that would find each other without leading zeros: one of the two files has lost them."""
+    if ours.empty:
+        return []
+
+    def bare(frame: pd.DataFrame) -> pd.MultiIndex:
+        return pd.MultiIndex.from_frame(frame[list(key)].apply(lambda column: column.str.lstrip("0")))
+
+    found = int(bare(ours).isin(bare(right)).sum())
+    if not found:
+        return []
+    return [
+        f"{subject}: {found} of these rows would find a match if {some(key)} had no leading zeros: a spreadsheet has "
+        "taken them away in one of the two files. Get that file again with the column as text."
+    ]

@@ -1,8 +1,8 @@
-"""Files that other programs store with types: Excel, Parquet, SPSS, Stata, SAS and R."""
+"""Files that other programs store with types: Parquet, SPSS, Stata, SAS and R."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,44 +10,11 @@ import numpy as np
 import pandas as pd
 
 from researchkit.errors import DataError, some
-from researchkit.faults import nearest
 from researchkit.parts import File
-from researchkit.readers.headed import headed
-from researchkit.readers.values import day
+from researchkit.readers.gaps import explained
+from researchkit.readers.values import canonical, each, written
 
 Read = tuple[pd.DataFrame, list[str]]
-
-
-def read_excel(path: Path, file: File, subject: str) -> Read:
-    """One sheet, every cell as the text of its value (not of its format)."""
-    import openpyxl
-
-    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    try:
-        sheets, notes = book.sheetnames, []
-        if file.sheet is not None and file.sheet not in sheets:
-            raise DataError(f"{subject} has no sheet {file.sheet!r}{nearest(file.sheet, sheets)}.")
-        if file.sheet is None and len(sheets) > 1:
-            first = f"the first of {len(sheets)} sheets is read, {sheets[0]!r}"
-            notes.append(f"{subject}: {first}; `sheet:` names another.")
-        sheet = book[file.sheet or sheets[0]]
-        sheet.reset_dimensions()  # some programs write a wrong size, which would cut the table
-        cells = [[cell_text(value) for value in row] for row in sheet.iter_rows(values_only=True)]
-    finally:
-        book.close()
-    if not any(map(any, cells)):
-        raise DataError(f"{subject} is empty.")
-    widest = max(map(len, cells))
-    frame, more = headed(pd.DataFrame([row + [None] * (widest - len(row)) for row in cells], dtype="str"), subject)
-    return frame, notes + more
-
-
-def cell_text(value: Any) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    return day(value)
 
 
 def read_parquet(path: Path, file: File, subject: str) -> Read:
@@ -62,7 +29,7 @@ def read_parquet(path: Path, file: File, subject: str) -> Read:
 
 
 def read_spss(path: Path, file: File, subject: str) -> Read:
-    """SPSS with its declared missing codes made missing, and both kinds of gap counted."""
+    """SPSS with its declared missing codes made missing: each kind of gap is counted, and keeps its reason."""
     try:
         import pyreadstat
     except ImportError:
@@ -70,10 +37,11 @@ def read_spss(path: Path, file: File, subject: str) -> Read:
     # without user_missing=True a declared code and an empty cell could not be told apart
     frame, meta = pyreadstat.read_sav(str(path), user_missing=True, encoding=file.encoding)
     empty = int(frame.isna().sum().sum())
-    counts = {}
+    counts, why = {}, {}
     for name, ranges in meta.missing_ranges.items():
         hit = in_ranges(frame[name], ranges)
         if hit.any():
+            why[name] = coded_reasons(frame[name].where(hit), meta.variable_value_labels.get(name, {}))
             frame[name] = frame[name].mask(hit)
             counts[name] = int(hit.sum())
     notes = [f"{subject}: {empty} cells are empty."] if empty else []
@@ -81,7 +49,22 @@ def read_spss(path: Path, file: File, subject: str) -> Read:
         columns = some(f"{name} {count}" for name, count in counts.items())
         total = sum(counts.values())
         notes.append(f"{subject}: {total} cells hold a code declared as missing in the file ({columns}).")
-    return frame, notes
+    return explained(frame, why), notes
+
+
+def coded_reasons(codes: pd.Series, labels: Mapping[Any, str]) -> pd.Series:
+    """ "coded -9 (refused)" for each entry, by its label in the file."""
+    called = {canonical(entry): words for entry, words in zip(map(code_text, labels), labels.values(), strict=True)}
+
+    def words(code: str) -> str:
+        label = called.get(canonical(code))
+        return f"coded {canonical(code)} ({label})" if label else f"coded {canonical(code)}"
+
+    return each(codes, words)
+
+
+def code_text(code: Any) -> str:
+    return written(code) if isinstance(code, int | float) else str(code)
 
 
 def in_ranges(series: pd.Series, ranges: Sequence[Any]) -> np.ndarray:
@@ -96,18 +79,52 @@ def in_ranges(series: pd.Series, ranges: Sequence[Any]) -> np.ndarray:
 
 
 def read_stata(path: Path, file: File, subject: str) -> Read:
-    """Stata with codes, not labels; its missing values . and .a to .z are missing."""
-    return pd.read_stata(path, convert_categoricals=False), []
+    """Stata with codes, not labels; its missing values . and .a to .z are missing, and the letters are kept apart."""
+    frame = pd.read_stata(path, convert_categoricals=False)
+    if not any(frame[name].isna().any() for name in frame.columns):
+        return frame, []
+    marked = pd.read_stata(path, convert_categoricals=False, convert_missing=True)
+    why = {}
+    for name in frame.columns:
+        if marked[name].dtype == object and frame[name].dtype != object:
+            letters = marked[name].where(frame[name].isna()).dropna().map(str)
+            why[str(name)] = (
+                letters.where(letters != ".")
+                .reindex(frame.index)
+                .map(lambda letter: f"coded {letter}", na_action="ignore")
+            )
+    return explained(frame, why), apart(why, subject)
+
+
+def apart(why: Mapping[str, pd.Series], subject: str) -> list[str]:
+    """A note on how many cells are missing for a reason of their own."""
+    counts = {name: int(reasons.notna().sum()) for name, reasons in why.items()}
+    if not (total := sum(counts.values())):
+        return []
+    columns = some(f"{name} {count}" for name, count in counts.items() if count)
+    return [f"{subject}: {total} cells hold one of the missing values that the file keeps apart ({columns})."]
 
 
 def read_sas(path: Path, file: File, subject: str) -> Read:
-    """SAS transport (.xpt) and .sas7bdat files."""
+    """SAS transport (.xpt) and .sas7bdat files; of the latter the missing values .A to .Z and ._ are kept apart."""
     try:
         import pyreadstat
     except ImportError:
         raise DataError(f"{subject}: SAS needs pyreadstat: `pip install 'researchkit[survey]'`.") from None
-    read = pyreadstat.read_xport if path.suffix.lower() == ".xpt" else pyreadstat.read_sas7bdat
-    return read(str(path), encoding=file.encoding)[0], []
+    if path.suffix.lower() == ".xpt":
+        return pyreadstat.read_xport(str(path), encoding=file.encoding)[0], []
+    frame, meta = pyreadstat.read_sas7bdat(str(path), encoding=file.encoding, user_missing=True)
+    return without_letters(frame, meta.missing_user_values, subject)
+
+
+def without_letters(frame: pd.DataFrame, letters: Mapping[str, Sequence[Any]], subject: str) -> Read:
+    """The columns in which letters stand for gaps as numbers again."""
+    why = {}
+    for name, used in letters.items():
+        hit = frame[name].isin(list(used))
+        why[name] = frame[name].where(hit).map(lambda letter: f"coded .{letter}", na_action="ignore")
+        frame = frame.assign(**{name: pd.to_numeric(frame[name].where(~hit))})
+    return explained(frame, why), apart(why, subject)
 
 
 def read_r(path: Path, file: File, subject: str) -> Read:

@@ -1,0 +1,91 @@
+"""Times as ticket and telephone systems write them: UTC or local, days in another order, the hour that comes twice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from researchkit.errors import DataError, some
+from researchkit.readers.values import each
+
+Rows = NDArray[np.bool_]
+STAMP = "%Y-%m-%dT%H:%M:%S"
+CLOCK = re.compile(r"(?:(\d+):)?(\d{1,3}):(\d{2})(?:\.\d+)?")
+AMERICAN = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})|(\d{2})(\d{2})(\d{4})")
+
+
+def plainly(name: object) -> str:
+    """ "Talk_Time", "talk time" and "Talk.Time" are one name."""
+    return re.sub(r"[^a-z0-9]+", " ", str(name).lower()).strip()
+
+
+def to_local(series: pd.Series, zone: str) -> tuple[pd.Series, Rows, Rows]:
+    """UTC times as the clock on the wall showed them; which stood in an hour that came twice; which are no times."""
+    read = pd.to_datetime(series, utc=True, format="ISO8601", errors="coerce")
+    wall = read.dt.tz_convert(ZoneInfo(zone)).dt.tz_localize(None)
+    text = wall.dt.strftime(STAMP).astype("str").where(read.notna())
+    return text, twice(wall, zone), (series.notna() & read.isna()).to_numpy()
+
+
+def twice(wall: pd.Series, zone: str) -> Rows:
+    """Which local times stand in the hour that comes twice when the clocks go back."""
+    known = wall.dropna()
+    marked = known.dt.tz_localize(ZoneInfo(zone), ambiguous="NaT", nonexistent="shift_forward").isna()
+    return marked.reindex(wall.index, fill_value=False).to_numpy(dtype=bool)
+
+
+def american_days(series: pd.Series, subject: str) -> tuple[pd.Series, int]:
+    """Dates written mmddyyyy, with or without strokes, as ISO dates; how many there were.
+
+    Raises
+    ------
+    DataError
+        If some can only be days before months, or fit no calendar.
+    """
+    entries = series.dropna().unique().tolist()
+    found = {entry: match for entry in map(str, entries) if (match := AMERICAN.fullmatch(entry.strip()))}
+    if not found or len(found) < len(entries):
+        return series, 0
+    parts = {entry: [int(part) for part in match.groups() if part] for entry, match in found.items()}
+    wrong = [entry for entry, (month, day, _) in parts.items() if not (1 <= month <= 12 and 1 <= day <= 31)]
+    if wrong:
+        rows = int(series.isin(wrong).sum())
+        raise DataError(
+            f"{subject}: {series.name}: {rows} dates are not written month, day, year, as this system does (such as "
+            f"{some(map(repr, wrong), 2)}). Was the file saved again by a spreadsheet? Get it anew, or say "
+            "`reader: table` to read it as it stands."
+        )
+    days = {entry: f"{year:04d}-{month:02d}-{day:02d}" for entry, (month, day, year) in parts.items()}
+    return each(series, lambda entry: days[entry]), int(series.notna().sum())
+
+
+def clock_seconds(series: pd.Series) -> pd.Series | None:
+    """Durations such as 1:02:03 or 2:03 in seconds; None for a column of anything else."""
+    entries = [str(entry).strip() for entry in series.dropna().unique()]
+    if not entries or not all(CLOCK.fullmatch(entry) for entry in entries):
+        return None
+
+    def seconds(entry: str) -> str:
+        hours, minutes, rest = CLOCK.fullmatch(entry.strip()).groups()  # type: ignore[union-attr]
+        return str(int(hours or 0) * 3600 + int(minutes) * 60 + int(rest))
+
+    return pd.to_numeric(each(series, seconds)).astype("float64")
+
+
+def out_of_order(frame: pd.DataFrame, earlier: str, later: str) -> Rows:
+    """Rows in which what came later bears the earlier time."""
+    first, second = (
+        pd.to_datetime(frame[name], utc=True, format="ISO8601", errors="coerce") for name in (earlier, later)
+    )
+    return (second < first).to_numpy(dtype=bool)
+
+
+def named(frame: pd.DataFrame, words: Sequence[str]) -> str | None:
+    """The column that goes by one of these names, the first that is there."""
+    called = {plainly(name): str(name) for name in frame.columns}
+    return next((called[word] for word in words if word in called), None)

@@ -1,0 +1,146 @@
+"""Excel sheets: every cell as the text of its value, and headers of several rows with merged cells.
+
+A merged cell holds its value in the top left corner only. In a header the value is that of all columns below it; in the
+data nobody knows whether it is meant for the other rows, so nothing is filled down.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from researchkit.errors import DataError, some
+from researchkit.faults import nearest
+from researchkit.parts import File
+from researchkit.readers.headed import headed
+from researchkit.readers.values import PLAIN_NUMBER, day
+
+Row = list[str | None]
+DEEPEST = 5  # rows of a header
+
+
+class Merged(NamedTuple):
+    """One range of merged cells; rows and columns from 0, the last ones included."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @property
+    def wide(self) -> bool:
+        return self.right > self.left
+
+
+def read_excel(path: Path, file: File, subject: str) -> tuple[pd.DataFrame, list[str]]:
+    """One sheet, its header understood, every cell as the text of its value (not of its format)."""
+    import openpyxl
+
+    merges = holds_merges(path)  # they are not to be had from a book that is read row by row
+    book = openpyxl.load_workbook(path, read_only=not merges, data_only=True)
+    try:
+        sheets, notes = book.sheetnames, []
+        if file.sheet is not None and file.sheet not in sheets:
+            raise DataError(f"{subject} has no sheet {file.sheet!r}{nearest(file.sheet, sheets)}.")
+        if file.sheet is None and len(sheets) > 1:
+            first = f"the first of {len(sheets)} sheets is read, {sheets[0]!r}"
+            notes.append(f"{subject}: {first}; `sheet:` names another.")
+        sheet = book[file.sheet or sheets[0]]
+        if not merges:
+            sheet.reset_dimensions()  # some programs write a wrong size, which would cut the table
+        cells = [[cell_text(value) for value in row] for row in sheet.iter_rows(values_only=True)]
+        found = [
+            Merged(one.min_row - 1, one.min_col - 1, one.max_row - 1, one.max_col - 1)
+            for one in (sheet.merged_cells.ranges if merges else ())
+        ]
+    finally:
+        book.close()
+    if not any(map(any, cells)):
+        raise DataError(f"{subject} is empty.")
+    widest = max(map(len, cells))
+    cells = [row + [None] * (widest - len(row)) for row in cells]
+    before, names, after, more = header(cells, found, subject)
+    frame, told = headed(pd.DataFrame([names, *cells[after:]], dtype="str"), subject)
+    frame.index = frame.index + (after - 1)  # rows as the sheet counts them
+    return frame, [*notes, *before, *more, *told]
+
+
+def holds_merges(path: Path) -> bool:
+    """Whether any sheet of the workbook has merged cells, by a look at its text."""
+    with zipfile.ZipFile(path) as archive:
+        sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/")]
+        return any(b"<mergeCell " in archive.read(name) for name in sheets)
+
+
+def cell_text(value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return day(value)
+
+
+def header(cells: Sequence[Row], merges: Sequence[Merged], subject: str) -> tuple[list[str], Row, int, list[str]]:
+    """What stands before the names, the names of the columns, the first row of data, and what was understood."""
+    first, titles = title_rows(cells, merges)
+    before = [f"{subject}: {some(map(repr, titles), 2)} over the table is no name: left out."] if titles else []
+    after = first + depth(cells, [one for one in merges if one.top >= first], first)
+    heads = [one for one in merges if first <= one.top < after]
+    names = joined_names(cells, heads, first, after) if heads and after > first + 1 else cells[first]
+    more = []
+    if after > first + 1:
+        read = some((repr(name) for name in names if name), 8)
+        more.append(f"{subject}: the header has {after - first} rows with merged cells; its names are read as {read}.")
+    if inside := [one for one in merges if one.top >= after]:
+        rows = some(dict.fromkeys(one.top + 1 for one in inside))
+        more.append(
+            f"{subject}: {len(inside)} merged cells among the data, from rows {rows}: each has its value in its first "
+            "cell only, and the others count as empty."
+        )
+    return before, names, after, more
+
+
+def title_rows(cells: Sequence[Row], merges: Sequence[Merged]) -> tuple[int, list[str]]:
+    """How many rows above the header are titles (one merged cell over all of the table) or blank, and their texts."""
+    titles, row = [], 0
+    widest = max((sum(bool(cell) for cell in line) for line in cells), default=0)
+    while row < min(len(cells) - 1, DEEPEST):
+        over = [one for one in merges if one.top == row and one.left == 0 and one.right + 1 >= widest > 1]
+        if over and sum(bool(cell) for cell in cells[row]) <= 1:
+            titles += [str(cells[row][0])] if cells[row][0] else []
+        elif any(cells[row]) or not titles:
+            break
+        row += 1
+    return row, titles
+
+
+def depth(cells: Sequence[Row], merges: Sequence[Merged], first: int) -> int:
+    """Of how many rows the header is: what stands below a wide merged cell belongs to it while it is words."""
+    last = first
+    for row in range(first, min(first + DEEPEST, len(cells) - 1)):
+        if row > last:
+            break
+        here = [one for one in merges if one.top == row]
+        last = max([last, *(one.bottom for one in here)])
+        below = [cell for one in here if one.wide for cell in span(cells, one, one.bottom + 1)]
+        if below and not any(PLAIN_NUMBER.fullmatch(cell.strip()) for cell in below):
+            last = max(last, row + 1)
+    return last - first + 1 if last < len(cells) - 1 else 1
+
+
+def span(cells: Sequence[Row], one: Merged, row: int) -> Iterator[str]:
+    """What stands under a merged cell."""
+    yield from (cell for cell in (cells[row][one.left : one.right + 1] if row < len(cells) else ()) if cell)
+
+
+def joined_names(cells: Sequence[Row], heads: Sequence[Merged], first: int, after: int) -> Row:
+    """The names of the columns from top to bottom: "Kindness: 2026: mean"."""
+    filled = [list(row) for row in cells[first:after]]
+    for one in heads:
+        value = cells[one.top][one.left]
+        filled[one.top - first][one.left : one.right + 1] = [value] * (one.right - one.left + 1)
+    return [": ".join(part for part in column if part) for column in zip(*filled, strict=True)]
