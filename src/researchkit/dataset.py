@@ -14,6 +14,7 @@ import pandas as pd
 from researchkit.codebook import coded
 from researchkit.errors import DataError, StudyError, some
 from researchkit.faults import nearest
+from researchkit.filled import filled
 from researchkit.flow import Step, kept, step
 from researchkit.parts import Question
 from researchkit.readers import Origin, gather
@@ -101,6 +102,7 @@ def load_dataset(study: Study, table: str | None = None) -> Dataset:
     gathered = gather(study, table, locate)
     frame, why, told = coded(study, table, gathered)
     notes = [*gathered.notes, *told, *people_note(study, table, frame), *doubles_note(gathered.frame)]
+    notes += map(str, filled(gathered.frame, units_of(study, table)))
     return dataset_of(study, table, frame, gathered.origin, tuple(notes), why)
 
 
@@ -130,6 +132,13 @@ def fingerprint(frame: pd.DataFrame) -> str:
             total.update(codes.astype("<i8").tobytes())
             total.update(json.dumps([str(entry) for entry in entries]).encode())
     return f"sha256:{total.hexdigest()}"
+
+
+def units_of(study: Study, table: str) -> list[str]:
+    """What the file calls the columns that say whose a row is."""
+    spec = study.tables[table]
+    parts = {name: study.columns.get(name) for name in (spec.people, *spec.clusters)}
+    return [(part.from_ if part else None) or name for name, part in parts.items()]
 
 
 def people_note(study: Study, table: str, frame: pd.DataFrame) -> list[str]:
