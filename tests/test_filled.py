@@ -99,7 +99,9 @@ def test_the_worlds_that_come_along_are_not_accused(root):
 def test_the_file_that_somebody_filled_is_noticed(mirror):
     path = mirror / "hcahps-hospital-2017-imputed" / "HCAHPS_Data.csv"
     frame, _ = plain.read(path, File(path=path.name))
-    first, *_ = filled(frame)
+    first, second = filled(frame)
+    assert (second.rows.sum(), len(second.held)) == (1335, 10), "small hospitals: the linear scores alone"
+    assert all("LINEAR" in name for name in second.held)
     assert first.rows.sum() == 671 and len(first.held) > 30
     nurses = pd.to_numeric(frame["H_COMP_1_A_P"])
     assert (nurses[first.rows] == 34).all() and not (nurses[~first.rows] == 34).any()

@@ -21,7 +21,7 @@ Codes = NDArray[np.int64]
 Rows = NDArray[np.bool_]
 FEWEST_ROWS, FEWEST_COLUMNS = 10, 4
 VARIED = 10  # distinct numbers that a column must have
-TOGETHER, RARER = 0.8, 0.5  # of the rows of a seed that share a number; and how much rarer it is in all
+TOGETHER = 0.8  # of the rows of a seed that share a number
 ALONE = 0.8  # of the other rows that have a combination of their own
 LARGER = 5  # times the next largest group
 SEED, STRIDES = 3, (1, 2)  # columns that are looked at together first: neighbours, and every second one
@@ -85,7 +85,6 @@ class Varied:
     name: str
     codes: Codes
     values: NDArray[np.float64]
-    counts: NDArray[np.int64]
 
 
 def seeds(codes: Codes, table: Sequence[Varied]) -> Iterator[Rows]:
@@ -112,8 +111,7 @@ def varied(frame: pd.DataFrame) -> list[Varied]:
         values, bad = numbers(pd.Series(entries))
         if bad.any() or len(np.unique(values)) < VARIED:
             continue
-        counts = np.bincount(codes[codes >= 0], minlength=len(entries))
-        found.append(Varied(str(name), codes.astype(np.int64), values, counts))
+        found.append(Varied(str(name), codes.astype(np.int64), values))
     return found
 
 
@@ -121,11 +119,7 @@ def grown(codes: Codes, table: Sequence[Varied], seed: Rows) -> tuple[Rows, NDAr
     """The block that rows which are alike in three columns belong to: its rows, and the places of its columns."""
     among = codes[seed]
     modes = [most(column) for column in among.T]
-    together = [
-        place
-        for place, (one, count) in enumerate(modes)
-        if count >= TOGETHER * len(among) and table[place].counts[one] / len(codes) <= RARER * count / len(among)
-    ]
+    together = [place for place, (_, count) in enumerate(modes) if count >= TOGETHER * len(among)]
     if len(together) < 2:
         return None
     rows = (codes[:, together] == [modes[place][0] for place in together]).all(axis=1)
