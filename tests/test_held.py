@@ -49,7 +49,7 @@ def test_what_is_held_is_what_would_be_read(study, unread):
             found = rows_of(study, "stays", by)
             assert found.fingerprint == expected.fingerprint
             assert (found.rows, found.flow, found.notes) == (expected.rows, expected.flow, expected.notes)
-            assert found.frame.equals(expected.frame)
+            assert found.frame.equals(expected.frame) and found.why.equals(expected.why)
             assert found.origin.words(found.frame.index.to_numpy()[:3]) == expected.origin.words(
                 expected.frame.index.to_numpy()[:3]
             )

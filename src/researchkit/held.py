@@ -109,7 +109,11 @@ def arrays(dataset: Dataset) -> dict[str, NDArray[Any]]:
             entries[str(place)] = list(there)
         else:
             stored[f"column{place}"] = frame[name].to_numpy()
+    for place, name in enumerate(dataset.why.columns):
+        stored[f"why{place}"], there = pd.factorize(dataset.why[name])
+        entries[f"why{place}"] = list(there)
     told = {"names": list(frame.columns), "entries": entries, "files": origin.names, "notes": dataset.notes}
+    told["why"] = list(dataset.why.columns)
     return {**stored, "told": np.frombuffer(json.dumps(told).encode(), dtype=np.uint8)}
 
 
@@ -125,14 +129,20 @@ def dataset_from(study: Study, table: str, stored: dict[str, NDArray[Any]]) -> D
     for place, name in enumerate(told["names"]):
         values: Any = stored[f"column{place}"]
         if (there := told["entries"].get(str(place))) is not None:
-            values = pd.array([*there, np.nan], dtype="str")[values]  # code -1, a missing entry, takes the last
+            values = texts(there, values)
         columns[name] = values
     frame = pd.DataFrame(columns, index=stored["index"])
+    reasons = {name: texts(told["entries"][f"why{n}"], stored[f"why{n}"]) for n, name in enumerate(told["why"])}
+    why = pd.DataFrame(reasons, index=stored["index"])
     file, row = np.zeros(
         (2, len(frame) and int(frame.index.max()) + 1), dtype=np.int64
     )  # the rows of others are not held
     file[frame.index], row[frame.index] = stored["file_of"], stored["row_of"]
-    return dataset_of(study, table, frame, Origin(tuple(told["files"]), file, row), tuple(told["notes"]))
+    return dataset_of(study, table, frame, Origin(tuple(told["files"]), file, row), tuple(told["notes"]), why)
+
+
+def texts(entries: list[str], places: NDArray[Any]) -> Any:
+    return pd.array([*entries, np.nan], dtype="str")[places]  # code -1, a missing entry, takes the last
 
 
 def private(folder: Path) -> bool:

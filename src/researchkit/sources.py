@@ -105,7 +105,8 @@ def lying(study: Study, file: File) -> list[Path]:
     if file.url:
         return [path for path, _ in candidates(study, file) if path.is_file()]
     path = study.folder / str(file.path)
-    return [path] if path.exists() else sorted(study.folder.glob(str(file.path)))
+    beside = [study.folder / file.dictionary] if file.dictionary and (study.folder / file.dictionary).is_file() else []
+    return [*([path] if path.exists() else sorted(study.folder.glob(str(file.path)))), *beside]
 
 
 def locate(study: Study, file: File) -> Path:

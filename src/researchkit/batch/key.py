@@ -178,6 +178,8 @@ class Keys:
         if (study.path, table) not in self.entries:
             frame = self.dataset(study, table).arrived
             hashed = {str(name): pd.util.hash_pandas_object(frame[name], index=False) for name in frame.columns}
+            for name, reasons in self.dataset(study, table).why.items():  # they are on the page
+                hashed[str(name)] += pd.util.hash_pandas_object(reasons, index=False)
             self.entries[study.path, table] = {name: each.to_numpy(dtype=np.uint64) for name, each in hashed.items()}
         return self.entries[study.path, table]
 
