@@ -102,6 +102,8 @@ def load_dataset(study: Study, table: str | None = None) -> Dataset:
     gathered = gather(study, table, locate)
     frame, why, told = coded(study, table, gathered)
     notes = [*gathered.notes, *told, *people_note(study, table, frame), *doubles_note(gathered.frame)]
+    accepted = study.tables[table].accept.items()
+    notes += [f"{name}: that the export has changed here was looked at and accepted: {why}" for name, why in accepted]
     notes += map(str, filled(gathered.frame, units_of(study, table)))
     return dataset_of(study, table, frame, gathered.origin, tuple(notes), why)
 

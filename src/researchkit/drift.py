@@ -7,25 +7,26 @@ gives another answer and no error. Nothing here names a row.
 from __future__ import annotations
 
 import difflib
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
 from researchkit import wording
 from researchkit.codebook import wanted
 from researchkit.errors import DataError, some
+from researchkit.outline import SELDOM, Outline, outlines
 from researchkit.readers import Gathered, gather
-from researchkit.readers.values import canonical, distinct, numbers
+from researchkit.readers.values import PLAIN_NUMBER
 from researchkit.sources import locate
 from researchkit.study import Study
 
-FEW_CODES = 25  # distinct entries up to which a column is one of codes
 ALIKE = 0.6  # of two names, or of the entries under them
 MORE_MISSING, SURE = 0.02, 3.3  # a change of two in a hundred, and beyond chance (p < .001)
 TIMES = 4.0  # numbers so many times as large are in another unit
+EXPECTED = 7.0  # times that a code was to be expected, so that it is missing by chance in one case of a thousand
+PASSING = re.compile(r"(^|[^a-z])(year|quarter|month|week|date|day|period|wave|round|term)s?([^a-z]|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -54,19 +55,36 @@ def drift(study: Study, table: str, old: Path) -> list[Change]:
         If either cannot be read.
     """
     now, before = gather(study, table, locate), earlier(study, table, old)
-    read = {called(study, name) for name in used_by_questions(study, table) & set(wanted(study, table).columns)}
-    lost = [str(name) for name in before.frame if name not in now.frame]
-    added = [str(name) for name in now.frame if name not in before.frame]
-    changes = []
-    for name in lost:
-        again = called_now(before.frame[name], now.frame[added])
-        words = f"it is gone; {again!r} looks like it" if again else "it is gone"
-        changes.append(Change(name, words, name in read))
-    changes += [Change(name, "it is new", False) for name in added]
-    for name in (str(name) for name in now.frame if name in before.frame):
-        told = [*recoded(before.frame[name], now.frame[name]), *gaps(before.frame[name], now.frame[name])]
-        changes += [Change(name, words, name in read) for words in told]
-    return changes
+    return changes(outlines(before.frame), outlines(now.frame), read_by_questions(study, table), units(study, table))
+
+
+def changes(
+    before: Mapping[str, Outline], now: Mapping[str, Outline], read: set[str], units: Iterable[str] = ()
+) -> list[Change]:
+    """What is different between two outlines of a table.
+
+    Parameters
+    ----------
+    before, now
+        By the file's names of the columns.
+    read
+        The columns that a question reads: a change of theirs that is beyond chance spoils its answer.
+    units
+        Columns that say whose a row is: people and teams come and go.
+    """
+    added = {name: one for name, one in now.items() if name not in before}
+    found = []
+    for name, one in before.items():
+        if name not in now:
+            again = called_now(name, one, added)
+            words = f"it is gone; {again!r} looks like it" if again else "it is gone"
+            found.append(Change(name, words, name in read))
+    found += [Change(name, "it is new", False) for name in added]
+    passing = {name for name in now if PASSING.search(name)} | set(units)
+    for name in (name for name in now if name in before):
+        told = [*recoded(before[name], now[name], name in passing), *gaps(before[name], now[name])]
+        found += [Change(name, words, sure and name in read) for words, sure in told]
+    return found
 
 
 def earlier(study: Study, table: str, old: Path) -> Gathered:
@@ -101,48 +119,78 @@ def used_by_questions(study: Study, table: str) -> set[str]:
     return names | {item for name in names if name in study.scales for item in study.scales[name].items}
 
 
-def called_now(gone: pd.Series, new: pd.DataFrame) -> str:
+def read_by_questions(study: Study, table: str) -> set[str]:
+    """What the file calls the columns that some question reads."""
+    return {called(study, name) for name in used_by_questions(study, table) & set(wanted(study, table).columns)}
+
+
+def units(study: Study, table: str) -> set[str]:
+    """What the file calls the columns that say whose a row is, and that no question asks about by itself."""
+    spec = study.tables[table]
+    asked = {one for question in study.questions for one in (question.exposure.column, question.outcome.column)}
+    return {called(study, name) for name in (spec.people, *spec.clusters) if name not in asked}
+
+
+def called_now(name: str, gone: Outline, added: Mapping[str, Outline]) -> str:
     """The new column that is most like one that is gone, by its name or by what it holds; "" if none is."""
-    close = difflib.get_close_matches(str(gone.name), list(map(str, new.columns)), n=1, cutoff=ALIKE)
+    close = difflib.get_close_matches(name, list(added), n=1, cutoff=ALIKE)
     if close:
         return close[0]
-    held = set(distinct(gone))
-    shares = {name: len(held & (other := set(distinct(new[name])))) / max(len(held | other), 1) for name in new}
-    best = max(shares, key=lambda name: shares[name], default="")
-    return str(best) if best and shares[best] >= ALIKE else ""
+    shares = {new: gone.in_common(one) for new, one in added.items()}
+    best = max(shares, key=lambda new: shares[new], default="")
+    return best if best and shares[best] >= ALIKE else ""
 
 
-def recoded(before: pd.Series, now: pd.Series) -> list[str]:
-    """Codes that are new or gone, numbers that became words, numbers in another unit."""
-    old, new = distinct(before), distinct(now)
-    if not old or not new:
-        return ["it is empty now"] if old else ["it was empty"] if new else []
-    (then, words_then), (today, words_now) = numbers(before), numbers(now)
-    if not words_then.any() and words_now.any():
-        return [f"it held numbers, and now also words, such as {some([repr(one) for one in words(now)], 2)}"]
-    if len(old) <= FEW_CODES and len(new) <= FEW_CODES:
-        fresh, gone = sorted(set(new) - set(old)), sorted(set(old) - set(new))
-        told = [f"new codes {some([repr(one) for one in fresh])}"] if fresh else []
-        told += [f"no more {some([repr(one) for one in gone])}"] if gone else []
-        return [" and ".join(told)] if told else []
-    if words_then.any() or words_now.any():
+def recoded(before: Outline, now: Outline, passing: bool) -> list[tuple[str, bool]]:
+    """Codes that are new or gone, words among numbers, numbers in another unit; and whether that is beyond chance.
+
+    Of a column that is `passing` (months, teams) other codes are to be expected.
+    """
+    if before.empty or now.empty:
+        return [("it is empty now", True)] if not before.empty else [("it was empty", True)] if not now.empty else []
+    if not before.words and now.words:
+        seen = f", such as {some(map(repr, now.words), 2)}" if any(now.words) else ""
+        return [(f"it held numbers, and now also words{seen}", True)]
+    if before.codes is not None and now.codes is not None:
+        return codes_of(before, now, passing or moves_on(before, now))
+    if before.words or now.words or before.middle is None or now.middle is None:
         return []
-    middle_then, middle_now = np.nanmedian(np.abs(then)), np.nanmedian(np.abs(today))
-    if min(middle_then, middle_now) > 0 and not 1 / TIMES < middle_now / middle_then < TIMES:
-        ratio = wording.number(float(middle_now / middle_then))
-        return [f"the middle of its numbers is {ratio} times what it was: another unit?"]
+    if min(before.middle, now.middle) > 0 and not 1 / TIMES < now.middle / before.middle < TIMES:
+        ratio = wording.number(now.middle / before.middle)
+        return [(f"the middle of its numbers is {ratio} times what it was: another unit?", True)]
     return []
 
 
-def words(series: pd.Series) -> list[str]:
-    return sorted({canonical(str(one)) for one in series[numbers(series)[1]]})
-
-
-def gaps(before: pd.Series, now: pd.Series) -> list[str]:
-    """A share of missing entries that changed by more than chance, and by enough to matter."""
-    then, today = float(before.isna().mean()), float(now.isna().mean())
-    whole = (before.isna().sum() + now.isna().sum()) / (len(before) + len(now))
-    error = sqrt(whole * (1 - whole) * (1 / len(before) + 1 / len(now))) if 0 < whole < 1 else 0.0
-    if abs(today - then) < MORE_MISSING or abs(today - then) <= SURE * error:
+def codes_of(before: Outline, now: Outline, passing: bool) -> list[tuple[str, bool]]:
+    """Codes that stand in one of the two only."""
+    then, today = before.codes or {}, now.codes or {}
+    fresh = [one for mark, one in today.items() if mark not in then]
+    gone = [one for mark, one in then.items() if mark not in today]
+    if passing or not (fresh or gone):
         return []
-    return [f"missing in {wording.percent(today)} of the rows, where it was {wording.percent(then)}"]
+    told = []
+    for words, codes, rows in (("new codes", fresh, now.rows), ("no more", gone, before.rows)):
+        named = [repr(code.text) for code in codes if code.text and code.share * rows >= SELDOM]
+        rare = len(codes) - len(named)
+        named += [f"{rare} that {'stands' if rare == 1 else 'stand'} seldom"] if rare else []
+        told += [f"{words} {some(named)}"] if named else []
+    sure = any(code.share * before.rows >= EXPECTED for code in fresh) or any(
+        code.share * now.rows >= EXPECTED for code in gone
+    )
+    return [(" and ".join(told), sure)]
+
+
+def moves_on(before: Outline, now: Outline) -> bool:
+    """Whether the codes are dates or months, of which every export has others."""
+    texts = [code.text for one in (before, now) for code in (one.codes or {}).values() if code.text]
+    return bool(texts) and all(re.match(r"\d{4}-\d{2}", text) and not PLAIN_NUMBER.fullmatch(text) for text in texts)
+
+
+def gaps(before: Outline, now: Outline) -> list[tuple[str, bool]]:
+    """A share of missing entries that changed by more than chance, and by enough to matter."""
+    whole = (before.missing * before.rows + now.missing * now.rows) / (before.rows + now.rows)
+    error = sqrt(whole * (1 - whole) * (1 / before.rows + 1 / now.rows)) if 0 < whole < 1 else 0.0
+    if abs(now.missing - before.missing) < MORE_MISSING or abs(now.missing - before.missing) <= SURE * error:
+        return []
+    words = f"missing in {wording.percent(now.missing)} of the rows, where it was {wording.percent(before.missing)}"
+    return [(words, True)]

@@ -110,7 +110,8 @@ def zone_is_known(name: str) -> bool:
 class Table(Part):
     """One table of data: its files, what its rows are (`rows: contacts`), which column counts `people` where counts are
     protected, which `clusters` share an error term (the outermost first), and whether each row is an aggregate of many
-    people (a hospital, a state), so that nothing is said of any one of them."""
+    people (a hospital, a state), so that nothing is said of any one of them. A run holds the table against the export
+    that `against` names, or against that of the last good run; `accept` says of a column why its change is right."""
 
     files: Annotated[tuple[File, ...], BeforeValidator(path_only)] = Field(min_length=1)
     people: str = "row"
@@ -118,6 +119,8 @@ class Table(Part):
     rows: str = "rows"
     aggregates: bool = False
     keep: tuple[Keep, ...] = ()
+    against: str | None = None
+    accept: dict[str, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
 
 
 class Column(Part):

@@ -21,7 +21,8 @@ def json_schema() -> dict[str, Any]:
     for part in ("File", "Exposure"):
         parts[part] = {"anyOf": [{"type": "string"}, parts[part]], "title": part}
     schema["properties"] |= {
-        name: parts["Table"]["properties"][name] for name in ("files", "people", "clusters", "keep")
+        name: parts["Table"]["properties"][name]
+        for name in ("files", "people", "clusters", "rows", "aggregates", "keep", "against", "accept")
     }
     schema["required"] = [name for name in schema["required"] if name != "tables"]
     schema["anyOf"] = [{"required": ["files"]}, {"required": ["tables"]}]

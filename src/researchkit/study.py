@@ -29,7 +29,16 @@ from researchkit.parts import (
     Whole,
 )
 
-SHORT = ("files", "people", "clusters", "rows", "aggregates", "keep")  # a single table's keys may stand at the top
+SHORT = (
+    "files",
+    "people",
+    "clusters",
+    "rows",
+    "aggregates",
+    "keep",
+    "against",
+    "accept",
+)  # a single table's keys may stand at the top
 FAMILIES = ("loyalty", "recovery", "burnout")  # the three doors: each has its notebook
 
 

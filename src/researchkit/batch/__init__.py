@@ -13,8 +13,9 @@ from researchkit.batch import cluster, pool
 from researchkit.batch.guard import Guard
 from researchkit.batch.key import Key, Keys, changed
 from researchkit.batch.ledger import record, recorded
+from researchkit.batch.memory import FOLDER, Memory
 from researchkit.batch.plan import Job, groups, literal, plan, studies
-from researchkit.batch.pool import Task, folder_of, make, up_to_date
+from researchkit.batch.pool import Task, folder_of, locked_failure, make, up_to_date
 from researchkit.held import held
 from researchkit.places import read_status, sweep, told_plainly
 from researchkit.report import Limits, Report, execute, told_to
@@ -63,11 +64,39 @@ def run(
         The address of a Dask scheduler whose workers make the reports, and one that these come back through where `out`
         is not a folder that all machines share (see `cluster.run`).
     say
-        Is told why ordinary kernels serve, where none can be forked.
+        Is told why ordinary kernels serve, where none can be forked, and what has changed in an export without harm.
     """
     with told_plainly(out, out):
         sweep(out)
-    keys, limits = Keys(), limits or Limits()
+    keys, memory = Keys(), Memory(out, say)
+    sound = []
+    for job in jobs:
+        if why := memory.stops(keys, job):
+            yield locked_failure(job, out, why, "stopped")
+        else:
+            sound.append(job)
+    how = partial(made_or_left, keys, sound, out, workers, limits or Limits(), dask, through, say)
+    for report in how(seconds=seconds, fresh=fresh):
+        memory.note(report)
+        yield report
+    with told_plainly(out / FOLDER, out):
+        memory.keep()
+
+
+def made_or_left(
+    keys: Keys,
+    jobs: Sequence[Job],
+    out: Path,
+    workers: int | None,
+    limits: Limits,
+    dask: str | None,
+    through: str | None,
+    say: Callable[[str], object],
+    *,
+    seconds: float | None,
+    fresh: bool,
+) -> Iterator[Report]:
+    """Reports that are up to date as they are, then the others, made."""
     guard, due = Guard(keys, out), []
     for job in jobs:
         task = Task(job, keys.of(job), limits)
