@@ -95,3 +95,35 @@ def test_any_name_and_any_entry_stay_text(tmp_path, name):
     frame.to_csv(tmp_path / "a.csv", index=False)
     told = yaml.safe_load(draft(tmp_path / "a.csv"))
     assert told["columns"][name]["codes"] == {name: name, "x": "x"}
+
+
+# ---- from exports that say more than numbers
+
+
+def drafted(folder, name, text=None):
+    if text is not None:
+        (folder / name).write_text(text, encoding="utf-8")
+    return yaml.safe_load(draft(folder / name))["columns"], draft(folder / name)
+
+
+def test_labels_of_spss_are_used_and_half_labelled_scales_keep_their_range(tmp_path):
+    import pyreadstat
+
+    data = pd.DataFrame({"arm": [1.0, 2, 1, -9] * 5, "mood": [1.0, 2, 3, 7] * 5})
+    labels = {"arm": {1: "usual", 2: "kind", -9: "refused"}, "mood": {1: "low", 7: "high"}}
+    pyreadstat.write_sav(
+        data,
+        str(tmp_path / "a.sav"),
+        column_labels=["Arm of the trial", "Mood"],
+        variable_value_labels=labels,
+        missing_ranges={"arm": [-9]},
+    )
+    columns, text = drafted(tmp_path, "a.sav")
+    assert columns["arm"]["label"] == "Arm of the trial" and columns["arm"]["codes"]["2"] == "kind"
+    assert columns["mood"]["range"] == [1, 7] and "why empty" not in text
+
+
+def test_labels_of_stata_are_used(tmp_path):
+    frame = pd.DataFrame({"arm": pd.Categorical(["usual", "kind", "usual"])})
+    frame.to_stata(tmp_path / "a.dta", write_index=False, variable_labels={"arm": "Arm"})
+    assert drafted(tmp_path, "a.dta")[0]["arm"] == {"label": "Arm", "codes": {"0": "kind", "1": "usual"}}

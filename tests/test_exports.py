@@ -8,9 +8,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
+from click.testing import CliRunner
 
 from researchkit.account import columns as columns_table
+from researchkit.cli import main
 from researchkit.dataset import load_dataset
+from researchkit.draft import draft, write_draft
 from researchkit.errors import DataError, StudyError
 from researchkit.parts import File, Table
 from researchkit.readers import gather
@@ -395,6 +399,13 @@ def test_a_ticket_that_was_opened_again_is_not_solved(tmp_path):
     assert "1 of 3 solved tickets had been opened again" in notes and "1 tickets are solved before" in notes
 
 
+def test_reasons_go_with_their_columns_through_every_step(tmp_path):
+    frame, notes, found = arrived(tmp_path, ZENDESK, clock="business", missing=["60", "2", "ann@example.org"])
+    assert found.gaps["full_resolution_time_in_minutes"].tolist()[0] == "coded 60"
+    assert found.gaps["reopens"].tolist()[1] == "coded 2" and set(found.gaps) <= set(frame)
+    assert "\x1f" not in notes and "ann@" not in found.gaps.to_csv()
+
+
 def test_nobody_is_named_by_a_ticket(tmp_path):
     frame, notes, _ = arrived(tmp_path, ZENDESK, clock="calendar")
     assert "@" not in frame.to_csv() + notes and "assignee_name" not in frame and "assignee_id" in frame
@@ -522,3 +533,44 @@ def test_headers_and_one_row_or_empty_columns_stop_nobody_with_a_traceback(tmp_p
             arrived(tmp_path, f"{head}\n{body}\n", clock="calendar", timezone="Europe/London", table=HOSPITALS)
         except DataError as error:
             assert str(tmp_path) in str(error)
+
+
+# ---- a first study file from any of them
+
+
+def drafted(folder, name, text=None):
+    if text is not None:
+        (folder / name).write_text(text, encoding="utf-8")
+    return yaml.safe_load(draft(folder / name))["columns"], draft(folder / name)
+
+
+def test_labels_and_codes_of_a_redcap_dictionary_are_used(tmp_path):
+    (tmp_path / "dictionary.csv").write_text(DICTIONARY, encoding="utf-8")
+    columns, text = drafted(tmp_path, "a.csv", REDCAP)
+    assert columns["ward"]["codes"] == {"1": "Medical", "2": "Surgical", "-90": "Not known"}
+    assert columns["age"]["label"] == "Age, in years" and "name" not in columns
+    assert columns["reasons___2"]["label"] == "What helped?: Kindness"
+    assert columns["reasons___2"]["codes"] == {"0": "not ticked", "1": "ticked"}
+    assert "# " in text and "a REDCap export, read with its dictionary" in text
+
+
+def test_which_clock_is_left_to_the_author(tmp_path):
+    _, text = drafted(tmp_path, "a.csv", ZENDESK)
+    assert 'files: {path: "a.csv", clock: FILL_IN}' in text and "durations are there twice" in text
+    write_draft(tmp_path / "a.csv", tmp_path)
+    found = CliRunner().invoke(main, ["check", str(tmp_path)])
+    assert found.exit_code == 1 and "`clock`" in found.output
+
+
+def test_averages_are_drafted_as_averages(tmp_path):
+    _, text = drafted(tmp_path, "a.csv", HCAHPS)
+    assert "aggregates: true" in text and "rows: hospitals" in text
+
+
+@pytest.mark.parametrize("text", ["CXONE", "REDCAP"])
+def test_every_export_gives_a_draft_that_only_its_author_has_to_complete(tmp_path, text):
+    write_draft_of = {"CXONE": CXONE, "REDCAP": REDCAP}[text]
+    (tmp_path / "a.csv").write_text(write_draft_of, encoding="utf-8")
+    write_draft(tmp_path / "a.csv", tmp_path)
+    found = CliRunner().invoke(main, ["check", str(tmp_path)])
+    assert found.exit_code == 1 and "FILL_IN" in found.output and "Traceback" not in found.output

@@ -7,7 +7,9 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
+from researchkit.draft import draft
 from researchkit.errors import DataError
 from researchkit.parts import File, Table
 from researchkit.readers import gather
@@ -160,3 +162,9 @@ def test_options_are_1_where_ticked_and_missing_where_the_question_was_left(tmp_
     assert frame["Which of these?: Listened"].tolist() == pytest.approx([1, 0, np.nan, 1], nan_ok=True)
     assert frame["Which of these?: Other (please specify)"].tolist()[1] == "took time"
     assert "options of Which of these? are 1 where ticked" in notes
+
+
+def test_question_texts_of_qualtrics_are_labels(tmp_path):
+    (tmp_path / "a.csv").write_text("\n".join([HEAD, TEXTS, IDS, *ROWS]) + "\n", encoding="utf-8")
+    columns = yaml.safe_load(draft(tmp_path / "a.csv"))["columns"]
+    assert columns["Q1"]["label"] == "How kind, on the whole?" and "IPAddress" not in columns

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,9 @@ from researchkit import wording
 from researchkit.errors import DataError
 from researchkit.parts import File
 from researchkit.readers import exports
+from researchkit.readers.gaps import parted
+from researchkit.readers.meaning import Meaning, meanings
+from researchkit.readers.tickets import ClockError
 from researchkit.readers.values import distinct, factors, numbers, written
 
 FEW = 12  # distinct entries up to which a column is one of codes
@@ -31,7 +34,7 @@ HEAD = f"""# A draft, made from the data, and no study yet: check every line, an
 # before you look at any result. `researchkit check` says what is left."""
 START = """title: {title}
 seed: 1                # any whole number: the same seed gives the same answers
-files: {place}
+files: {files}
 design: observational  # randomised where people were put into groups by lot; rollout where in steps
 people: {people}       # who is counted where small groups are hidden; `row` where each row is one
 # clusters: COLUMN     # rows that are alike because they share an agent, a ward, a site
@@ -64,33 +67,49 @@ def draft(path: Path, place: str | None = None) -> str:
     DataError
         If the file cannot be read.
     """
-    frame, notes = exports.read(path, File.model_validate({"path": path.name}))
-    kinds = {str(name): kind(frame[name]) for name in frame.columns}
+    file = File.model_validate({"path": path.name})
+    files = quoted(place or path.name)
+    try:
+        arrived, notes = exports.read(path, file)
+    except ClockError as error:  # each duration is there twice, and only the author knows which one is meant
+        arrived, notes = exports.read(path, file.model_copy(update={"clock": "calendar"}))
+        notes = [str(error), *notes]
+        files = f"{{path: {files}, clock: {OPEN}}}"
+    frame, _ = parted(arrived)
+    told = meanings(path, file)
+    kinds = {str(name): kind(frame[name], told.get(str(name))) for name in frame.columns}
     ids = [name for name, told in kinds.items() if told == "id"]
     people = next((name for name in ids if frame[name].is_unique), ids[0] if ids else "row")
-    return "\n".join([*head(path, place or path.name, people, notes), *columns(frame, kinds), QUESTION])
+    rows = exports.aggregates(arrived, file)
+    start = head(path, files, people, notes, rows)
+    return "\n".join([*start, *columns(frame, kinds, told), QUESTION])
 
 
-def head(path: Path, place: str, people: str, notes: list[str]) -> Iterator[str]:
+def head(path: Path, files: str, people: str, notes: list[str], rows: str) -> Iterator[str]:
     yield HEAD
     yield from (f"# {note.splitlines()[0]}" for note in notes)
     title = quoted(path.stem.replace("_", " ").capitalize())
-    yield START.format(title=title, place=quoted(place), people=word(people))
+    yield START.format(title=title, files=files, people=word(people))
+    if rows:
+        yield f"rows: {rows}\naggregates: true       # averages of many people, of whom nothing is said one by one\n"
 
 
-def columns(frame: pd.DataFrame, kinds: dict[str, str]) -> Iterator[str]:
+def columns(frame: pd.DataFrame, kinds: dict[str, str], meant: Mapping[str, Meaning]) -> Iterator[str]:
     """A line a column."""
     yield "columns:"
     for name, told in kinds.items():
-        parts = [f"label: {quoted(label(name))}", *described(frame[name], told)]
+        known = meant.get(name, Meaning())
+        parts = [f"label: {quoted(known.label or label(name))}", *described(frame[name], told, known)]
         gaps = frame[name].isna().mean()
         note = f"   # {wording.percent(gaps)} missing" if gaps else ""
         yield f"  {word(name)}: {{{', '.join(parts)}}}{note}"
     yield ""
 
 
-def described(series: pd.Series, told: str) -> list[str]:
+def described(series: pd.Series, told: str, known: Meaning) -> list[str]:
     """What a column holds, as the study file says it."""
+    if told == "labelled":
+        return [f"codes: {{{', '.join(f'{quoted(code)}: {quoted(words)}' for code, words in known.codes.items())}}}"]
     if told == "numbers":
         values, _ = numbers(series)
         return [f"range: [{written(float(np.nanmin(values)))}, {written(float(np.nanmax(values)))}]"]
@@ -99,9 +118,11 @@ def described(series: pd.Series, told: str) -> list[str]:
     return [f"type: {told}"]
 
 
-def kind(series: pd.Series) -> str:
-    """ "id", "numbers", "codes", "category" or "text", by the name and by what is there."""
+def kind(series: pd.Series, meant: Meaning | None = None) -> str:
+    """ "labelled" where the file names every code; else "id", "numbers", "codes", "category" or "text" as it looks."""
     known = series.dropna()
+    if meant and meant.codes and set(distinct(known)) <= set(meant.codes):
+        return "labelled"
     if known.empty:
         return "text"
     places, texts = factors(known)

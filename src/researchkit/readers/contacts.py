@@ -15,6 +15,7 @@ import pandas as pd
 from researchkit.errors import DataError, some
 from researchkit.parts import File
 from researchkit.readers.clocks import american_days, clock_seconds, named, plainly, twice
+from researchkit.readers.gaps import names_of, with_beside
 from researchkit.readers.people import without_people
 from researchkit.readers.values import as_text, numbers
 
@@ -114,7 +115,7 @@ def is_length(name: str) -> bool:
 def in_seconds(frame: pd.DataFrame, file: File, subject: str) -> Shaped:
     """1:02:03 as 3723."""
     new = {}
-    for name in filter(is_length, map(str, frame.columns)):
+    for name in filter(is_length, names_of(frame)):
         if (seconds := clock_seconds(frame[name])) is not None:
             new[name] = seconds
     told = [f"{subject}: {some(new)} are read as hours, minutes and seconds, and are in seconds here."] if new else []
@@ -123,7 +124,7 @@ def in_seconds(frame: pd.DataFrame, file: File, subject: str) -> Shaped:
 
 def once_each(frame: pd.DataFrame, file: File, subject: str) -> Shaped:
     """One column for each duration, where there is `X_Seconds` and `X_Time`."""
-    called = {plainly(name): str(name) for name in frame.columns}
+    called = {plainly(name): name for name in names_of(frame)}
     gone, notes = [], []
     for plain, name in called.items():
         twin = called.get(re.sub(r" seconds$", " time", plain), name)
@@ -135,13 +136,13 @@ def once_each(frame: pd.DataFrame, file: File, subject: str) -> Shaped:
         gone.append(twin)
         words = f"; in {apart} rows the two differ" if apart else ""
         notes.append(f"{subject}: {twin} says again what {name} says, and is left out{words}.")
-    return frame.drop(columns=gone), notes
+    return frame.drop(columns=with_beside(gone, frame)), notes
 
 
 def in_order(frame: pd.DataFrame, file: File, subject: str) -> Shaped:
     """Dates as ISO writes them."""
     new, notes = {}, []
-    for name in (str(one) for one in frame.columns if re.search(r"\b(date|day)\b", plainly(one))):
+    for name in (one for one in names_of(frame) if re.search(r"\b(date|day)\b", plainly(one))):
         days, count = american_days(as_text(frame[name]), subject)
         if count:
             new[name] = days

@@ -54,6 +54,11 @@ def by_column(gaps: pd.DataFrame) -> dict[str, pd.Series]:
     return {str(name): gaps[name] for name in gaps.columns}
 
 
+def names_of(frame: pd.DataFrame) -> list[str]:
+    """The names of the columns without those of reasons."""
+    return [str(name) for name in frame.columns if not str(name).startswith(BESIDE)]
+
+
 def with_beside(names: list[str], frame: pd.DataFrame) -> list[str]:
     """The names, each followed by the column of its reasons where there is one."""
     return [one for name in names for one in (name, BESIDE + name) if one == name or one in frame]

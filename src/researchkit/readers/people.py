@@ -8,7 +8,7 @@ import pandas as pd
 
 from researchkit.errors import some
 from researchkit.readers.clocks import plainly
-from researchkit.readers.gaps import with_beside
+from researchkit.readers.gaps import names_of, with_beside
 
 CUSTOMER = re.compile(
     r".*\be ?mail( address)?|.*\bphone( number)?|ani|dnis|ip( address)?|requester( name)?|submitter( name)?"
@@ -19,7 +19,7 @@ AGENT = ("agent", "assignee")
 
 def without_people(frame: pd.DataFrame, subject: str) -> tuple[pd.DataFrame, list[str]]:
     """Without the names, addresses and numbers of customers, and what was left out."""
-    called = {str(name): plainly(name) for name in frame.columns}
+    called = {name: plainly(name) for name in names_of(frame)}
     gone = [name for name, plain in called.items() if CUSTOMER.fullmatch(plain)]
     notes = []
     for role in AGENT:

@@ -11,7 +11,7 @@ import pandas as pd
 from researchkit.errors import DataError, some
 from researchkit.parts import File
 from researchkit.readers.clocks import named, out_of_order, plainly, to_local
-from researchkit.readers.gaps import explained, reason
+from researchkit.readers.gaps import BESIDE, explained, names_of, reason, with_beside
 from researchkit.readers.people import without_people
 from researchkit.readers.values import among, numbers
 
@@ -56,7 +56,7 @@ def zendesk(frame: pd.DataFrame, file: File, subject: str, path: Path) -> Shaped
 def both_clocks(frame: pd.DataFrame) -> dict[str, dict[str, str]]:
     """The durations that are there twice: {base: {"calendar": column, "business": column}}."""
     found: dict[str, dict[str, str]] = {}
-    names = [str(name) for name in frame.columns]
+    names = names_of(frame)
     for name in names:
         if match := BUSINESS.fullmatch(name):
             base = match.group(1)
@@ -77,8 +77,9 @@ def one_clock(frame: pd.DataFrame, file: File, subject: str) -> Shaped:
             "Say in study.yml which clock is meant: `clock: calendar` or `clock: business`."
         )
     other = "business" if file.clock == "calendar" else "calendar"
-    frame = frame.drop(columns=[pair[other] for pair in pairs.values()])
+    frame = frame.drop(columns=with_beside([pair[other] for pair in pairs.values()], frame))
     frame = frame.rename(columns={pair[file.clock]: base for base, pair in pairs.items()})
+    frame = frame.rename(columns={BESIDE + pair[file.clock]: BESIDE + base for base, pair in pairs.items()})
     how = "by the calendar" if file.clock == "calendar" else "in business hours"
     return frame, [f"{subject}: {some(pairs, 8)} count {how}; the other clock's columns are left out."]
 
@@ -114,7 +115,7 @@ def reopened(frame: pd.DataFrame, file: File, subject: str) -> Shaped:
 
 def local(frame: pd.DataFrame, file: File, subject: str) -> Shaped:
     """Times of UTC as the site's clocks showed them, where the study says which zone that is."""
-    stamps = [str(name) for name in frame.columns if plainly(name).endswith(" at") and frame[name].notna().any()]
+    stamps = [name for name in names_of(frame) if plainly(name).endswith(" at") and frame[name].notna().any()]
     if not stamps:
         return frame, []
     if file.timezone is None:
