@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -169,3 +170,14 @@ def test_the_kernels_of_a_run_read_no_file(study, tmp_path):
     jobs = plan([study], question="length_of_stay", by="ward", notebook=tmp_path / "asks.ipynb")[:2]
     reports = list(run(jobs, tmp_path / "out", 1))
     assert [report.status for report in reports] == ["ok", "ok"], [report.reason for report in reports]
+
+
+def test_why_cells_are_empty_is_held_too(study, unread):
+    whole = load_dataset(study, "stays")
+    reasons = pd.Series(["coded -9", None] * (len(whole.arrived) // 2), index=whole.arrived.index, dtype="str")
+    whole = dataclasses.replace(whole, why=pd.DataFrame({"ward": reasons}))
+    ward = wards(whole)[0]
+    part = whole.only("ward", ward)
+    with held.held([(part, f"ward={ward}")]):
+        found = rows_of(study, "stays", f"ward={ward}")
+        assert found.why.equals(part.why) and set(found.why["ward"].dropna()) == {"coded -9"}
