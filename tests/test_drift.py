@@ -108,6 +108,17 @@ def test_the_command_stops_at_what_would_spoil_an_answer(told, tmp_path):
     assert found.exit_code == 0 and "Nothing changed since" in found.output and "OK" in found.output
 
 
+def test_check_holds_the_export_to_the_one_that_the_study_names_and_takes_what_is_accepted(told, tmp_path):
+    told(lambda t: t.assign(stayed=t["stayed"] + 1))
+    named = STUDY + "against: old.csv\n"
+    (tmp_path / "study.yml").write_text(named, encoding="utf-8")
+    found = CliRunner().invoke(main, ["check", str(tmp_path)])
+    assert found.exit_code == 1 and "new codes '2'" in found.output, found.output
+    (tmp_path / "study.yml").write_text(named + "accept: {stayed: it counts from 1 now}\n", encoding="utf-8")
+    found = CliRunner().invoke(main, ["check", str(tmp_path)])
+    assert "since that export" not in found.output and "accepted: it counts from 1 now" in found.output
+
+
 def test_an_earlier_export_that_is_not_there_is_said(told, tmp_path):
     told(lambda t: t)
     with pytest.raises(DataError, match="no earlier export"):

@@ -452,9 +452,16 @@ def test_a_contact_that_stands_twice_is_refused(tmp_path):
 
 def test_american_days_become_iso_days_and_others_are_refused(tmp_path):
     frame, notes, _ = arrived(tmp_path, CXONE)
-    assert frame["Start_Date"].tolist()[0] == "2026-10-31" and "Start_Date are read as month, day, year" in notes
+    assert frame["Start_Date"].tolist()[0] == "2026-10-31" and "Start_Date is read as month, day, year" in notes
     with pytest.raises(DataError, match="Start_Date: 1 dates are not written month, day, year"):
         arrived(tmp_path, CXONE.replace("10312026", "31/10/2026").replace("1101", "11/01/").replace("1102", "11/02/"))
+
+
+def test_the_order_of_other_systems_dates_is_told_by_the_dates(tmp_path):
+    text = "Queue|Date|Time|Calls\nCare|{}|01:00|10\nCare|05/11/2026|02:00|9\n"
+    for first, read in (("31/10/2026", "2026-11-05"), ("10/31/2026", "2026-05-11"), ("06/11/2026", "05/11/2026")):
+        frame, notes, _ = arrived(tmp_path, text.format(first))
+        assert frame["Date"].tolist()[1] == read and ("is read as" in notes) == ("-" in read)
 
 
 def test_the_hour_that_comes_twice_is_said(tmp_path):

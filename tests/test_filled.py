@@ -132,3 +132,17 @@ def test_the_check_says_so_and_the_page_too(tmp_path):
     )
     notes = load_dataset(load_study(tmp_path)).notes
     assert any("60 rows hold the very same numbers in 8 columns" in note for note in notes)
+
+
+def test_straight_lines_through_reversed_items_are_counted(tmp_path):
+    rows = ["5,5,5,5", "3,3,3,3", "1,1,1,1", "4,4,4,", "5,4,1,2", "4,4,2,2"]
+    (tmp_path / "a.csv").write_text("a,b,c,d\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    study = (
+        "title: t\nseed: 1\ndesign: observational\nfiles: a.csv\n"
+        "scales: {{s: {{items: [a, b, c, d], reverse: [{}], range: [1, 5]}}}}\nquestions:\n  - {{id: q, title: '?', "
+        "claim: BUR-1, exposure: a, outcome: {{column: s, kind: score}}, smallest_effect: 1}}\n"
+    )
+    for reverse, said in (("c, d", True), ("", False), ("a, b, c, d", False)):
+        (tmp_path / "study.yml").write_text(study.format(reverse), encoding="utf-8")
+        notes = load_dataset(load_study(tmp_path)).notes
+        assert ("s: 2 rows give one answer to all items, reversed ones too (straight-lined)." in notes) == said, notes

@@ -16,7 +16,7 @@ from researchkit.errors import DataError, StudyError, listing, some
 from researchkit.parts import Column, Question
 from researchkit.readers import Gathered, gaps
 from researchkit.readers.values import among, as_text, blank, canonical, distinct, each, numbers, written
-from researchkit.scales import load_key, rule_of, score_scale
+from researchkit.scales import load_key, rule_of, score_scale, straight_lined
 from researchkit.study import Study
 
 Bounds = tuple[float, float, str]  # lowest, highest, and where the study file says so
@@ -287,6 +287,9 @@ def scored(check: Check, frame: pd.DataFrame) -> dict[str, pd.Series]:
             continue
         gaps = "".join(f", {rows} {what}" for what, rows in account.items() if rows and what != "complete")
         check.notes.append(f"{name}: {account['complete']} rows scored from all {len(scale.items)} items{gaps}.")
+        if lined := straight_lined(frame, scale):
+            words = "row gives" if lined == 1 else "rows give"
+            check.notes.append(f"{name}: {lined} {words} one answer to all items, reversed ones too (straight-lined).")
         if scale.instrument and (unsure := load_key(scale.instrument).unverified):
             check.notes.append(f"{name}: not verified of the key {scale.instrument}: {unsure}.")
     return scores

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from researchkit.readers.values import canonical, factors, numbers
+from researchkit.readers.values import by_size, canonical, factors, numbers
 
 FEW_CODES = 25  # distinct entries up to which a column is one of codes
 SELDOM = 5  # times; what stands less often is kept as a mark
@@ -98,10 +98,7 @@ def outline(series: pd.Series) -> Outline:
     values, no_numbers = numbers(pd.Series(list(counts), dtype="str"))
     words = tuple(sorted(text for text, no in zip(counts, no_numbers, strict=True) if no))
     few = len(counts) <= FEW_CODES
-    order = sorted(
-        zip(values, counts, strict=True), key=lambda one: (np.isnan(one[0]), one[0] if one[0] == one[0] else 0, one[1])
-    )
-    codes = {digest(text): Code(text, counts[text] / rows) for _, text in order} if few else None
+    codes = {digest(text): Code(text, counts[text] / rows) for text in sorted(counts, key=by_size)} if few else None
     weights = np.array(list(counts.values()))
     middle = None if no_numbers.any() else middle_of(np.abs(values), weights)
     return Outline(rows, missing, False, words, codes, middle, frozenset() if few else frozenset(counts))

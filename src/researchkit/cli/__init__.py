@@ -176,9 +176,8 @@ def check(study: Path, against: Path | None) -> None:
     from researchkit.study import load_study
 
     loaded = load_study(study)
-    if against:
-        for line in changed(loaded, against):
-            click.echo(line)
+    for line in changed(loaded, against):
+        click.echo(line)
     problems: list[str] = []
     for table in loaded.tables:
         try:

@@ -8,8 +8,8 @@ from typing import Any
 
 from researchkit import account
 from researchkit.dataset import load_dataset
-from researchkit.drift import drift
-from researchkit.errors import DataError, ParameterError, listing
+from researchkit.drift import Change, called, drift
+from researchkit.errors import DataError, ParameterError, listing, some
 from researchkit.scales import instruments, read_instrument
 from researchkit.study import Study
 
@@ -58,19 +58,27 @@ def shelf() -> Iterator[str]:
         yield f"  {spec['citation']}"
 
 
-def changed(study: Study, old: Path) -> Iterator[str]:
+def changed(study: Study, old: Path | None) -> Iterator[str]:
     """What is different from an earlier export of the first table, or of each where `old` is a folder.
+
+    Without `old`, from the export that each table names under `against:`; nothing where none does.
 
     Raises
     ------
     DataError
-        If a change spoils an answer: it has to be looked at before anything is run.
+        If a change spoils an answer and is not accepted: it has to be looked at before anything is run.
     """
-    found = [
-        change
-        for table in (study.tables if old.is_dir() else [next(iter(study.tables))])
-        for change in drift(study, table, old)
-    ]
-    yield from (str(change) for change in found) if found else (f"Nothing changed since {old}.",)
-    if spoilt := [str(change) for change in found if change.spoils]:
-        raise DataError(listing(f"{old}: since that export", spoilt))
+    first = next(iter(study.tables))
+    named = {table: study.folder / spec.against for table, spec in study.tables.items() if spec.against}
+    pairs = named if old is None else dict.fromkeys(study.tables if old.is_dir() else [first], old)
+    found = [(table, change) for table, one in pairs.items() for change in drift(study, table, one)]
+    where = some(dict.fromkeys(map(str, pairs.values())), 2)
+    if pairs:
+        yield from (str(change) for _, change in found) if found else (f"Nothing changed since {where}.",)
+    spoilt = [str(change) for table, change in found if change.spoils and not accepted(study, table, change)]
+    if spoilt:
+        raise DataError(listing(f"{where}: since that export", spoilt))
+
+
+def accepted(study: Study, table: str, change: Change) -> bool:
+    return any(change.column in (name, called(study, name)) for name in study.tables[table].accept)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import date
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -16,7 +17,7 @@ from researchkit.readers.values import each
 Rows = NDArray[np.bool_]
 STAMP = "%Y-%m-%dT%H:%M:%S"
 CLOCK = re.compile(r"(?:(\d+):)?(\d{1,3}):(\d{2})(?:\.\d+)?")
-AMERICAN = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})|(\d{2})(\d{2})(\d{4})")
+NUMBERED = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})|(\d{2})(\d{2})(\d{4})")
 
 
 def plainly(name: object) -> str:
@@ -39,29 +40,47 @@ def twice(wall: pd.Series, zone: str) -> Rows:
     return marked.reindex(wall.index, fill_value=False).to_numpy(dtype=bool)
 
 
-def american_days(series: pd.Series, subject: str) -> tuple[pd.Series, int]:
-    """Dates written mmddyyyy, with or without strokes, as ISO dates; how many there were.
+def days_in_order(series: pd.Series, subject: str, american: bool) -> tuple[pd.Series, str]:
+    """Dates such as 10312026 or 31/10/2026 as ISO dates, and how they were read; "" where they stay as they are.
+
+    Parameters
+    ----------
+    american
+        Whether the system is known to write the month first; otherwise the dates themselves have to tell.
 
     Raises
     ------
     DataError
-        If some can only be days before months, or fit no calendar.
+        If the system writes the month first, and some of these dates cannot be read so.
     """
-    entries = series.dropna().unique().tolist()
-    found = {entry: match for entry in map(str, entries) if (match := AMERICAN.fullmatch(entry.strip()))}
+    entries = [str(entry) for entry in series.dropna().unique()]
+    found = {entry: match for entry in entries if (match := NUMBERED.fullmatch(entry.strip()))}
     if not found or len(found) < len(entries):
-        return series, 0
+        return series, ""
     parts = {entry: [int(part) for part in match.groups() if part] for entry, match in found.items()}
-    wrong = [entry for entry, (month, day, _) in parts.items() if not (1 <= month <= 12 and 1 <= day <= 31)]
-    if wrong:
+    first = {entry: iso(year, month, day) for entry, (month, day, year) in parts.items()}
+    wrong = [entry for entry, day in first.items() if not day]
+    if american and wrong:
         rows = int(series.isin(wrong).sum())
         raise DataError(
             f"{subject}: {series.name}: {rows} dates are not written month, day, year, as this system does (such as "
             f"{some(map(repr, wrong), 2)}). Was the file saved again by a spreadsheet? Get it anew, or say "
             "`reader: table` to read it as it stands."
         )
-    days = {entry: f"{year:04d}-{month:02d}-{day:02d}" for entry, (month, day, year) in parts.items()}
-    return each(series, lambda entry: days[entry]), int(series.notna().sum())
+    second = {entry: iso(year, month, day) for entry, (day, month, year) in parts.items()}
+    if american or (not wrong and not all(second.values())):
+        return each(series, first.__getitem__), "month, day, year"
+    if wrong and all(second.values()):
+        return each(series, second.__getitem__), "day, month, year"
+    return series, ""
+
+
+def iso(year: int, month: int, day: int) -> str:
+    """The date, or "" for one that there is not."""
+    try:
+        return date(year, month, day).isoformat()
+    except ValueError:
+        return ""
 
 
 def clock_seconds(series: pd.Series) -> pd.Series | None:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from researchkit.errors import DataError, some
 from researchkit.parts import File
-from researchkit.readers.clocks import american_days, clock_seconds, named, plainly, twice
+from researchkit.readers.clocks import clock_seconds, days_in_order, named, plainly, twice
 from researchkit.readers.gaps import names_of, with_beside
 from researchkit.readers.people import without_people
 from researchkit.readers.values import as_text, numbers
@@ -94,7 +94,7 @@ def dialer(frame: pd.DataFrame, file: File, subject: str, path: Path) -> Shaped:
     Raises
     ------
     DataError
-        As `clocks.american_days`.
+        As `clocks.days_in_order`.
     """
     notes: list[str] = []
     for step in (in_seconds, once_each, in_order, told_twice):
@@ -140,14 +140,14 @@ def once_each(frame: pd.DataFrame, file: File, subject: str) -> Shaped:
 
 
 def in_order(frame: pd.DataFrame, file: File, subject: str) -> Shaped:
-    """Dates as ISO writes them."""
+    """Dates as ISO writes them; CXone writes the month first, of other systems the dates themselves have to tell."""
     new, notes = {}, []
+    american = is_cxone(frame)
     for name in (one for one in names_of(frame) if re.search(r"\b(date|day)\b", plainly(one))):
-        days, count = american_days(as_text(frame[name]), subject)
-        if count:
+        days, how = days_in_order(as_text(frame[name]), subject, american)
+        if how:
             new[name] = days
-    if new:
-        notes.append(f"{subject}: {some(new)} are read as month, day, year, as this system writes them.")
+            notes.append(f"{subject}: {name} is read as {how}.")
     return frame.assign(**new), notes
 
 

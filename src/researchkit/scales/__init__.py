@@ -8,7 +8,7 @@ from researchkit.scales.agreement import Agreement, icc, kappa, krippendorff
 from researchkit.scales.change import reliable_change
 from researchkit.scales.keys import Cutoff, Key, burnout_cutoffs, instruments, load_key, read_instrument
 from researchkit.scales.reliability import cronbach_alpha, item_rest, omega
-from researchkit.scales.scoring import rule_of, score_scale
+from researchkit.scales.scoring import rule_of, score_scale, straight_lined
 
 __all__ = [
     "Agreement",
@@ -27,4 +27,5 @@ __all__ = [
     "reliable_change",
     "rule_of",
     "score_scale",
+    "straight_lined",
 ]

@@ -164,3 +164,22 @@ def refuse_against_the_rest(answers: NDArray[np.float64], turned: list[int], ite
             f"{some(against)}: after reversing, the answers go against those to the other items. Perhaps the file "
             "holds another form of the questionnaire, in which another item is reversed, or it was reversed before."
         )
+
+
+def straight_lined(frame: pd.DataFrame, scale: Scale) -> int:
+    """How many rows give one and the same answer to every item, although some of the items are reversed.
+
+    The middle of the scale is not counted: "neither" to all is no contradiction.
+
+    Raises
+    ------
+    StudyError
+        As `rule_of`.
+    """
+    answers = frame[list(scale.items)].to_numpy(dtype=np.float64)
+    rule = rule_of(scale, answers)
+    turned = set(rule.reverse) & set(scale.items)
+    if not turned or len(turned) == len(scale.items) or rule.low is None or rule.high is None:
+        return 0
+    same = (answers == answers[:, :1]).all(axis=1)
+    return int((same & (answers[:, 0] != (rule.low + rule.high) / 2)).sum())
