@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from researchkit.draft import draft
+from researchkit.drift import drift
 from researchkit.errors import DataError
 from researchkit.parts import File, Table
 from researchkit.readers import gather
@@ -149,6 +150,16 @@ def test_labels_beside_codes_are_refused(tmp_path):
     none = [ROWS[0].replace(",4,1,", ",None,1,"), *ROWS[1:]]
     frame, _, _ = read(tmp_path, [HEAD, TEXTS, IDS, *none])
     assert frame["Q1"].tolist()[0] == "None", "a choice may be a word among numbers"
+
+
+def test_a_name_that_has_gone_to_another_question_is_noticed(tmp_path):
+    lines = [HEAD, TEXTS, IDS, *ROWS]
+    (tmp_path / "old.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    lines[1] = TEXTS.replace("How kind, on the whole?", "How long did you wait?")
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    study = study_with(tmp_path, rename={"QID3": "x", "QID7": "y"})
+    (found,) = map(str, drift(study, "data", tmp_path / "old.csv"))
+    assert found == "x: it was “How kind, on the whole?”, and is “How long did you wait?” now (a question reads it)"
 
 
 def test_the_order_in_which_choices_were_shown_is_no_answer(tmp_path):

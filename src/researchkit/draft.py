@@ -19,7 +19,7 @@ from researchkit.errors import DataError
 from researchkit.parts import File
 from researchkit.readers import exports
 from researchkit.readers.gaps import parted
-from researchkit.readers.meaning import Meaning, meanings
+from researchkit.readers.meaning import Meaning, meanings, shortened
 from researchkit.readers.tickets import ClockError
 from researchkit.readers.values import distinct, factors, numbers, written
 
@@ -99,7 +99,7 @@ def columns(frame: pd.DataFrame, kinds: dict[str, str], meant: Mapping[str, Mean
     yield "columns:"
     for name, told in kinds.items():
         known = meant.get(name, Meaning())
-        parts = [f"label: {quoted(known.label or label(name))}", *described(frame[name], told, known)]
+        parts = [f"label: {quoted(shortened(known.label) or label(name))}", *described(frame[name], told, known)]
         gaps = frame[name].isna().mean()
         note = f"   # {wording.percent(gaps)} missing" if gaps else ""
         yield f"  {word(name)}: {{{', '.join(parts)}}}{note}"

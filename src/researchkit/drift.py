@@ -17,7 +17,8 @@ from researchkit import wording
 from researchkit.codebook import wanted
 from researchkit.errors import DataError, some
 from researchkit.outline import SELDOM, Outline, outlines
-from researchkit.readers import Gathered, gather
+from researchkit.readers import gather, paths_of
+from researchkit.readers.meaning import meanings, shortened
 from researchkit.readers.values import PLAIN_NUMBER
 from researchkit.sources import locate
 from researchkit.study import Study
@@ -54,8 +55,24 @@ def drift(study: Study, table: str, old: Path) -> list[Change]:
     DataError
         If either cannot be read.
     """
-    now, before = gather(study, table, locate), earlier(study, table, old)
-    return changes(outlines(before.frame), outlines(now.frame), read_by_questions(study, table), units(study, table))
+    before, now = outlined(earlier(study, table, old), table), outlined(study, table)
+    return changes(before, now, read_by_questions(study, table), units(study, table))
+
+
+def outlined(study: Study, table: str) -> dict[str, Outline]:
+    """A table of the study in outline, with what its files call the columns.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    labels: dict[str, str] = {}
+    for file in study.tables[table].files:
+        called = {**{name: name for name in file.rename.values()}, **file.rename}
+        for path, _ in paths_of(study, file, locate)[:1]:
+            labels |= {called.get(name, name): told.label for name, told in meanings(path, file).items()}
+    return outlines(gather(study, table, locate).frame, labels)
 
 
 def changes(
@@ -82,13 +99,23 @@ def changes(
     found += [Change(name, "it is new", False) for name in added]
     passing = {name for name in now if PASSING.search(name)} | set(units)
     for name in (name for name in now if name in before):
-        told = [*recoded(before[name], now[name], name in passing), *gaps(before[name], now[name])]
+        told = [
+            *asked_otherwise(before[name], now[name]),
+            *recoded(before[name], now[name], name in passing),
+            *gaps(before[name], now[name]),
+        ]
         found += [Change(name, words, sure and name in read) for words, sure in told]
     return found
 
 
-def earlier(study: Study, table: str, old: Path) -> Gathered:
-    """The earlier export, read as the study reads its own."""
+def earlier(study: Study, table: str, old: Path) -> Study:
+    """The study with the earlier export in the place of its own.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, or a folder is wanted.
+    """
     spec = study.tables[table]
     if not old.exists():
         raise DataError(f"There is no earlier export {old}.")
@@ -101,7 +128,7 @@ def earlier(study: Study, table: str, old: Path) -> Gathered:
         new = {"path": str(place.resolve()), "url": None, "sha256": None, "md5": None, "content": None}
         files.append(file.model_copy(update=new))
     tables = {**study.tables, table: spec.model_copy(update={"files": tuple(files)})}
-    return gather(study.model_copy(update={"tables": tables}), table, locate)
+    return study.model_copy(update={"tables": tables})
 
 
 def called(study: Study, name: str) -> str:
@@ -139,6 +166,13 @@ def called_now(name: str, gone: Outline, added: Mapping[str, Outline]) -> str:
     shares = {new: gone.in_common(one) for new, one in added.items()}
     best = max(shares, key=lambda new: shares[new], default="")
     return best if best and shares[best] >= ALIKE else ""
+
+
+def asked_otherwise(before: Outline, now: Outline) -> list[tuple[str, bool]]:
+    """A column that has kept its name and belongs to another question."""
+    if not before.label or not now.label or before.label.casefold() == now.label.casefold():
+        return []
+    return [(f"it was “{shortened(before.label)}”, and is “{shortened(now.label)}” now", True)]
 
 
 def recoded(before: Outline, now: Outline, passing: bool) -> list[tuple[str, bool]]:

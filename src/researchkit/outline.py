@@ -7,7 +7,7 @@ may be somebody's name or age.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
@@ -32,7 +32,8 @@ class Code:
 class Outline:
     """One column: rows, share missing, codes by their marks (None where they are many), words, middle of its numbers.
 
-    `words` are the entries that are no numbers, or "" for each that is not kept; `entries` all marks, never kept.
+    `words` are the entries that are no numbers, or "" for each that is not kept; `entries` all marks, never kept;
+    `label` is what the file itself calls it, such as the text of a question.
     """
 
     rows: int
@@ -42,6 +43,7 @@ class Outline:
     codes: Mapping[str, Code] | None = None
     middle: float | None = None
     entries: frozenset[str] = field(default=frozenset(), compare=False)
+    label: str = ""
 
     def in_common(self, other: Outline) -> float:
         """The share of entries that both hold, of those that either does."""
@@ -65,6 +67,7 @@ class Outline:
             "words": words,
             "codes": codes,
             "middle": self.middle,
+            "label": self.label,
         }
 
 
@@ -78,12 +81,13 @@ def outline_from(told: Mapping[str, Any]) -> Outline:
         tuple(told["words"]),
         None if codes is None else {mark: Code(str(text), float(share)) for mark, (text, share) in codes.items()},
         None if told["middle"] is None else float(told["middle"]),
+        label=str(told.get("label", "")),
     )
 
 
-def outlines(frame: pd.DataFrame) -> dict[str, Outline]:
+def outlines(frame: pd.DataFrame, labels: Mapping[str, str] | None = None) -> dict[str, Outline]:
     """Every column of a table, by its name."""
-    return {str(name): outline(frame[name]) for name in frame.columns}
+    return {str(name): replace(outline(frame[name]), label=(labels or {}).get(str(name), "")) for name in frame.columns}
 
 
 def outline(series: pd.Series) -> Outline:

@@ -18,13 +18,12 @@ from typing import Any
 from researchkit.batch.key import Keys, columns_of
 from researchkit.batch.plan import Job
 from researchkit.disclosure import PROFILES
-from researchkit.drift import Change, called, changes, earlier, read_by_questions, units
+from researchkit.drift import Change, called, changes, earlier, outlined, read_by_questions, units
 from researchkit.errors import ResearchkitError, listing
-from researchkit.outline import SELDOM, Outline, outline_from, outlines
+from researchkit.outline import SELDOM, Outline, outline_from
 from researchkit.places import alone, put, read
-from researchkit.readers import gather
 from researchkit.report import Report
-from researchkit.sources import locate, lying
+from researchkit.sources import lying
 from researchkit.study import Study
 
 FOLDER = ".outlines"
@@ -101,13 +100,13 @@ class Memory:
         spec, held = study.tables[table], self.held(study).get(table, {})
         used = held.get("accepted", [])
         if spec.against:
-            old = earlier(study, table, study.folder / spec.against)
-            now = outlines(gather(study, table, locate).frame)
-            found = changes(outlines(old.frame), now, read_by_questions(study, table), units(study, table))
+            old = outlined(earlier(study, table, study.folder / spec.against), table)
+            now = outlined(study, table)
+            found = changes(old, now, read_by_questions(study, table), units(study, table))
             return Seen(now, found, f"the export {spec.against}", [])
         if held and held.get("files") == marks(study, table) and held.get("reading") == reading(study, table):
             return Seen(None, [], "", used)
-        now = outlines(gather(study, table, locate).frame)
+        now = outlined(study, table)
         if not held:
             return Seen(now, [], "", used)
         when = f"the last good run ({held['when']})"

@@ -39,9 +39,13 @@ def meanings(path: Path, file: File) -> dict[str, Meaning]:
     """
     if path.suffix.lower() in (".sav", ".zsav", ".dta", ".sas7bdat", ".xpt"):
         return labelled(path)
+    if path.suffix.lower() in (".parquet", ".rds", ".rda", ".rdata"):
+        return {}
     frame, _ = plain.read(path, file)
     if surveys.is_qualtrics(frame):
-        return {str(name): Meaning(shortened(text)) for name, text in frame.iloc[0].items() if not pd.isna(text)}
+        texts = {str(name): Meaning(in_words(text)) for name, text in frame.iloc[0].items() if not pd.isna(text)}
+        ids = {surveys.import_id(entry): str(name) for name, entry in frame.iloc[1].items()}
+        return texts | {id: texts[name] for id, name in ids.items() if id and name in texts}
     if redcap.is_redcap(frame) and (found := dictionary_beside(path, file)):
         return of_fields(found)
     return {}
@@ -67,7 +71,7 @@ def labelled(path: Path) -> dict[str, Meaning]:
     values: dict[str, Any] = meta.variable_value_labels
     return {
         name: Meaning(
-            shortened(labels.get(name) or ""),
+            in_words(labels.get(name) or ""),
             {canonical(code_text(code)): str(words) for code, words in values.get(name, {}).items()},
         )
         for name in meta.column_names
@@ -80,13 +84,18 @@ def of_fields(dictionary: Path) -> dict[str, Meaning]:
     for name, entry in read_dictionary(dictionary).items():
         if entry.kind == "checkbox":
             for code, words in entry.choices.items():
-                told = Meaning(shortened(f"{entry.label}: {words}"), {"0": "not ticked", "1": "ticked"})
+                told = Meaning(in_words(f"{entry.label}: {words}"), {"0": "not ticked", "1": "ticked"})
                 found[box(name, code)] = told
         else:
-            found[name] = Meaning(shortened(entry.label), entry.choices)
+            found[name] = Meaning(in_words(entry.label), entry.choices)
     return {name: told for name, told in found.items() if told.label or told.codes or parent_of(name)}
 
 
+def in_words(text: object) -> str:
+    """A label without marks of HTML, in one line."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", str(text))).strip()
+
+
 def shortened(text: str) -> str:
-    text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", str(text))).strip()
+    """What fits beside a column."""
     return text if len(text) <= LONGEST else text[: LONGEST - 3].rstrip() + "..."
