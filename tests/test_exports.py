@@ -18,6 +18,7 @@ from researchkit.draft import draft, write_draft
 from researchkit.errors import DataError, StudyError
 from researchkit.parts import File, Table
 from researchkit.readers import gather
+from researchkit.readers.branching import shown
 from researchkit.study import Study, load_study
 
 QUESTION = {"id": "q", "title": "?", "claim": "BUR-1", "exposure": "x", "smallest_effect": 1}
@@ -174,6 +175,31 @@ def test_logic_beyond_comparisons_is_said_not_to_be_understood(redcap, logic, un
     assert ("the branching logic of kind is not understood" in notes) != understood, notes
 
 
+@pytest.mark.parametrize(
+    ("logic", "rows"),
+    [
+        ("[a] = '1'", [True, False, False]),
+        ("[a] <> ''", [True, True, False]),
+        ("[a] != 1", [False, True, True]),
+        ("[a] >= 2", [False, True, False]),
+        ("[a] < '2'", [True, False, False]),
+        ("[a] = 1 or [a] = 2 and [b(-9)] = 1", [True, False, False]),
+        ("([a] = 1 or [a] = 2) and [b(-9)] = '0'", [True, True, False]),
+        ("[a] > ''", [False, False, False]),
+    ],
+)
+def test_logic_is_read_as_redcap_reads_it(logic, rows):
+    frame = pd.DataFrame({"a": ["1", "2.0", None], "b____9": ["0", "0", "1"]}, dtype="str")
+    assert shown(logic, frame.__getitem__, 3).tolist() == rows
+
+
+def test_logic_that_reads_another_row_says_nothing_about_this_one(redcap):
+    path = redcap / "Ward_DataDictionary_2026-11-01.csv"
+    path.write_text(DICTIONARY.replace('2, Silence",,', "2, Silence\",[hurt] = '1',"), encoding="utf-8")
+    frame, _, _ = arrived(redcap, REDCAP)
+    assert pd.to_numeric(frame["signs___2"]).tolist()[4:] == [0, 0], "in the rows of visits nobody is asked about pain"
+
+
 def test_dictionaries_that_cannot_serve_are_named(redcap):
     (redcap / "old_dictionary.csv").write_text(DICTIONARY, encoding="utf-8")
     with pytest.raises(DataError, match=r"say which in study\.yml: `dictionary:`"):
@@ -208,6 +234,13 @@ def test_words_among_numbers_are_gaps_with_their_footnote_as_the_reason(tmp_path
     assert surveys[2] == "Not Available (1: the number of cases is too few to report; footnote 13)"
     assert "HCAHPS Answer Percent 2" in notes and "lost leading zeros are put back (2 of 4 rows)" in notes
     assert "of 2 hospitals these have no number at all: HCAHPS Answer Percent 1" in notes
+    assert "`weights: Number of Completed Surveys` in a question weighs them" in notes
+
+
+def test_words_among_words_stay_words(tmp_path):
+    text = HCAHPS.replace("Facility Name", "Kind").replace(",B,", ",Not Applicable,").replace(",A,", ",Acute,")
+    frame, _, _ = arrived(tmp_path, text, table=HOSPITALS)
+    assert frame["Kind"].tolist() == ["Acute", "Acute", "Not Applicable", "Not Applicable"]
 
 
 def test_measures_are_laid_side_by_side_and_keep_their_reasons(tmp_path):
