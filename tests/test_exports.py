@@ -370,6 +370,15 @@ def test_a_header_of_merged_cells_is_read_and_shown(tmp_path):
     assert "the header has 2 rows with merged cells; its names are read as 'id', 'kindness: before'" in notes
 
 
+def test_words_below_a_merged_cell_are_header_and_numbers_are_data(tmp_path):
+    workbook(tmp_path, [["id", "kindness", None], [None, "before", "after"], ["007", 3, 4]], ["B1:C1"])
+    frame, _, found = arrived(tmp_path, None, name="a.xlsx")
+    assert list(frame.columns) == ["id", "kindness: before", "kindness: after"] and found.origin.row.tolist() == [3]
+    workbook(tmp_path, [["id", "kindness", None], ["006", 1, 2], ["007", 3, 4]], ["B1:C1"])
+    frame, notes, _ = arrived(tmp_path, None, name="a.xlsx")
+    assert list(frame.columns) == ["id", "kindness", "unnamed_3"] and len(frame) == 2 and "merged header" in notes
+
+
 def test_a_title_over_the_table_is_no_header(tmp_path):
     rows = [["Ward survey 2026", None, None], [], ["id", "a", "b"], ["1", 2, 3]]
     workbook(tmp_path, rows, ["A1:C1"])
