@@ -81,9 +81,7 @@ def shaped(frame: pd.DataFrame, file: File, subject: str, path: Path) -> Shaped:
     table = table.assign(**new)
     sizes = [name for name in table.columns if plainly(name).endswith("completed surveys")]
     if sizes and not numbers(table[sizes[0]])[1].any():
-        notes.append(
-            f"{subject}: an average may be of few or many; `weights: {sizes[0]}` in a question weighs them."
-        )
+        notes.append(f"{subject}: an average may be of few or many; `weights: {sizes[0]}` in a question weighs them.")
     notes += [*vanished(table, list(counts), subject), *long_form(table, subject)]
     return explained(table, {**by_column(why), **reasons}), notes
 
