@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from researchkit.dataset import load_dataset
+from researchkit.draft import draft
 from researchkit.filled import filled
 from researchkit.parts import File
 from researchkit.readers import plain
@@ -130,8 +133,12 @@ def test_the_check_says_so_and_the_page_too(tmp_path):
         " exposure: x, outcome: {column: m0, kind: score}, smallest_effect: 1}\n",
         encoding="utf-8",
     )
-    notes = load_dataset(load_study(tmp_path)).notes
-    assert any("60 rows hold the very same numbers in 8 columns" in note for note in notes)
+    (said,) = [note for note in load_dataset(load_study(tmp_path)).notes if "hold the very same numbers" in note]
+    assert "60 rows hold the very same numbers in 8 columns" in said and said in draft(tmp_path / "a.csv")
+    rule = re.search(r"`keep: (.*?)`", said)
+    (tmp_path / "study.yml").write_text((tmp_path / "study.yml").read_text() + f"keep: [{rule.group(1)}]\n")
+    dataset = load_dataset(load_study(tmp_path))
+    assert len(dataset.frame) == 540 and dataset.flow[0].why == "filled in"
 
 
 def test_straight_lines_through_reversed_items_are_counted(tmp_path):

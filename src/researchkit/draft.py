@@ -16,6 +16,7 @@ import pandas as pd
 
 from researchkit import wording
 from researchkit.errors import DataError
+from researchkit.filled import filled
 from researchkit.parts import File
 from researchkit.readers import exports
 from researchkit.readers.gaps import parted
@@ -80,6 +81,7 @@ def draft(path: Path, place: str | None = None) -> str:
     kinds = {str(name): kind(frame[name], told.get(str(name))) for name in frame.columns}
     ids = [name for name, told in kinds.items() if told == "id"]
     people = next((name for name in ids if frame[name].is_unique), ids[0] if ids else "row")
+    notes += map(str, filled(frame, ids))
     rows = exports.aggregates(arrived, file)
     start = head(path, files, people, notes, rows)
     return "\n".join([*start, *columns(frame, kinds, told), QUESTION])

@@ -7,6 +7,8 @@ rows, too; zeros are many in counts; answers from 1 to 5 agree by chance.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -35,14 +37,26 @@ class Block:
 
     rows: Rows
     held: dict[str, float]
+    known_by: str = ""  # a column whose number stands in no other row; "" where there is none
 
     def __str__(self) -> str:
         shown = some((f"{name} {written(value)}" for name, value in self.held.items()), 4)
         return (
             f"{int(self.rows.sum()):,} rows hold the very same numbers in {len(self.held)} columns ({shown}); "
             "nearly every other row has its own. They look filled in by a mean or a median, which makes columns agree "
-            "that do not. Leave these rows out (`keep:`), or get the file as it was before."
+            f"that do not. Leave these rows out{self.rule}, or get the file as it was before."
         )
+
+    @property
+    def rule(self) -> str:
+        """The keep rule that leaves these rows out."""
+        if not self.known_by:
+            return ""
+        value = written(self.held[self.known_by])
+        name = (
+            self.known_by if re.fullmatch(r"[\w.]+", self.known_by) else json.dumps(self.known_by, ensure_ascii=False)
+        )
+        return f" (`keep: {{column: {name}, not_values: [{value}], why: filled in}}`)"
 
 
 def filled(frame: pd.DataFrame, units: Sequence[str] = ()) -> list[Block]:
@@ -66,8 +80,17 @@ def filled(frame: pd.DataFrame, units: Sequence[str] = ()) -> list[Block]:
             found.append(block)
     found = [one for one in found if not of_one_unit(frame, one[0], units)]
     found.sort(key=lambda one: (-len(one[1]), -int(one[0].sum())))
-    blocks = [Block(rows, held(codes[rows.argmax()], table, places)) for rows, places in found]
+    blocks = [
+        Block(rows, held(codes[rows.argmax()], table, places), alone(codes, table, rows, places))
+        for rows, places in found
+    ]
     return [one for place, one in enumerate(blocks) if not any(inside(one, wider) for wider in blocks[:place])][:MOST]
+
+
+def alone(codes: Codes, table: Sequence[Varied], rows: Rows, places: NDArray[np.intp]) -> str:
+    """The first column whose number in these rows stands in no other; "" where there is none."""
+    first = codes[rows.argmax()]
+    return next((table[place].name for place in places if not (codes[~rows, place] == first[place]).any()), "")
 
 
 def held(row: Codes, table: Sequence[Varied], places: NDArray[np.intp]) -> dict[str, float]:
