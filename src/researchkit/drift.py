@@ -37,6 +37,7 @@ class Change:
     column: str
     words: str
     spoils: bool
+    gone: bool = False
 
     def __str__(self) -> str:
         return f"{self.column}: {self.words}{' (a question reads it)' if self.spoils else ''}"
@@ -95,7 +96,7 @@ def changes(
         if name not in now:
             again = called_now(name, one, added)
             words = f"it is gone; {again!r} looks like it" if again else "it is gone"
-            found.append(Change(name, words, name in read))
+            found.append(Change(name, words, name in read, gone=True))
     found += [Change(name, "it is new", False) for name in added]
     passing = {name for name in now if PASSING.search(name)} | set(units)
     for name in (name for name in now if name in before):

@@ -8,7 +8,7 @@ no entry that stands too seldom. A report whose question reads a column that has
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -19,7 +19,7 @@ from researchkit.batch.key import Keys, columns_of
 from researchkit.batch.plan import Job
 from researchkit.disclosure import PROFILES
 from researchkit.drift import Change, called, changes, earlier, outlined, read_by_questions, units
-from researchkit.errors import ResearchkitError, listing
+from researchkit.errors import ResearchkitError, listing, some
 from researchkit.outline import SELDOM, Outline, outline_from
 from researchkit.places import alone, put, read
 from researchkit.report import Report
@@ -70,10 +70,9 @@ class Memory:
             return ""
         self.stopped.add(study.name)
         told = [f"{one.column}: {one.words}.{self.again(study, table, one)}" for one in open_]
-        names = ", ".join(f"{column}: WHY" for column in dict.fromkeys(one.column for one in open_))
         return (
-            f"{listing(f'The export has changed since {seen.when}', told)}\nThat alone would make another answer. "
-            f"Get the export as it was, or, if the change is right, say so in study.yml: `accept: {{{names}}}`."
+            f"{listing(f'The export has changed since {seen.when}', told)}\nThat alone would make another answer. Get "
+            f"the export as it was, or, if the change is right, say so in study.yml: {remedies(open_)}."
         )
 
     def note(self, report: Report) -> None:
@@ -165,6 +164,14 @@ class Memory:
             "columns": {name: one.to_dict(least) for name, one in (seen.now or {}).items()},
             "accepted": [one for one in [*seen.used, *seen.accepted] if one[1] in said],
         }
+
+
+def remedies(found: Sequence[Change]) -> str:
+    """What to write for changes that are right."""
+    gone = [one.column for one in found if one.gone]
+    changed = ", ".join(f"{column}: WHY" for column in dict.fromkeys(one.column for one in found if not one.gone))
+    told = [f"the new name of {some(gone)} under `from:`"] if gone else []
+    return " and ".join([*told, *([f"`accept: {{{changed}}}`"] if changed else [])])
 
 
 def marks(study: Study, table: str) -> list[list[Any]]:
