@@ -115,6 +115,15 @@ def test_a_redcap_event_is_picked_and_repeats_stay_long(redcap):
         arrived(redcap, REDCAP, only={"redcap_event_name": "base_arm_2"})
 
 
+def test_redcap_events_are_laid_side_by_side_with_their_reasons(redcap):
+    pivot = {"by": ["record_id"], "over": "redcap_event_name", "columns": ["age", "kind"]}
+    text = REDCAP.replace("3,later_arm_1,,,,,,,0,0,0,0,,0,0,", "3,later_arm_1,,,,61,,,0,0,0,2,,0,0,")
+    frame, _, found = arrived(redcap, text, only={"redcap_repeat_instrument": ""}, pivot=pivot)
+    assert frame["age_base_arm_1"].tolist() == ["40", "50", "60", "70"]
+    assert frame["age_later_arm_1"].isna().tolist() == [True, True, False, True]
+    assert found.gaps["kind_base_arm_1"].tolist() == ["not asked (form not in this row)"] * 4
+
+
 def test_a_box_that_says_do_not_know_takes_the_others_with_it_where_declared(redcap):
     frame, notes, found = arrived(redcap, REDCAP, missing=["-90"])
     assert pd.to_numeric(frame["reasons___1"]).isna().tolist()[:4] == [False, True, True, False]
