@@ -12,6 +12,7 @@ import yaml
 from click.testing import CliRunner
 
 from researchkit.account import columns as columns_table
+from researchkit.answer import answer_question
 from researchkit.cli import main
 from researchkit.dataset import load_dataset
 from researchkit.draft import draft, write_draft
@@ -351,6 +352,8 @@ questions:
     assert "y: 26 cells are empty: coded -9 12, coded -8 8 and no reason given 6." in dataset.notes
     told = columns_table(dataset).data.set_index("Column")["Why"]
     assert told["y"] == "coded -9: 12, coded -8: 8 and no reason given: 6" and told["x"] == ""
+    (check,) = [one for one in answer_question(load_study(tmp_path), "q").checks if one.name == "missing data"]
+    assert "Why, as far as the file says: y (coded -9: 12, coded -8: 8 and no reason given: 6)." in check.facts["words"]
     (tmp_path / "study.yml").write_text(text + "disclosure: cms\n", encoding="utf-8")
     told = columns_table(load_dataset(load_study(tmp_path))).data.set_index("Column")["Why"]["y"]
     assert "8" not in told and "6" not in told and "not shown" in told

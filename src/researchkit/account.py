@@ -73,26 +73,11 @@ def columns(dataset: Dataset) -> Table:
                 "Column": name,
                 "Label": dataset.study.label(str(name)),
                 "Empty": HIDDEN if share is None else wording.percent(share),
-                **({"Why": why_empty(dataset, str(name))} if not dataset.why.empty else {}),
+                **({"Why": dataset.why_empty(str(name))} if not dataset.why.empty else {}),
                 "Holds": holds(column, dataset.study, str(name)),
             }
         )
     return frame(pd.DataFrame(rows), "Column by column")
-
-
-def why_empty(dataset: Dataset, name: str) -> str:
-    """How many cells are empty for each reason that the file gives, small counts as the profile allows."""
-    if name not in dataset.why:
-        return ""
-    column = dataset.frame[name]
-    counts = {
-        str(why): int(n) for why, n in dataset.why.loc[column.index, name].where(column.isna()).value_counts().items()
-    }
-    rest = int(column.isna().sum()) - sum(counts.values())
-    told = {**counts, **({"no reason given": rest} if rest else {})}
-    shown = disclosure.protect(told, PROFILES[dataset.study.disclosure])
-    words = [f"{why}: {wording.count(n)}" for why, n in shown.items() if n is not None]
-    return some([*words, *([f"others: {HIDDEN}"] if len(words) < len(shown) else [])], 8)
 
 
 def holds(column: pd.Series, study: Study, name: str) -> str:

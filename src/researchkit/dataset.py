@@ -11,7 +11,9 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from researchkit import wording
 from researchkit.codebook import coded
+from researchkit.disclosure import PROFILES, protect
 from researchkit.errors import DataError, StudyError, some
 from researchkit.faults import nearest
 from researchkit.filled import filled
@@ -70,6 +72,20 @@ class Dataset:
             raise DataError(f"{self.study.name}: {by} is never {str(value)!r}; it is {there}.")
         found = dataset_of(self.study, self.table, self.arrived[here], self.origin, self.notes, self.why[here])
         return replace(found, quiet=self.quiet)
+
+    def why_empty(self, name: str) -> str:
+        """How many cells of a column are empty for each reason that its file gives, as the profile allows."""
+        if name not in self.why:
+            return ""
+        empty = self.frame[name].isna()
+        told = self.why.loc[self.frame.index, name].where(empty).value_counts()
+        counts = {str(why): int(count) for why, count in told.items()}
+        rest = int(empty.sum()) - sum(counts.values())
+        shown = protect(
+            {**counts, **({"no reason given": rest} if counts and rest else {})}, PROFILES[self.study.disclosure]
+        )
+        words = [f"{why}: {wording.count(count)}" for why, count in shown.items() if count is not None]
+        return some([*words, *(["others: not shown"] if len(words) < len(shown) else [])], 8)
 
     def sample(self, question: Question, *, adjust: Sequence[str] | None = None) -> Sample:
         """The complete rows that a question is answered from, as arrays; `adjust` in place of the question's own.

@@ -78,7 +78,7 @@ def missing_data(dataset: Dataset, question: Question, effect: Effect, sample: S
     if asked.few(fillable.sample, fillable.incomplete) and fillable.incomplete.any():
         told = "too few people have gaps that can be filled"
     facts["imputed"] = None if isinstance(told, str) else told.to_dict()
-    words += [_fixed(asked, found.fixed), _answer(asked, told)]
+    words += [_reasons(asked, dataset), _fixed(asked, found.fixed), _answer(asked, told)]
     more, at_worst = _at_worst(asked, fillable, filled)
     return Check(
         NAME, made, facts | more | {"words": " ".join(filter(None, [*words, *at_worst]))}, mark=_mark(asked, filled)
@@ -131,6 +131,13 @@ def _mark(asked: Asked, filled: Imputed | str) -> str:
 
 
 # Words
+
+
+def _reasons(asked: Asked, dataset: Dataset) -> str:
+    """Why cells are empty, where the file says so."""
+    told = {name: dataset.why_empty(name) for name in asked.question.columns}
+    known = "; ".join(f"{asked.study.label(name)} ({words})" for name, words in told.items() if words)
+    return f"Why, as far as the file says: {known}." if known else ""
 
 
 def _of_few(asked: Asked, filled: Imputed | str) -> str:
