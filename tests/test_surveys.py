@@ -179,3 +179,11 @@ def test_question_texts_of_qualtrics_are_labels(tmp_path):
     (tmp_path / "a.csv").write_text("\n".join([HEAD, TEXTS, IDS, *ROWS]) + "\n", encoding="utf-8")
     columns = yaml.safe_load(draft(tmp_path / "a.csv"))["columns"]
     assert columns["Q1"]["label"] == "How kind, on the whole?" and "IPAddress" not in columns
+
+
+def test_two_options_of_one_name_are_refused(tmp_path):
+    lines = [MONKEY[0], MONKEY[1].replace("Explained", "Listened"), *MONKEY[2:]]
+    with pytest.raises(
+        DataError, match=r"headers joined: the same name .*'Which of these\?: Listened' \(columns 6 and 7\)"
+    ):
+        read(tmp_path, lines)

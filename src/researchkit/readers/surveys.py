@@ -16,6 +16,7 @@ import pandas as pd
 from researchkit.errors import DataError, some
 from researchkit.parts import File
 from researchkit.readers.gaps import BESIDE, by_column, explained, parted, reason, with_beside
+from researchkit.readers.headed import refuse_doubles
 from researchkit.readers.values import among, blank, canonical, distinct, numbers
 
 Shaped = tuple[pd.DataFrame, list[str]]
@@ -198,6 +199,7 @@ def surveymonkey(frame: pd.DataFrame, file: File, subject: str, path: Path) -> S
         names.append(question if plain and question not in names else f"{question}: {option}")
         if not plain:
             options.setdefault(question, {})[names[-1]] = str(option)
+    refuse_doubles(names, f"{subject}, its two rows of headers joined")
     called = dict(zip(frame.columns, names, strict=True))
     frame, why = frame.iloc[1:].rename(columns=called), why.iloc[1:].rename(columns=called)
     if frame.empty:
