@@ -146,6 +146,15 @@ def test_what_would_spoil_an_answer_stops_it(month, name):
     assert found["trust"][0] == unread, found
 
 
+def test_where_counts_are_protected_the_page_tells_no_share_and_whoever_runs_it_is_told(month):
+    month(study=STUDY + "disclosure: cms\n")
+    found, said = month(SPOILT["gaps"][0])
+    assert (
+        found["stay"][0] == "stopped" and "25" not in found["stay"][1] and "stayed: what it holds" in found["stay"][1]
+    )
+    assert said.count("missing in 25.0 % of the rows") == 1
+
+
 HARMLESS = {
     "added": (lambda t: t.assign(mood=1), "mood: it is new"),
     "lost, not read": (lambda t: t.drop(columns="site"), None),

@@ -13,7 +13,7 @@ import pandas as pd
 
 from researchkit import wording
 from researchkit.codebook import coded
-from researchkit.disclosure import PROFILES, protect
+from researchkit.disclosure import PROFILES
 from researchkit.errors import DataError, StudyError, some
 from researchkit.faults import nearest
 from researchkit.filled import filled
@@ -74,18 +74,27 @@ class Dataset:
         return replace(found, quiet=self.quiet)
 
     def why_empty(self, name: str) -> str:
-        """How many cells of a column are empty for each reason that its file gives, as the profile allows."""
-        if name not in self.why:
+        """How many cells of a column are empty for each reason that its file gives.
+
+        Where counts are protected, only the reasons that are those of people enough, without a count: another count of
+        the same rows would have to be weighed with all that other pages tell.
+        """
+        profile = PROFILES[self.study.disclosure]
+        if name not in self.why or self.quiet:
             return ""
         empty = self.frame[name].isna()
-        told = self.why.loc[self.frame.index, name].where(empty).value_counts()
-        counts = {str(why): int(count) for why, count in told.items()}
+        told = self.why.loc[self.frame.index, name].where(empty)
+        counts = {str(why): int(count) for why, count in told.value_counts().items()}
+        if profile.protects:
+            people = self.study.tables[self.table].people
+            of = {
+                why: self.frame.index[told == why] if people == "row" else self.frame.loc[told == why, people]
+                for why in counts
+            }
+            return some(sorted(why for why, who in of.items() if who.nunique() >= profile.threshold), 8)
         rest = int(empty.sum()) - sum(counts.values())
-        shown = protect(
-            {**counts, **({"no reason given": rest} if counts and rest else {})}, PROFILES[self.study.disclosure]
-        )
-        words = [f"{why}: {wording.count(count)}" for why, count in shown.items() if count is not None]
-        return some([*words, *(["others: not shown"] if len(words) < len(shown) else [])], 8)
+        counts |= {"no reason given": rest} if counts and rest else {}
+        return some([f"{why}: {wording.count(count)}" for why, count in counts.items()], 8)
 
     def sample(self, question: Question, *, adjust: Sequence[str] | None = None) -> Sample:
         """The complete rows that a question is answered from, as arrays; `adjust` in place of the question's own.

@@ -18,6 +18,7 @@ from typing import Any
 from researchkit.batch.key import Keys, columns_of
 from researchkit.batch.plan import Job
 from researchkit.disclosure import PROFILES
+from researchkit.disclosure import name_of as profile_named
 from researchkit.drift import Change, called, changes, earlier, outlined, read_by_questions, units
 from researchkit.errors import ResearchkitError, listing, some
 from researchkit.outline import SELDOM, Outline, outline_from
@@ -27,6 +28,7 @@ from researchkit.sources import lying
 from researchkit.study import Study
 
 FOLDER = ".outlines"
+UNTOLD = "what it holds is not what it was (whoever runs it is told)"
 OF_PLACE = {"path", "url", "sha256", "md5", "content", "mirror", "mirror_sha256"}  # of a file, not how it is read
 
 
@@ -50,6 +52,7 @@ class Memory:
         self.studies: dict[str, Study] = {}
         self.good: set[str] = set()
         self.stopped: set[str] = set()
+        self.said: set[str] = set()
 
     def stops(self, keys: Keys, job: Job) -> str:
         """Why a report must not be made from an export that has changed; "" where nothing speaks against it."""
@@ -69,11 +72,24 @@ class Memory:
         if not open_:
             return ""
         self.stopped.add(study.name)
-        told = [f"{one.column}: {one.words}.{self.again(study, table, one)}" for one in open_]
+        for one in open_:
+            self.tell(study, table, f"{one.column}: {one.words}")
+        hidden = PROFILES[
+            profile_named(job.disclosure or study.disclosure)
+        ].protects  # the page may go to others, and shares of gaps are counts
+        plain = {one: UNTOLD if hidden and not one.gone else one.words for one in open_}
+        told = [f"{one.column}: {words}.{self.again(study, table, one)}" for one, words in plain.items()]
         return (
             f"{listing(f'The export has changed since {seen.when}', told)}\nThat alone would make another answer. Get "
             f"the export as it was, or, if the change is right, say so in study.yml: {remedies(open_)}."
         )
+
+    def tell(self, study: Study, table: str, words: str) -> None:
+        seen = self.seen[study.path, table]
+        line = f"{study.name}/{table}: since {seen.when if seen else ''}: {words}"
+        if line not in self.said:  # once, for however many sites
+            self.said.add(line)
+            self.say(line)
 
     def note(self, report: Report) -> None:
         if report.status == "ok":
@@ -92,7 +108,7 @@ class Memory:
                     passed = self.passes(study, table, one)
                     if passed or not one.spoils:
                         end = f" (accepted: {passed})" if passed else ""
-                        self.say(f"{study.name}/{table}: since {seen.when}: {one.column}: {one.words}{end}")
+                        self.tell(study, table, f"{one.column}: {one.words}{end}")
         return self.seen[place]
 
     def compared(self, study: Study, table: str) -> Seen:
@@ -155,7 +171,7 @@ class Memory:
 
     def told(self, study: Study, table: str, seen: Seen) -> dict[str, Any]:
         """What is kept of one table."""
-        least = max(SELDOM, PROFILES[study.disclosure].threshold)
+        least = max(SELDOM, PROFILES[profile_named(study.disclosure)].threshold)
         said = study.tables[table].accept.values()
         return {
             "when": datetime.now(UTC).date().isoformat(),
