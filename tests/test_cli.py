@@ -288,8 +288,17 @@ def test_scores_are_told_and_written_without_anything_else_of_a_person(root, tmp
     assert table["exhaustion"].tolist() == pytest.approx(answer["exhaustion"].tolist(), nan_ok=True)
 
 
-def test_a_study_without_scales_says_so(root):
+def test_what_customers_answered_is_told_by_form_with_the_response_rate(root):
     found = CliRunner().invoke(main, ["score", str(root / "data" / "contact_centre")])
+    assert found.exit_code == 0, found.output
+    assert "Response rate" in found.output and "share of 5 of answers from 1 to 5" in found.output
+    assert "9 and 10 less 0 to 6" in found.output
+
+
+def test_a_study_without_scales_says_so(root, tmp_path):
+    text = (root / "data" / "contact_centre" / "study.yml").read_text(encoding="utf-8")
+    (tmp_path / "study.yml").write_text(re.sub(r"(?ms)^feedback:.*?^(?=\w)", "", text), encoding="utf-8")
+    found = CliRunner().invoke(main, ["score", str(tmp_path)])
     assert found.exit_code == 1 and "has no `scales:`" in found.output
 
 

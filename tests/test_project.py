@@ -175,10 +175,13 @@ def test_documents_name_only_targets_that_make_knows(root):
 def test_the_readme_shows_a_study_file_that_loads(root, tmp_path):
     from researchkit.study import load_study
 
-    (shown,) = re.findall(r"```yaml\n(.*?)```", (root / "README.md").read_text(encoding="utf-8"), re.S)
+    shown, *parts = re.findall(r"```yaml\n(.*?)```", (root / "README.md").read_text(encoding="utf-8"), re.S)
     assert shown.count("\n") <= 25
     (tmp_path / "study.yml").write_text(shown, encoding="utf-8")
     assert load_study(tmp_path).question("retention").claim == "LOY-1"
+    for part in parts:  # each may be added to the first
+        (tmp_path / "study.yml").write_text(shown + part, encoding="utf-8")
+        assert load_study(tmp_path).model_fields_set >= yaml.safe_load(part).keys()
 
 
 def test_the_citation_is_whole_and_of_this_version(root, project):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from researchkit.study import Study, load_study
     from researchkit.verdict import Verdict, judge
 
-    from . import account, claims, evidence, figures, review, scales, simulate, site, story, tables
+    from . import account, claims, evidence, feedback, figures, review, scales, simulate, site, soundness, story, tables
 
 __all__ = [
     "Answer",
@@ -40,6 +40,7 @@ __all__ = [
     "claims",
     "estimate",
     "evidence",
+    "feedback",
     "figures",
     "judge",
     "load_dataset",
@@ -48,6 +49,7 @@ __all__ = [
     "scales",
     "simulate",
     "site",
+    "soundness",
     "story",
     "tables",
     "write_report",
@@ -67,7 +69,8 @@ _ROOM_OF = {
     "judge": "verdict",
     "write_report": "report",
 }
-_ROOMS = {"account", "claims", "evidence", "figures", "review", "scales", "simulate", "site", "story", "tables"}
+_ROOMS = {"account", "claims", "evidence", "feedback", "figures", "review", "scales", "simulate", "site"}
+_ROOMS |= {"soundness", "story", "tables"}
 
 
 def __getattr__(name: str) -> Any:

@@ -306,11 +306,12 @@ def bounds(name: str, dataset: Dataset) -> tuple[float, float]:
     return times * low, times * high
 
 
-def turned(dataset: Dataset, name: str) -> np.ndarray:
+def turned(dataset: Dataset, name: str, rows: pd.DataFrame | None = None) -> np.ndarray:
     """The items of a scale for those who answered all of them, reversed items turned round; shape (n, k)."""
     scale = dataset.study.scales[name]
     rule = rule_of(scale)
-    answers = dataset.frame[list(scale.items)].dropna().to_numpy(dtype=float)
+    data = dataset.frame if rows is None else rows
+    answers = data[list(scale.items)].dropna().to_numpy(dtype=float)
     places = [scale.items.index(item) for item in rule.reverse]
     if places and rule.low is not None and rule.high is not None:
         answers[:, places] = rule.low + rule.high - answers[:, places]

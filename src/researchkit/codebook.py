@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from researchkit.errors import DataError, StudyError, listing, some
+from researchkit.events import of_events
 from researchkit.parts import Column, Question
 from researchkit.readers import Gathered, gaps
 from researchkit.readers.values import among, as_text, blank, canonical, distinct, each, numbers, written
@@ -32,6 +33,7 @@ class Wanted:
 
     columns: tuple[str, ...]
     scales: tuple[str, ...]
+    times: frozenset[str]  # when something happened: a date, or a number
     numbers: frozenset[str]  # an outcome, an item, a weight: nothing but a number will do
     ids: frozenset[str]  # people and clusters: text, leading zeros and all
 
@@ -47,12 +49,25 @@ def wanted(study: Study, table: str) -> Wanted:
         for variant in variants(study, question):
             names += [*variant.columns, *([variant.negative_control] if variant.negative_control else [])]
             must |= number_columns(variant)
+    for form in (one for one in study.feedback.values() if study.table_of(one) == table):
+        names += form.columns
+        words = form.column in study.columns and study.columns[form.column].codes
+        must |= {form.column} if form.limits and (form.counted != "share" or not words) else set()
+    for raters in (one for one in study.raters.values() if study.table_of(one) == table):
+        names += raters.read
+        ids += [name for name in (raters.unit, raters.rater) if name]
+        must |= set(raters.columns or [str(raters.rating)]) if raters.measure != "nominal" else set()
     only_table = len(study.tables) == 1
     names += [*study.columns, *study.scales] if only_table else []
+    made = {column for name, one in study.events.items() if study.table_of(one) == table for column in study.made(name)}
+    read, whose, times = of_events(study, table)
+    names, ids = [*(name for name in names if name not in made), *read], [*ids, *whose]
     scales = [name for name in dict.fromkeys(names) if name in study.scales]
     items = [item for name in scales for item in study.scales[name].items]
+    names += [str(study.scales[name].across) for name in scales if study.scales[name].across]
     columns = [name for name in dict.fromkeys([*names, *items]) if name not in study.scales]
-    return Wanted(tuple(columns), tuple(scales), frozenset((must | set(items)) - set(study.scales)), frozenset(ids))
+    must = (must | set(items)) - set(study.scales) - made
+    return Wanted(tuple(columns), tuple(scales), frozenset(times), frozenset(must), frozenset(ids))
 
 
 def variants(study: Study, question: Question) -> list[Question]:
@@ -182,7 +197,9 @@ def prepared(check: Check, name: str, bounds: Bounds | None) -> pd.Series:
 
 def item_ranges(check: Check) -> dict[str, Bounds]:
     """The range of each item by its scale, and where the study file says so."""
-    ranges: dict[str, Bounds] = {}
+    ranges: dict[str, Bounds] = {
+        one.column: (*one.limits, f"feedback: {name}:") for name, one in check.study.feedback.items() if one.limits
+    }
     frame = check.gathered.frame
     for called in check.need.scales:
         scale = check.study.scales[called]
@@ -200,6 +217,8 @@ def typed(check: Check, series: pd.Series, name: str) -> pd.Series:
     """The column as numbers or as text, by its declared type, by its use, or by what it holds."""
     column, need = check.column(name), check.need
     kind = column.type or ("number" if name in need.numbers else "id" if name in need.ids else None)
+    if kind is None and name in need.times:
+        kind = "date" if numbers(series)[1].any() else "number"
     if kind in ("id", "text"):
         return as_text(series)
     if kind == "date":
@@ -228,7 +247,12 @@ def remedy(series: pd.Series, bad: NDArray[np.bool_], kind: str | None) -> str:
 
 
 def as_dates(check: Check, series: pd.Series, name: str) -> pd.Series:
-    dates = pd.to_datetime(as_text(series), format="ISO8601", errors="coerce")
+    text = as_text(series)
+    try:
+        dates = pd.to_datetime(text, format="ISO8601", errors="coerce")
+    except ValueError:  # summer time and winter time, for instance
+        dates = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True).dt.tz_localize(None)
+        check.notes.append(f"{name}: times of several zones are told in UTC; where none is named, UTC is supposed.")
     bad = (dates.isna() & series.notna()).to_numpy()
     if bad.any():
         after = f"(the first is {shorten(series[bad].iloc[0])}). Write dates as 2025-11-01."

@@ -14,7 +14,8 @@ import pandas as pd
 from researchkit import wording
 from researchkit.codebook import coded
 from researchkit.disclosure import PROFILES
-from researchkit.errors import DataError, StudyError, some
+from researchkit.errors import DataError, StudyError, listing, some
+from researchkit.events import built
 from researchkit.faults import nearest
 from researchkit.filled import filled
 from researchkit.flow import Step, kept, step
@@ -126,11 +127,34 @@ def load_dataset(study: Study, table: str | None = None) -> Dataset:
         raise StudyError(f"{study.path} has no table {table!r}{nearest(table, study.tables)}.")
     gathered = gather(study, table, locate)
     frame, why, told = coded(study, table, gathered)
-    notes = [*gathered.notes, *told, *people_note(study, table, frame), *doubles_note(gathered.frame)]
+    frame, more = with_outcomes(study, table, frame, gathered.origin)
+    notes = [*gathered.notes, *told, *more, *people_note(study, table, frame), *doubles_note(gathered.frame)]
     accepted = study.tables[table].accept.items()
     notes += [f"{name}: that the export has changed here was looked at and accepted: {why}" for name, why in accepted]
     notes += map(str, filled(gathered.frame, units_of(study, table)))
     return dataset_of(study, table, frame, gathered.origin, tuple(notes), why)
+
+
+def with_outcomes(study: Study, table: str, frame: pd.DataFrame, origin: Origin) -> tuple[pd.DataFrame, list[str]]:
+    """The frame with the outcomes that its events make, and how each row of it was counted."""
+    here = {name: spec for name, spec in study.events.items() if study.table_of(spec) == table}
+    others: dict[str, pd.DataFrame] = {}
+    for other in study.behind(table)[1:]:
+        gathered = gather(study, other, locate)
+        rows, why, _ = coded(study, other, gathered)
+        others[other] = dataset_of(study, other, rows, gathered.origin, (), why).frame
+    notes, problems = [], []
+    for name, spec in here.items():
+        try:
+            columns, account = built(name, spec, frame, others, origin)
+        except DataError as error:
+            problems.append(str(error))
+            continue
+        frame = frame.assign(**columns)
+        notes.append(f"{name}: {account}.")
+    if problems:
+        raise DataError(listing(origin.subject, problems))
+    return frame, notes
 
 
 def dataset_of(

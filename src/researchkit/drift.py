@@ -144,7 +144,10 @@ def used_by_questions(study: Study, table: str) -> set[str]:
     for question in study.questions:
         if study.table_of(question) == table:
             names |= {*question.columns, *study.clusters_of(question)}
-    return names | {item for name in names if name in study.scales for item in study.scales[name].items}
+    built = {name for name in names if name in study.events}
+    made = {column for name in study.events for column in study.made(name)}
+    names |= {item for name in names if name in study.scales for item in study.scales[name].items}
+    return (names - made) | {column for name in built for column in study.events[name].columns}
 
 
 def read_by_questions(study: Study, table: str) -> set[str]:

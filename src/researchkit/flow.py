@@ -106,6 +106,18 @@ def kept(frame: pd.DataFrame, rule: Keep) -> NDArray[np.bool_]:
     return keep
 
 
+def rules(frame: pd.DataFrame, study: Study, question: Question) -> list[Keep]:
+    """What a question leaves out: by its own rules, and the rows that an outcome built from events cannot count.
+
+    Those rows are not missing: who died in hospital has no readmission that one could fill in.
+    """
+    found = list(question.keep)
+    for name in (name for name in question.columns if name in study.events):
+        reasons = pd.unique(frame[f"{name}_why"].dropna()) if f"{name}_why" in frame else ()
+        found += [Keep(column=f"{name}_why", not_values=(why,), why=f"{study.label(name)}: {why}") for why in reasons]
+    return found
+
+
 def require(now: Draw, names: Sequence[str]) -> None:
     lacking = [name for name in dict.fromkeys(names) if name not in now.frame.columns]
     if lacking:
@@ -115,7 +127,7 @@ def require(now: Draw, names: Sequence[str]) -> None:
 
 def complete(now: Draw, adjust: Sequence[str]) -> None:
     """Drop what the question leaves out, then every row with a gap, each for its first reason."""
-    for rule in now.question.keep:
+    for rule in rules(now.frame, now.study, now.question):
         now.drop(~kept(now.frame, rule), rule.why)
     gapless(now, whole(now.question, adjust))
 

@@ -153,6 +153,7 @@ def private(folder: Path) -> bool:
 
 def name_of(study: Study, table: str, by: str | None) -> str:
     """Of one group of rows, the study file, and every file that the rows come from, by its time and size."""
-    paths = [path for file in study.tables[table].files for path in lying(study, file)]
+    files = [file for one in study.behind(table) for file in study.tables[one].files]
+    paths = [path for file in files for path in lying(study, file)]
     marks = [(str(path), told.st_mtime_ns, told.st_size) for path in paths for told in [path.stat()]]
     return sha256(json.dumps([str(study.path), study.sha256, table, by, marks]).encode()).hexdigest()

@@ -145,7 +145,10 @@ class Column(Part):
 
 
 class Scale(Part):
-    """A score made from several items, by an instrument's key or by the rule given here."""
+    """A score made from several items, by an instrument's key or by the rule given here.
+
+    `across` names a column of groups, such as channels or waves, in which it should mean the same.
+    """
 
     items: Names = Field(min_length=2)
     instrument: str | None = None
@@ -153,6 +156,7 @@ class Scale(Part):
     reverse: Names = ()
     range: tuple[Number, Number] | None = None
     min_answered: Whole | None = None
+    across: str | None = None
     not_applicable: Annotated[tuple[Number, ...], BeforeValidator(as_list)] = ()
     label: str | None = None
     unit: str | None = None

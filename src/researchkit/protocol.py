@@ -180,8 +180,10 @@ def chosen(study: Study, question: Question) -> dict[str, Any]:
     The files are no choice: a plan is locked before they come.
     """
     columns = {*question.columns, *(name for one in study.alternatives.values() for name in one.adjust or ())}
-    scales = {name: stored(study.scales[name]) for name in sorted(columns) if name in study.scales}
+    scales = {name: stored(study.scales[name], exclude={"across"}) for name in sorted(columns) if name in study.scales}
+    events = {name: stored(study.events[name]) for name in sorted(columns) if name in study.events}
     columns |= {item for name in scales for item in study.scales[name].items}
+    columns |= {column for name in events for column in study.events[name].columns}
     table = study.tables[study.table_of(question)]
     parts = {
         **stored(question, exclude={"planned", "alternatives"}),
@@ -190,6 +192,7 @@ def chosen(study: Study, question: Question) -> dict[str, Any]:
         "table": {**stored(table, include={"people", "keep"}), "name": study.table_of(question)},
         "alternatives": {name: stored(study.alternatives[name]) for name in question.alternatives},
         "scales": scales,
+        "events": events,
         "columns": {name: stored(study.columns[name]) for name in sorted(columns) if name in study.columns},
     }
     return dict(without_words(parts))
@@ -255,6 +258,7 @@ def about(study: Study, question: Question) -> Iterator[str]:
     yield f"- Design: {study.design_of(question)}; one row a {table.rows.removesuffix('s')}."
     yield f"- Exposure: {study.label(question.exposure.column)} ({question.exposure.column})."
     yield f"- Outcome: {outcome_words(study, question.outcome)}."
+    yield from (f"- {name} is {study.events[name]}." for name in question.columns if name in study.events)
     yield f"- Expected: {EXPECTED[question.expect]}. An effect below {least} would be too small to matter."
     yield f"- Analysis: {METHODS[question.outcome.kind]}; {errors_words(study, question)}."
     for words, names, otherwise in (

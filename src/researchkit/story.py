@@ -56,11 +56,13 @@ def asked(study: Study, question: Question) -> Table:
         "worse": "worse outcomes (a claim against)",
         "equal": "no difference that matters",
     }
+    built = {name: str(study.events[name]) for name in question.columns if name in study.events}
     rows = {
         f"Claim {tested.id}": tested.statement,
         "Said in": "; ".join(titles[key].title for key in tested.articles),
         "Exposure": study.label(question.exposure.column),
         "Outcome": question.outcome.label or study.label(question.outcome.column),
+        **{f"Built: {study.label(name)}": how for name, how in built.items()},
         "Adjusted for": ", ".join(study.label(name) for name in question.adjust) or "nothing",
         "Smallest effect that matters": f"{smallest} {wording.units(unit, smallest)}",
         "Expected": expected[question.expect],

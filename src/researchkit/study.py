@@ -14,9 +14,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, Valida
 
 from researchkit.claims import claim
 from researchkit.disclosure import name_of
-from researchkit.errors import StudyError, listing
+from researchkit.errors import StudyError, listing, some
 from researchkit.faults import nearest, told
 from researchkit.markup import Place, as_list, read_yaml
+from researchkit.measures import Built, Feedback, Raters
 from researchkit.parts import (
     Alternative,
     Column,
@@ -39,6 +40,7 @@ SHORT = (
     "against",
     "accept",
 )  # a single table's keys may stand at the top
+NO_TABLE = Table.model_construct(keep=())
 FAMILIES = ("loyalty", "recovery", "burnout")  # the three doors: each has its notebook
 
 
@@ -55,6 +57,9 @@ class Study(Part):
         default_factory=dict
     )
     scales: dict[str, Scale] = Field(default_factory=dict)
+    events: dict[str, Built] = Field(default_factory=dict)
+    feedback: dict[str, Feedback] = Field(default_factory=dict)
+    raters: dict[str, Raters] = Field(default_factory=dict)
     causes: Names = ()
     alternatives: dict[str, Alternative] = Field(default_factory=dict)
     disclosure: Annotated[
@@ -99,8 +104,17 @@ class Study(Part):
             raise StudyError(f"{self.path} has no question {id!r}{nearest(id, found)}.")
         return found[id]
 
-    def table_of(self, question: Question) -> str:
-        return question.table or next(iter(self.tables))
+    def table_of(self, part: Question | Built | Feedback | Raters) -> str:
+        return part.table or next(iter(self.tables))
+
+    def behind(self, table: str) -> tuple[str, ...]:
+        """The tables that the rows of one come from: itself, and those of the events that outcomes are built from."""
+        here = [one for one in self.events.values() if self.table_of(one) == table]
+        return tuple(dict.fromkeys([table, *(str(when.table) for one in here for when in one.tables)]))
+
+    def made(self, name: str) -> tuple[str, ...]:
+        """The columns of an outcome that is built from events."""
+        return (name, f"{name}_why") if self.events[name].window else (name, f"{name}_end", f"{name}_why")
 
     def design_of(self, question: Question) -> str:
         return question.design or self.design
@@ -118,9 +132,13 @@ class Study(Part):
         said = {self.columns[item].source if item in self.columns else None for item in items}
         return said.pop() if len(said) == 1 else None
 
+    def part(self, name: str) -> Column | Scale | Built | None:
+        """What the study file says of a column, a scale or an outcome built from events."""
+        return self.columns.get(name) or self.scales.get(name) or self.events.get(name)
+
     def label(self, name: str) -> str:
         """What a column or scale is called on a page."""
-        part = self.columns.get(name) or self.scales.get(name)
+        part = self.part(name)
         return (part.label if part else None) or name.replace("_", " ")
 
 
@@ -180,6 +198,16 @@ def disagreements(study: Study, lines: dict[Place, int]) -> list[str]:
         problems += [(line, f"question {question.id}: {text}") for text in question_problems(study, question)]
     for name in study.scales.keys() & study.columns.keys():
         problems.append((lines.get(("scales", name), 0), f"{name!r} is both a column and a scale"))
+    problems += [
+        (lines.get(("events", name), 0), text) for name in study.events for text in event_problems(study, name)
+    ]
+    wrong: list[tuple[Place, str]] = []
+    wrong += [(("feedback", name), text) for name in study.feedback for text in feedback_problems(study, name)]
+    wrong += [(("raters", name), text) for name in study.raters for text in rater_problems(study, name)]
+    wrong += [
+        (("questions", number), text) for number, one in enumerate(study.questions) for text in compared(study, one)
+    ]
+    problems += [(lines.get(place, 0), text) for place, text in wrong]
     for number, arrow in enumerate(study.causes):
         if len([step for step in arrow.split("->") if step.strip()]) < 2:
             problems.append((lines.get(("causes", number), 0), f"{arrow!r} is no arrow; write `cause -> effect`"))
@@ -206,3 +234,61 @@ def question_problems(study: Study, question: Question) -> list[str]:
     asked = [name for name in question.adjust if name in (exposure, outcome)]
     problems += [f"{name!r} is asked about and cannot be adjusted for" for name in asked]
     return problems
+
+
+def event_problems(study: Study, name: str) -> list[str]:
+    """What is wrong with an outcome that is built from events, given the rest of the study."""
+    spec, whens = study.events[name], study.events[name].tables
+    wanted = [one for one in (spec.table, *(when.table for when in whens)) if one]
+    problems = [
+        f"{name}: there is no table {one!r}{nearest(one, study.tables)}" for one in wanted if one not in study.tables
+    ]
+    taken = {**study.columns, **study.scales}
+    return problems + [
+        f"{one!r} is built by `events: {name}` and stands elsewhere too" for one in study.made(name) if one in taken
+    ]
+
+
+def feedback_problems(study: Study, name: str) -> list[str]:
+    """What is wrong with one form of feedback, given the rest of the study."""
+    spec = study.feedback[name]
+    if spec.table and spec.table not in study.tables:
+        return [f"{name}: there is no table {spec.table!r}{nearest(spec.table, study.tables)}"]
+    beside = [other for other, one in study.feedback.items() if other != name and one.column == spec.column]
+    if beside and not spec.only:
+        return [
+            f"{name}: {spec.column!r} holds the answers of {some(beside)} too; say with `only` which rows are meant"
+        ]
+    return []
+
+
+def compared(study: Study, question: Question) -> list[str]:
+    """Where a question reads feedback otherwise than its form is declared, or sets one form beside another."""
+    others = [study.alternatives[name].outcome for name in question.alternatives if name in study.alternatives]
+    problems, met = [], []
+    for outcome in (question.outcome, *(one for one in others if one)):
+        forms = {name: one for name, one in study.feedback.items() if one.column == outcome.column}
+        kept = {rule.column for rule in (*question.keep, *study.tables.get(study.table_of(question), NO_TABLE).keep)}
+        if len(forms) > 1 and not all(one.only and one.only.column in kept for one in forms.values()):
+            problems.append(f"{outcome.column!r} holds answers to {some(forms)}, which are never compared; `keep` one")
+        for name, one in list(forms.items())[:1]:
+            met.append(name)
+            fits = one.counted == "mean" or outcome.nps == (one.form == "nps")
+            fits &= outcome.good == (one.good or "high") and (one.counted == "mean") == (outcome.kind == "score")
+            fits &= outcome.kind != "ordered" or set(outcome.top) == set(one.top)
+            if not fits:
+                problems.append(
+                    f"{outcome.column!r} is declared as {name} ({one}); the outcome asks for something else"
+                )
+    if len(dict.fromkeys(met)) > 1:
+        problems.append(f"{some(met)} are different forms, and answers to different forms are never compared")
+    return [f"question {question.id}: {text}" for text in problems]
+
+
+def rater_problems(study: Study, name: str) -> list[str]:
+    """What is wrong with one declaration of raters, given the rest of the study."""
+    spec, asked = study.raters[name], {column for one in study.questions for column in one.columns}
+    if spec.table and spec.table not in study.tables:
+        return [f"{name}: there is no table {spec.table!r}{nearest(spec.table, study.tables)}"]
+    known = {*study.columns, *study.scales, *asked}
+    return [] if spec.of in known else [f"{name}: no column or scale is called {spec.of!r}{nearest(spec.of, known)}"]

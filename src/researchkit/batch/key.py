@@ -124,6 +124,9 @@ class Keys:
                 continue
             wanted = columns_of(study, table, here)
             parts += [f"{table}/{name}: {held[name]}" for name in sorted(held) if name in wanted]
+        for spec in (one for one in study.raters.values() if one.table and one.of in question.columns):
+            held = self.of_columns(study, str(spec.table), None)
+            parts += [f"{spec.table}/{name}: {held[name]}" for name in spec.read]
         return told(*parts)
 
     def others(self, job: Job) -> str:
@@ -190,15 +193,17 @@ class Keys:
 
 
 def columns_of(study: Study, table: str, questions: Iterable[Question]) -> set[str]:
-    """Every column of a table that an answer to one of the questions reads."""
+    """Every column of a table that an answer to one of the questions, and what its page says of scales, reads."""
     spec = study.tables[table]
     names = {spec.people, *spec.clusters, *(rule.column for rule in spec.keep)}
     for question in questions:
         names |= set(study.clusters_of(question))
         for variant in variants(study, question):
             names |= {*variant.columns, *([variant.negative_control] if variant.negative_control else [])}
-    scored = [name for name in names if name in study.scales]
-    return names | {item for name in scored for item in study.scales[name].items}
+    names |= {column for one in study.raters.values() if not one.table and one.of in names for column in one.read}
+    names |= {column for one in study.feedback.values() if one.column in names for column in one.columns}
+    made = {column for name in names if name in study.events for column in study.made(name)}
+    return names | made | study.scales.keys() | {item for scale in study.scales.values() for item in scale.items}
 
 
 def changed(old: Key, new: Key) -> list[str]:

@@ -6,24 +6,39 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from researchkit import account
+from researchkit import account, feedback, soundness
 from researchkit.dataset import load_dataset
 from researchkit.drift import Change, called, drift
 from researchkit.errors import DataError, ParameterError, listing, some
 from researchkit.scales import instruments, read_instrument
 from researchkit.study import Study
+from researchkit.tables import Table
+
+TABLES = (
+    account.reliability,
+    soundness.one_factor,
+    soundness.groups,
+    account.ends,
+    soundness.teams,
+    soundness.raters,
+    soundness.means,
+    soundness.cutoffs,
+    soundness.profiles,
+    feedback.told,
+)
 
 
 def told(study: Study) -> Iterator[str]:
-    """For each scale its account, as loading gives it, then the tables of reliability and of both ends."""
-    if not study.scales:
-        raise ParameterError(f"{study.path} has no `scales:`, so there is nothing to score.")
+    """For each scale its account, as loading gives it, then each table that tells what scores and answers are worth."""
+    if not (study.scales or study.feedback or study.raters):
+        raise ParameterError(f"{study.path} has no `scales:`, `feedback:` or `raters:`, so there is nothing to score.")
     for table in study.tables:
         dataset = load_dataset(study, table)
         here = account.scales_here(dataset)
         yield from (note for note in dataset.notes if note.partition(":")[0] in here)
-        for part in (account.reliability(dataset), account.ends(dataset)) if here else ():
-            yield from ("", str(part))
+        for make in TABLES:
+            if isinstance(part := make(dataset), Table):
+                yield from ("", str(part))
 
 
 def written(study: Study, out: Path) -> int:

@@ -127,7 +127,7 @@ def _estimated(
 def with_unit(study: Study, question: Question) -> Question:
     """The question with the unit of its outcome, from the codebook where the study file names none beside it."""
     outcome = question.outcome
-    part = study.columns.get(outcome.column) or study.scales.get(outcome.column)
+    part = study.part(outcome.column)
     if outcome.unit or part is None or outcome.kind not in ("score", "change", "duration"):
         return question
     return question.model_copy(update={"outcome": outcome.model_copy(update={"unit": part.unit})})

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from researchkit.errors import EstimationError, some
-from researchkit.flow import kept
+from researchkit.flow import kept, rules
 
 if TYPE_CHECKING:
     from researchkit.dataset import Dataset, Sample
@@ -68,7 +68,7 @@ def gaps(dataset: Dataset, question: Question, sample: Sample) -> Gaps:
     clusters = tuple(name for name in (sample.cluster_name, sample.crossed_name) if name)
     question = question.model_copy(update={"clusters": clusters})
     frame = dataset.frame
-    for rule in question.keep:
+    for rule in rules(frame, dataset.study, question):
         frame = frame[kept(frame, rule)]
     fixed, others = columns_of(question)
     lacks = {name: frame[name].isna().to_numpy() for name in (*fixed, *others)}

@@ -6,26 +6,35 @@ reversed, what an answer is worth, how many must be answered. Which answers are 
 
 from researchkit.scales.agreement import Agreement, icc, kappa, krippendorff
 from researchkit.scales.change import reliable_change
+from researchkit.scales.factor import Equal, Fit, invariance, one_factor
 from researchkit.scales.keys import Cutoff, Key, burnout_cutoffs, instruments, load_key, read_instrument
 from researchkit.scales.reliability import cronbach_alpha, item_rest, omega
 from researchkit.scales.scoring import rule_of, score_scale, straight_lined
+from researchkit.scales.teams import Shared, shared, within_team
 
 __all__ = [
     "Agreement",
     "Cutoff",
+    "Equal",
+    "Fit",
     "Key",
+    "Shared",
     "burnout_cutoffs",
     "cronbach_alpha",
     "icc",
     "instruments",
+    "invariance",
     "item_rest",
     "kappa",
     "krippendorff",
     "load_key",
     "omega",
+    "one_factor",
     "read_instrument",
     "reliable_change",
     "rule_of",
     "score_scale",
+    "shared",
     "straight_lined",
+    "within_team",
 ]
