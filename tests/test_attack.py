@@ -26,6 +26,7 @@ from researchkit.disclosure import PROFILES, apart
 from researchkit.linked import exposed, hidden, levels, pages, reach, runs, table
 from researchkit.linked.cells import small
 from researchkit.linked.times import safe_times
+from researchkit.site import write_index
 from researchkit.study import load_study
 
 _SPEC = spec_from_file_location("attack", Path(__file__).with_name("attack.py"))
@@ -272,6 +273,33 @@ def test_a_page_that_differs_by_one_person_from_the_last_is_held_back(months):
     assert second["site=South"].status == "ok" and second["site=South"].unchanged
     third = months(joined(frame, 5))
     assert third["site=North"].status == "ok" and result(third["site=North"])["data"]["used"] == 85
+
+
+def test_nothing_small_can_be_worked_out_from_the_files_of_two_months(months):
+    """All that lies in the reports folder but for what is internal: JSON, CSV, pages, the index, the page by site."""
+    sizes = {"North": 160, "South": 120, "East": 90, "Quay": 47, "West": 7}
+    first = attack.world(sizes, {"North": {"severity": 2, "stayed": 13}, "South": {"kindness": 14}})
+    second = joined(first, 12, "East").assign(person=lambda one: [f"p{place}" for place in range(len(one))])
+    for frame in (first, second):
+        months(frame, profile="cms")
+        months(frame, by=None, profile="cms")
+        write_index(months.out)
+        files = [file for file in months.out.rglob("*") if file.is_file() and internal.FOLDER not in file.parts]
+        assert {"index.html", "by-site.html", "result.json", "flow.csv"} <= {file.name for file in files}
+        found = []
+        for path in sorted(months.out.glob("visits/stay/**/result.json")):
+            told = json.loads(path.read_text(encoding="utf-8"))
+            csv = {"name": "flow", "csv": (path.parent / "tables" / "flow.csv").read_text(encoding="utf-8")}
+            html = {"text/html": (path.parent / "report.html").read_text(encoding="utf-8")}
+            bundles = [{"x.result+json": told}, {"x.table+json": csv}, html]
+            found.append(attack.Page("stay", (told["by"] or "").partition("=")[2], bundles))
+        assert {page.site for page in found} == {"", "North", "South", "East"}
+        assert attack.recovered(frame, found, PROFILES["cms"]) == []
+        for file in files:  # those of Quay are as many as may be shown, and would tell how many are in West
+            text = re.sub(r"<svg.*?</svg>|base64,[\w+/=]+|sha256:\w+", "", file.read_text("utf-8"), flags=re.S)
+            assert not re.search(r"\b47 (visits|people|rows)|\"n\": 47\b|>47<|,47\n", text), file
+    grown = {report.by: report for report in months(second, profile="cms").values()}
+    assert grown["site=East"].unchanged and result(grown["site=East"])["data"]["used"] == 102
 
 
 def test_without_the_guard_two_months_tell_of_one_person(months, monkeypatch):

@@ -38,6 +38,7 @@ class Guard:
         self.when = datetime.now(UTC).isoformat(timespec="seconds")
         self.known: dict[tuple[Any, ...], dict[str, runs.Marks]] = {}
         self.told: set[int] = set()
+        self.past: dict[str, list[runs.Marks]] = {}
         self.due: dict[Path, tuple[str, dict[str, Any]]] = {}
 
     def reason(self, job: Job) -> str:
@@ -59,10 +60,10 @@ class Guard:
             return ""
         page = folder_of(job, self.out).relative_to(self.out).as_posix()
         try:
+            own = runs.moved(mine, self.before(page), profile)
             if canonical(value) in self.keys.company(job).held:  # it has no page, but the others tell of it together
                 internal.remember(self.out, page, mine.to_dict())
                 return ""
-            own = runs.moved(mine, self.before(page), profile)
             others = not job.label and own > 0 and self.followed(study, question, profile, column, canonical(value))
             if 0 < own < profile.threshold or others:
                 return words(profile)
@@ -127,11 +128,14 @@ class Guard:
         }
 
     def before(self, page: str) -> list[runs.Marks]:
-        found = internal.releases(self.out, page)
-        try:
-            return [runs.marks_from(one) for one in found]
-        except (ValueError, KeyError, TypeError):
-            raise DisclosureError(internal.unreadable(internal.record_of(self.out, page), self.out)) from None
+        """What was published of a page before this run, which in its own course adds to that."""
+        if page not in self.past:
+            found = internal.releases(self.out, page)
+            try:
+                self.past[page] = [runs.marks_from(one) for one in found]
+            except (ValueError, KeyError, TypeError):
+                raise DisclosureError(internal.unreadable(internal.record_of(self.out, page), self.out)) from None
+        return self.past[page]
 
     def dataset(self, study: Study, question: Question) -> Dataset:
         return self.keys.dataset(study, study.table_of(question))
