@@ -425,6 +425,9 @@ def test_a_reason_that_holds_a_small_count_is_not_repeated(contact_centre):
         == "3 of these"
     )
     assert why_not(EstimationError("cbi_2: 1,204 of 20.5 rows"), contact_centre) == "cbi_2: 1,204 of 20.5 rows"
+    one_ward = "all 54 rows belong to one ward; errors that allow for clusters need at least 2"
+    assert why_not(EstimationError(one_ward), contact_centre) == one_ward
+    assert "too small to be shown" in why_not(EstimationError("only 3 events happened; at least 5"), contact_centre)
 
 
 def test_an_alternative_on_another_scale_counts_for_sign_and_zero_alone(contact_centre):

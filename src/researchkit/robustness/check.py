@@ -40,8 +40,11 @@ class Check:
 
 
 def why_not(error: Exception, study: Study) -> str:
-    """An error as the reason of a check; one that holds a count which the study's profile hides is not repeated."""
+    """An error as the reason of a check; one that holds a count which the study's profile hides is not repeated.
+
+    What is needed at least is a rule of ours, no count of anybody.
+    """
     fewest, words = PROFILES[study.disclosure].threshold, " ".join(str(error).split()).rstrip(".")
-    if any(0 < int(found) < fewest for found in re.findall(r"(?<![\w.,])\d+(?!\w|[.,]\d)", words)):
+    if any(0 < int(found) < fewest for found in re.findall(r"(?<!at least )(?<![\w.,])\d+(?!\w|[.,]\d)", words)):
         return "these data cannot answer it, for a reason that holds a count of people too small to be shown"
     return words
