@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from researchkit import held
-from researchkit.dataset import Dataset, Sample, load_dataset
+from researchkit.dataset import Dataset, Sample
 from researchkit.disclosure import PROFILES, ROUNDED, Profile, enough, name_of, rounded, shown, taken
 from researchkit.errors import DisclosureError, EstimationError, ParameterError
 from researchkit.estimators import Effect, estimate_sample
@@ -35,6 +35,7 @@ from researchkit.robustness.check import why_not
 from researchkit.robustness.several import several
 from researchkit.study import Study, load_study
 from researchkit.verdict import Verdict, judge
+from researchkit.warehouse import load
 
 MEDIA = "application/vnd.researchkit.result+json"
 HIDDEN = "application/vnd.researchkit.hidden+json"  # for the owner's log; `report` takes it out of the notebook
@@ -233,7 +234,7 @@ def rows_of(study: Study, table: str, by: str | None) -> Dataset:
     """One table of the study; with `by`, the rows of one site or team alone."""
     if found := held.rows(study, table, by):
         return found
-    dataset = load_dataset(study, table)
+    dataset = load(study, table)
     return dataset.only(*column_and_value(by)) if by else dataset
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, field_validator, model_validator
@@ -15,6 +16,7 @@ Whole = Annotated[int, Strict()]
 Code = Annotated[str, BeforeValidator(as_written)]
 Codes = Annotated[tuple[Code, ...], BeforeValidator(as_list)]
 Names = Annotated[tuple[str, ...], BeforeValidator(as_list)]
+SECRETS = ("password", "passwd", "token", "secret", "private_key")  # in the options of a database's address
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,59}$")]
 
 
@@ -51,12 +53,13 @@ class Pivot(Part):
 
 
 class File(Part):
-    """One file, several by a glob, or an address with the checksum of what is there.
+    """One file, several by a glob, an address with the checksum of what is there, or a `relation` of a `database`.
 
-    `md5` serves where a publisher lists no other. `content` is the sha256 of the cells that are left after `drop`
-    (see `readers.content`), for an address whose bytes are not known but whose cells are. `dictionary` lies beside an
-    export of REDCap; `clock` and `timezone` say which hours a ticket system's durations and times are read in; `only`
-    names the rows to read, as {redcap_event_name: baseline_arm_1}.
+    What stays where it is (`in_place`, and every database) is asked for counts and sums alone. `md5` serves where a
+    publisher lists no other. `content` is the sha256 of the cells that are left after `drop` (see `readers.content`),
+    for an address whose bytes are not known but whose cells are. `dictionary` lies beside an export of REDCap; `clock`
+    and `timezone` say which hours a ticket system's durations and times are read in; `only` names the rows to read, as
+    {redcap_event_name: baseline_arm_1}.
     """
 
     path: str | None = None
@@ -80,15 +83,30 @@ class File(Part):
     key: Names = ()
     summarise: Summary | None = None
     pivot: Pivot | None = None
+    in_place: bool | None = None
+    database: str | None = None
+    relation: Names = ()
 
     @model_validator(mode="after")
     def one_place(self) -> File:
-        if (self.path is None) == (self.url is None):
-            raise ValueError("a file has either a `path` or a `url`")
+        if sum(place is not None for place in (self.path, self.url, self.database)) != 1:
+            raise ValueError("a file has either a `path` or a `url`, or else a `database`")
         if self.url and not (self.sha256 or self.md5 or self.content):
             raise ValueError("a `url` needs the `sha256` of what is there, so that a changed file is noticed")
         if self.mirror and not (self.mirror_sha256 or self.sha256):
             raise ValueError("a `mirror` needs the `mirror_sha256` of its copy where there is no `sha256`")
+        return self
+
+    @model_validator(mode="after")
+    def stays_in_place(self) -> File:
+        if (self.database is None) != (len(self.relation) == 0) or len(self.relation) > 2:
+            raise ValueError("a `database` goes with a `relation`: the name of its table, or [schema, table]")
+        if self.database is not None:
+            refuse_secrets(self.database)
+        if self.in_place and self.url:
+            raise ValueError("`in_place` goes with a `path`; download the file first and name where it lies")
+        if self.database and self.in_place is False:
+            raise ValueError("the rows of a `database` stay there; leave `in_place: false` out")
         return self
 
     @field_validator("timezone")
@@ -105,6 +123,22 @@ def zone_is_known(name: str) -> bool:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return False
     return True
+
+
+def refuse_secrets(address: str) -> None:
+    """An address without its password, for study files and pages are shared."""
+    try:
+        parts = urlsplit(address)
+        secret = parts.password is not None
+    except ValueError:
+        parts, secret = None, False
+    if parts is None or not parts.scheme or "://" not in address:
+        raise ValueError("a `database` is an address such as postgresql+psycopg://HOST/DATABASE")
+    if secret or any(word in parts.query.lower() for word in SECRETS):
+        raise ValueError(
+            "a study file holds no password: leave it out of the address, and give it by ~/.pgpass or by the "
+            "environment variable RESEARCHKIT_PASSWORD"
+        )
 
 
 class Table(Part):

@@ -67,6 +67,9 @@ def estimate_sample(sample: Sample, question: Question, level: float = 0.95, mod
         As `estimate`; and for a model that there is not, or that does not go with the kind of outcome.
     """
     refuse.level(level)
+    if hasattr(sample, "effect"):  # its rows stay in place: it holds sums (`warehouse.Summed`)
+        there: Effect = sample.effect(question, level, model)
+        return there
     kind = question.outcome.kind
     room, name = (_ELSEWHERE.get(kind, kind), kind) if model is None else _other(model, question)
     family = getattr(import_module(f"{__name__}.{room}"), name)

@@ -101,11 +101,18 @@ def spread(
 
 def thin(sample: Sample, df: float) -> tuple[str, ...]:
     """Many clusters may still be few where the exposure sits in a handful of them."""
-    if sample.cluster is None or df >= FEW_DEGREES:
+    if sample.cluster is None:
+        return ()
+    return thin_of(min(len(np.unique(codes)) for codes, _ in ways(sample)), str(sample.cluster_name), df)
+
+
+def thin_of(groups: int, name: str, df: float) -> tuple[str, ...]:
+    """The same of so many clusters, the fewer where two kinds cross."""
+    if df >= FEW_DEGREES:
         return ()
     notes = []
-    if min(len(np.unique(codes)) for codes, _ in ways(sample)) >= refuse.FEW_CLUSTERS:  # else it is said already
-        notes.append(f"few clusters: the comparison is worth {number(df)} degrees of freedom ({sample.cluster_name})")
+    if groups >= refuse.FEW_CLUSTERS:  # else it is said already
+        notes.append(f"few clusters: the comparison is worth {number(df)} degrees of freedom ({name})")
     if df < HARDLY_ANY:
         notes.append(
             f"hardly any degrees of freedom: {number(df)}; with fewer than {number(HARDLY_ANY)}, intervals are wide, "

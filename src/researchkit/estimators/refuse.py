@@ -44,8 +44,12 @@ def check(sample: Sample, question: Question, more: Sequence[str] = ()) -> tuple
 
 def rare(events: Vector, sample: Sample, question: Question) -> tuple[str, ...]:
     """A note where few `events` (n,), of all rows or on one side of a 0/1 exposure, leave the interval rough."""
-    sides = [float(events[arm].sum()) for arm in _arms(sample, question)]
-    if events.sum() < RARE:
+    return few_events(float(events.sum()), [float(events[arm].sum()) for arm in _arms(sample, question)])
+
+
+def few_events(total: float, sides: Sequence[float]) -> tuple[str, ...]:
+    """The same of events counted before: in `total`, and on either side of a 0/1 exposure."""
+    if total < RARE:
         few = f"fewer than {RARE}"
     elif sides and min(sides) < RARE_ON_ONE_SIDE:
         few = f"fewer than {RARE_ON_ONE_SIDE} on one side"

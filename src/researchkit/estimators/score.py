@@ -122,7 +122,11 @@ def _errors(sample: Sample, spread: Spread) -> str:
 
 def _skewed(residuals: Vector) -> tuple[str, ...]:
     """A note where a few large residuals rule: the interval then rests on whether the sample happened to hold them."""
-    skewness = float(np.mean((residuals - residuals.mean()) ** 3) / np.std(residuals) ** 3)
+    return skewed(float(np.mean((residuals - residuals.mean()) ** 3) / np.std(residuals) ** 3))
+
+
+def skewed(skewness: float) -> tuple[str, ...]:
+    """The same of a skewness found before."""
     if abs(skewness) <= VERY_SKEWED:
         return ()
     return (

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Test = Callable[[dict[str, list[int]], NDArray[np.int64] | None], Sequence[Departure]]
 
 NAME = "assumptions"
+STRAIGHT = "nothing to check, for between the two values of the exposure every line is straight"
 SMALL = 0.01  # a p-value below this rejects the assumption
 DOUBTFUL = 0.05
 
@@ -147,7 +148,7 @@ def _line(sample: Sample, question: Question, level: float) -> Found:
     from researchkit.estimators.proportional import Departure
 
     if sample.binary_exposure:
-        raise EstimationError("nothing to check, for between the two values of the exposure every line is straight")
+        raise EstimationError(STRAIGHT)
     without, square = relaxed.bent(sample, question, level)
     test = Departure(square.term, (square.estimate / square.se) ** 2, 1, square.p, method="Wald test")
     scale = {"yes_no": "the log odds move", "counts": "the logarithm of the rate moves"}

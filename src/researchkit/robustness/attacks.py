@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from researchkit.errors import EstimationError, ResearchkitError
+from researchkit.robustness import in_place
 from researchkit.robustness.assumptions import assumptions
 from researchkit.robustness.believed import believed_causes
 from researchkit.robustness.check import Check, why_not
@@ -18,6 +19,7 @@ from researchkit.robustness.influence import influence
 from researchkit.robustness.linear import Linear, linearised
 from researchkit.robustness.missing import missing_data
 from researchkit.robustness.unmeasured import unmeasured
+from researchkit.warehouse import Summed
 
 if TYPE_CHECKING:
     from researchkit.dataset import Dataset, Sample
@@ -36,12 +38,23 @@ def attack(dataset: Dataset, question: Question, effect: Effect, sample: Sample)
         line = linearised(sample, question)
     except EstimationError as error:
         line = why_not(error, dataset.study)
+    unfit = (
+        (
+            in_place.assumptions(sample, made),
+            in_place.missing_data(sample, made),
+            in_place.influence(line, sample, question, effect, dataset.study, made),
+        )
+        if isinstance(sample, Summed)
+        else (
+            assumptions(sample, question, effect, dataset),
+            missing_data(dataset, question, effect, sample),
+            influence(line, dataset, question, effect, sample),
+        )
+    )
     return (
         specification_curve(line, dataset, question, effect, sample),
         unmeasured(line, dataset, question, effect, sample),
-        assumptions(sample, question, effect, dataset),
-        missing_data(dataset, question, effect, sample),
-        influence(line, dataset, question, effect, sample),
+        *unfit,
         negative_control(dataset, question),
         believed_causes(dataset, question),
         equivalence(dataset, question, effect),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from researchkit.errors import EstimationError
 from researchkit.moments import Moments, compress, fit
+from researchkit.warehouse import Summed
 
 if TYPE_CHECKING:
     from researchkit.dataset import Sample
@@ -63,12 +64,21 @@ def linearised(sample: Sample, question: Question) -> Linear:
     EstimationError
         For a duration: times of people who were lost from sight do not average.
     """
+    if isinstance(sample, Summed):
+        return of_sums(sample, question)
     rows, kind = straight(sample, question), question.outcome.kind
     cluster, errors = clusters(sample, len(rows.names) + 3)
     names = (sample.exposure_name, *rows.names, question.outcome.column)
     moments = compress(rows.exposure, rows.covariates, rows.outcome, cluster, names=names, weights=rows.weights)
     scale = "linear" if kind in ("score", "change") else "linear approximation"
     return Linear(moments, grouped(sample, question.adjust, rows.names), scale, errors)
+
+
+def of_sums(summed: Summed, question: Question) -> Linear:
+    """The same where rows stay in place and the headline is a straight line itself."""
+    moments, _ = summed.usable
+    errors = summed.dealt or f"CR1 by {summed.cluster_name}"
+    return Linear(moments, grouped(summed, question.adjust, moments.names), "linear", errors)
 
 
 def straight(sample: Sample, question: Question) -> Rows:
@@ -103,12 +113,14 @@ def stands_in(line: Linear | str, effect: Effect) -> str:
 
 def without(sample: Sample, group: str) -> Sample:
     """The same rows without the columns of one adjustment."""
+    if isinstance(sample, Summed):
+        return sample.without(group)
     kept = [place for place, own in enumerate(sample.groups) if own != group]
     names, groups = (tuple(part[place] for place in kept) for part in (sample.names, sample.groups))
     return replace(sample, covariates=sample.covariates[:, kept], names=names, groups=groups)
 
 
-def grouped(sample: Sample, adjust: Sequence[str], kept: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def grouped(sample: Sample | Summed, adjust: Sequence[str], kept: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """The columns of each adjustment that are left."""
     pairs = list(zip(sample.groups, sample.names, strict=True))
     found = {one: tuple(name for group, name in pairs if group == one and name in kept) for one in adjust}

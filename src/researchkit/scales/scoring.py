@@ -29,10 +29,11 @@ class Rule:
     min_answered: int
 
 
-def rule_of(scale: Scale, answers: NDArray[np.float64] | None = None) -> Rule:
+def rule_of(scale: Scale, answers: NDArray[np.float64] | None = None, often: NDArray[np.int64] | None = None) -> Rule:
     """The rule that holds for a scale; `range` says how the answers are coded in this file.
 
-    Without a range, `answers` tell whether a file holds an instrument's codes (1 to 5) or its points (0, 25, ... 100).
+    Without a range, `answers` tell whether a file holds an instrument's codes (1 to 5) or its points (0, 25, ... 100);
+    `often`, of the same shape, how many rows have each (one, if not given).
 
     Raises
     ------
@@ -54,17 +55,20 @@ def rule_of(scale: Scale, answers: NDArray[np.float64] | None = None) -> Rule:
     named = dict(zip(key.items, scale.items, strict=True))
     reverse = scale.reverse or tuple(named[number] for number in key.reverse)
     least = key.min_answered if scale.min_answered is None else scale.min_answered
-    low, high = scale.range or coding(key, answers)
+    low, high = scale.range or coding(key, answers, often)
     return Rule(reverse, low, high, key.points, key.rule, least)
 
 
-def coding(key: Key, answers: NDArray[np.float64] | None) -> tuple[float, float]:
+def coding(
+    key: Key, answers: NDArray[np.float64] | None, often: NDArray[np.int64] | None = None
+) -> tuple[float, float]:
     """The lowest and highest answer as the file codes them: codes unless more answers fit the points."""
     codes, points = (key.low, key.high), (key.points[0], key.points[-1])
     if answers is None:
         return codes
     as_codes, as_points = np.linspace(*codes, len(key.points)), np.array(key.points)
-    return points if np.isin(answers, as_points).sum() > np.isin(answers, as_codes).sum() else codes
+    rows = 1 if often is None else often
+    return points if (np.isin(answers, as_points) * rows).sum() > (np.isin(answers, as_codes) * rows).sum() else codes
 
 
 def score_scale(frame: pd.DataFrame, scale: Scale) -> tuple[pd.Series, dict[str, int]]:
@@ -157,7 +161,13 @@ def refuse_against_the_rest(answers: NDArray[np.float64], turned: list[int], ite
         return
     with np.errstate(invalid="ignore", divide="ignore"):
         rest = item_rest(whole)
-        upper = np.tanh(np.arctanh(rest) + 1.96 / np.sqrt(len(whole) - 3))  # Fisher's interval
+    refuse_turned(rest, len(whole), turned, items)
+
+
+def refuse_turned(rest: NDArray[np.float64], n: int, turned: list[int], items: tuple[str, ...]) -> None:
+    """The same from each item's correlation with the rest (k,) over n complete rows."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        upper = np.tanh(np.arctanh(rest) + 1.96 / np.sqrt(n - 3))  # Fisher's interval
     against = [items[place] for place in turned if upper[place] < 0]
     if against:
         raise DataError(
