@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from researchkit import disclosure, figures, wording
+from researchkit import disclosure, figures, sums, wording
 from researchkit.disclosure import PROFILES, Profile, enough
 from researchkit.errors import DataError, some
 from researchkit.flow import told
 from researchkit.scales import cronbach_alpha, item_rest, omega, rule_of, score_scale
-from researchkit.story import Prose, thirds
-from researchkit.tables import Table, frame
+from researchkit.story import thirds
+from researchkit.tables import Prose, Table, frame
+from researchkit.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from researchkit.answer import Answer
@@ -41,8 +42,9 @@ def arrived(dataset: Dataset) -> Table:
     Where counts are protected and there are gaps, only the account of an answer tells how many rows there are.
     """
     profile = PROFILES[dataset.study.disclosure]
-    rows, _, kept = told(dataset.rows, dataset.flow, len(dataset.frame), profile, quiet=dataset.quiet)
-    if profile.threshold > 1 and dataset.frame.isna().to_numpy().any():
+    left, gaps = sums.kept_rows(dataset)
+    rows, _, kept = told(dataset.rows, dataset.flow, left, profile, quiet=dataset.quiet)
+    if profile.threshold > 1 and gaps:
         rows = kept = None  # less the rows of an answer, either would tell how many went for a gap
     facts = {
         "Study": dataset.study.title,
@@ -64,6 +66,8 @@ def arrived(dataset: Dataset) -> Table:
 
 def columns(dataset: Dataset) -> Table:
     """Each column: what it is called, how much of it is answered, why not, and from where to where it runs."""
+    if isinstance(dataset, Warehouse):
+        return sums.columns(dataset)
     rows, heads = [], heads_of(dataset)
     for name in dataset.frame:
         column = dataset.frame[name]
@@ -100,6 +104,8 @@ def holds(column: pd.Series, study: Study, name: str) -> str:
 
 def left_out(answer: Answer) -> Table | Prose:
     """Those in the answer against those who are not, on every measured column that the answer reads."""
+    if sums.rowless(answer):
+        return apart_from(sums.left_out(answer))
     data, question = answer.dataset.frame, answer.question
     read = [name for name in question.columns if name in data]
     used = data[read].notna().all(axis=1).to_numpy()
@@ -117,10 +123,15 @@ def left_out(answer: Answer) -> Table | Prose:
             rows.append(
                 {"Column": answer.study.label(name), "In the answer": inside.mean(), "Not in it": outside.mean()}
             )
+    return apart_from(rows)
+
+
+def apart_from(rows: list[dict[str, Any]]) -> Table | Prose:
+    """The table of those in the answer and those who are not."""
     return (
         frame(pd.DataFrame(rows), "Those in the answer and those who are not", "Means of the values that are there.")
         if rows
-        else Prose(("Those who are not in the answer have no measured value to compare.",))
+        else Prose(("Those who are not in the answer have no measured value to compare, or are too few.",))
     )
 
 
@@ -130,6 +141,8 @@ def balance(answer: Answer) -> Table | Prose:
     The last column is the difference of the outer groups in standard deviations (Austin 2009, Statistics in Medicine
     28, 3083-3107): beyond 0.1 the groups were not alike to begin with.
     """
+    if sums.rowless(answer):
+        return sums.balance(answer)
     sample, parts = answer.sample, thirds(answer)
     if not sample.names or len(parts) < 2:
         return Prose(("The question adjusts for nothing, so there is nothing to lay side by side.",))
@@ -156,8 +169,10 @@ def balance(answer: Answer) -> Table | Prose:
     return frame(pd.DataFrame(rows), "Who is compared with whom", note)
 
 
-def spread(answer: Answer) -> figures.Figure:
+def spread(answer: Answer) -> figures.Figure | Prose:
     """How the exposure is spread."""
+    if sums.rowless(answer):
+        return Prose(("The rows stay in place, so the spread of the exposure is not drawn; its groups are counted.",))
     study, column = answer.study, answer.question.exposure.column
     values = (answer.sample.exposure * answer.question.exposure.per).tolist()
     least = max(PROFILES[study.disclosure].threshold, 1)

@@ -6,14 +6,12 @@ data comes from the answer; the prose of the notebook around it fits any study.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from researchkit import figures, tables, wording
+from researchkit import figures, sums, tables, wording
 from researchkit.claims import articles, claim
 from researchkit.disclosure import PROFILES, nearest
 from researchkit.errors import EstimationError, some
@@ -21,7 +19,7 @@ from researchkit.linked import levels as linked
 from researchkit.linked.times import safe_times
 from researchkit.markup import read_yaml
 from researchkit.protocol import standing
-from researchkit.tables import Table, frame
+from researchkit.tables import Prose, Table, frame
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,20 +27,6 @@ if TYPE_CHECKING:
     from researchkit.answer import Answer
     from researchkit.parts import Question
     from researchkit.study import Study
-
-
-@dataclass(frozen=True)
-class Prose:
-    """Paragraphs written from what ran."""
-
-    paragraphs: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return "\n\n".join(self.paragraphs)
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        html = "".join(f"<p>{escape(text)}</p>" for text in self.paragraphs)
-        return {"text/html": f'<div class="rk-prose">{html}</div>', "text/plain": str(self)}
 
 
 def asked(study: Study, question: Question) -> Table:
@@ -84,7 +68,7 @@ def picture(answer: Answer) -> figures.Figure | Prose:
     """How the outcome runs over the exposure: curves for durations, means or shares for the rest."""
     if answer.question.outcome.kind != "duration":
         try:
-            return figures.dose(answer.dataset, answer.question, fewest=fewest(answer))
+            return figures.dose(answer.dataset, answer.question, fewest=fewest(answer), sample=answer.sample)
         except EstimationError as error:  # every group is too small to be shown; the answer stands without it
             return Prose((str(error),))
     horizon, unit = answer.question.outcome.horizon or 0.0, answer.question.outcome.unit or "unit of time"
@@ -177,6 +161,8 @@ def groups(answer: Answer) -> Table | Prose:
     """The outcome in each third of the exposure: NPS, time to the event, change from baseline, or the mean."""
     from researchkit.figures.levels import share_of
 
+    if sums.rowless(answer):
+        return sums.groups(answer, fewest(answer))
     tell = {"duration": restricted, "change": from_baseline}.get(answer.question.outcome.kind, means)
     parts, profile = thirds(answer), PROFILES[answer.study.disclosure]
     safe = linked.told_groups(answer.sample, answer.question, profile, share_of(answer.sample, answer.question))[1]
@@ -304,6 +290,8 @@ def cutoffs(answer: Answer) -> Table | Prose:
         return Prose(("The outcome is no scale with a published key, so no cut-off is shown.",))
     instrument, _, part = scale.instrument.partition("/")
     lines = [line for line in burnout_cutoffs(instrument) if line.scale in ("all", part.rpartition("/")[2])]
+    if sums.rowless(answer):
+        return Prose(("The rows stay in place, so shares over cut-offs are not counted.",))
     published = [
         {
             "name": f"{line.label} ({wording.typed(line.at)} {line.direction})",

@@ -171,9 +171,9 @@ def check(study: Path, against: Path | None) -> None:
     Example: researchkit check data/contact_centre
     """
     from researchkit.cli.scores import changed
-    from researchkit.dataset import load_dataset
     from researchkit.errors import listing
     from researchkit.study import load_study
+    from researchkit.warehouse import load
 
     loaded = load_study(study)
     for line in changed(loaded, against):
@@ -181,7 +181,7 @@ def check(study: Path, against: Path | None) -> None:
     problems: list[str] = []
     for table in loaded.tables:
         try:
-            dataset = load_dataset(loaded, table)
+            dataset = load(loaded, table)
         except ResearchkitError as error:
             problems.append(str(error))
             continue
@@ -198,7 +198,8 @@ def check(study: Path, against: Path | None) -> None:
 
 def account_of(dataset: Any) -> list[str]:
     """What arrived, what went, and what the readers did, a line each."""
-    arrived, kept = wording.count(dataset.rows), wording.count(len(dataset.frame))
+    left = dataset.kept if hasattr(dataset, "kept") else len(dataset.frame)  # rows that stay in place are counted there
+    arrived, kept = wording.count(dataset.rows), wording.count(left)
     head = f"{dataset.table}: {arrived} rows arrived, {kept} kept; {dataset.fingerprint}"
     gone = [f"  {wording.count(step.rows)} dropped: {step.why}" for step in dataset.flow]
     return [head, *gone, *(f"  {note}" for note in dataset.notes)]

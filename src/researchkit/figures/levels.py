@@ -18,6 +18,7 @@ from researchkit.figures import ink
 from researchkit.figures.figure import Figure
 from researchkit.figures.intervals import label_of
 from researchkit.linked.levels import MOST_LEVELS, levels, scaled, told_groups
+from researchkit.warehouse import Summed, bands
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +29,7 @@ ACROSS = 56  # letters that stand side by side below a drawing
 FEWEST = 10  # people; a smaller group is neither drawn nor told
 
 
-def dose(dataset: Any, question: Any, *, fewest: int = FEWEST) -> Figure:
+def dose(dataset: Any, question: Any, *, fewest: int = FEWEST, sample: Any = None) -> Figure:
     """Mean outcome with its 95 % interval at each level of the exposure, or in each fifth of it; not adjusted.
 
     Intervals know of clusters where the study names them.
@@ -37,6 +38,8 @@ def dose(dataset: Any, question: Any, *, fewest: int = FEWEST) -> Figure:
     ----------
     dataset
         A `Dataset`; its `sample(question)` gives the rows.
+    sample
+        Those rows, where they have been drawn already.
     fewest
         Groups of fewer people are left out of drawing, words and data, and so are shares that stand for fewer. If that
         leaves one group out, the next smallest goes too: it could be worked out from the total.
@@ -51,8 +54,9 @@ def dose(dataset: Any, question: Any, *, fewest: int = FEWEST) -> Figure:
         raise EstimationError(
             f"Question {question.id!r}: a mean of unfinished durations misleads; draw it with figures.curves."
         )
-    sample = dataset.sample(question)
-    data = _groups(sample, question, dataset.study, fewest)
+    sample = dataset.sample(question) if sample is None else sample
+    group = _groups_in_place if isinstance(sample, Summed) else _groups
+    data = group(sample, question, dataset.study, fewest)
     kept = data[data["shown"]].drop(columns="shown").reset_index(drop=True)
     if kept.empty:
         raise EstimationError(f"Question {question.id!r}: no level of the exposure has {fewest} people to be shown.")
@@ -105,6 +109,30 @@ def _groups(sample: Any, question: Any, study: Any, fewest: int) -> pd.DataFrame
     if question.outcome.kind == "yes_no":
         data[["low", "high"]] = data[["low", "high"]].clip(0, 100)
     data["shown"] = told_groups(sample, question, replace(profile, threshold=max(fewest, 1)), side)[0]
+    data.attrs["cut"] = cut
+    return data
+
+
+def _groups_in_place(summed: Summed, question: Any, study: Any, fewest: int) -> pd.DataFrame:
+    """The same from sums, where the rows stay in place."""
+    outcome, per = question.outcome, 1 if summed.binary_exposure else question.exposure.per
+    cut = False
+    if summed.arms:
+        parts = bands.arms(summed)
+    else:
+        values, counts = bands.spread(summed, per)
+        cut = len(values) > MOST_LEVELS
+        edges = np.unique(bands.quantile(values, counts, (0.2, 0.4, 0.6, 0.8))) if cut else values
+        parts = bands.cut(summed, edges.tolist(), per)
+    times = 100.0 if outcome.kind == "yes_no" or (outcome.kind == "ordered" and not outcome.nps) else 1.0
+    rows = [
+        (_name(part.centre, summed, question, study, cut), part.centre, *mean, part.n)
+        for part, mean in zip(parts, bands.means(summed, parts, times), strict=True)
+    ]
+    data = pd.DataFrame(rows, columns=["level", "exposure", "mean", "low", "high", "n"])
+    if outcome.kind == "yes_no":
+        data[["low", "high"]] = data[["low", "high"]].clip(0, 100)
+    data["shown"] = disclosure.apart([bands.fewest(summed, question, part) for part in parts], fewest)
     data.attrs["cut"] = cut
     return data
 

@@ -76,6 +76,7 @@ def large(study: Study, file: File) -> bool:
     stored = [one for one in paths if one.suffix.lower() in PARQUET and one.is_file()]
     if sum(one.stat().st_size for one in texts) > LARGE_TEXT:
         return True
+    # a row takes a byte at least
     return sum(one.stat().st_size for one in stored) > LARGE_ROWS and counted(stored) > LARGE_ROWS
 
 
@@ -87,7 +88,8 @@ def counted(paths: Sequence[Path]) -> int:
         return 0
     try:
         with duckdb.connect() as connection:
-            found = connection.read_parquet([str(path) for path in paths]).count("*").fetchone()
+            names = [str(path) for path in paths]
+            found = connection.execute("SELECT count(*) FROM read_parquet(?)", [names]).fetchone()
     except duckdb.Error:
         return 0
     return int(found[0]) if found else 0
@@ -157,7 +159,7 @@ def in_files(file: File, paths: Sequence[tuple[Path, str]]) -> Relation:
     if missing:
         raise DataError(f"There is no file {missing[0]}.")
     spill = tempfile.mkdtemp(prefix="researchkit-")  # readable by this user alone
-    config = {"threads": str(cores()), "memory_limit": MEMORY, "temp_directory": spill}
+    config: dict[str, Any] = {"threads": str(cores()), "memory_limit": MEMORY, "temp_directory": spill}
     connection = duckdb.connect(config=config)
 
     def close() -> None:

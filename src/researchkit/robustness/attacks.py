@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from researchkit.errors import EstimationError, ResearchkitError
-from researchkit.robustness import in_place
+from researchkit.robustness import summed
 from researchkit.robustness.assumptions import assumptions
 from researchkit.robustness.believed import believed_causes
 from researchkit.robustness.check import Check, why_not
@@ -40,9 +40,9 @@ def attack(dataset: Dataset, question: Question, effect: Effect, sample: Sample)
         line = why_not(error, dataset.study)
     unfit = (
         (
-            in_place.assumptions(sample, made),
-            in_place.missing_data(sample, made),
-            in_place.influence(line, sample, question, effect, dataset.study, made),
+            summed.assumptions(sample, made),
+            summed.missing_data(sample, made),
+            summed.influence(line, sample, question, effect, dataset.study, made),
         )
         if isinstance(sample, Summed)
         else (

@@ -9,6 +9,7 @@ import pandas as pd
 
 from researchkit.errors import SourceError
 
+MEMORY = "1GB"  # of DuckDB, so that a file of any size is written in little
 COLUMN_TYPES = {"i": "BIGINT", "f": "DOUBLE"}  # by numpy's letter for the kind of number; the rest is text
 
 
@@ -28,7 +29,8 @@ def write_parquet(path: Path, pieces: Iterator[pd.DataFrame]) -> None:
     except ImportError:
         raise SourceError(f"{path.name} is written by DuckDB: `pip install 'researchkit[bigdata]'` adds it.") from None
     store = path.with_suffix(".duckdb")
-    with duckdb.connect(str(store), config={"threads": 1}) as connection:
+    with duckdb.connect(str(store), config={"threads": 1, "memory_limit": MEMORY}) as connection:
+        connection.execute("SET enable_progress_bar = false")
         for number, frame in enumerate(pieces):
             connection.register("piece", frame)
             chosen = ", ".join(f'CAST("{name}" AS {column_type(frame[name])}) AS "{name}"' for name in frame)

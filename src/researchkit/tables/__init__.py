@@ -6,11 +6,12 @@ Of one answer: `effects`, `terms`, `flow`, `checks` and `alternatives`. Of anyth
 
 from researchkit.tables.answers import claims, cutoffs, effects, flow, on_page, terms
 from researchkit.tables.attacks import alternatives, checks, finding
-from researchkit.tables.table import MEDIA, Col, Table, frame, harmless
+from researchkit.tables.table import MEDIA, Col, Prose, Table, frame, harmless
 
 __all__ = [
     "MEDIA",
     "Col",
+    "Prose",
     "Table",
     "alternatives",
     "checks",

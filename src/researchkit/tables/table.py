@@ -157,3 +157,17 @@ def shown(value: object) -> str:
     if isinstance(value, float):
         return "–" if math.isnan(value) else wording.number(value, 3)
     return str(value)
+
+
+@dataclass(frozen=True)
+class Prose:
+    """Paragraphs written from what ran, where a table would say nothing."""
+
+    paragraphs: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n\n".join(self.paragraphs)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        html = "".join(f"<p>{escape(text)}</p>" for text in self.paragraphs)
+        return {"text/html": f'<div class="rk-prose">{html}</div>', "text/plain": str(self)}

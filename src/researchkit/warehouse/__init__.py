@@ -3,7 +3,8 @@
 `load` opens one and checks it; `Warehouse.sample` gives what a question is answered from.
 """
 
+from researchkit.warehouse import bands
 from researchkit.warehouse.held import Warehouse, load
 from researchkit.warehouse.summed import Summed
 
-__all__ = ["Summed", "Warehouse", "load"]
+__all__ = ["Summed", "Warehouse", "bands", "load"]

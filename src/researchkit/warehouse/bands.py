@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
     from researchkit.warehouse.summed import Summed
+    from researchkit.warehouse.sums import Columns
 
 Array = NDArray[np.floating[Any]]
 Interval = tuple[float, float, float]  # mean, low, high
@@ -107,31 +108,55 @@ def arms(summed: Summed) -> list[Band]:
     return found
 
 
-def mean(summed: Summed, band: Band, times: float = 1.0) -> Interval:
-    """The outcome's mean in a group with its 95 % t interval; with clusters, from the sums of residuals by cluster."""
+def means(summed: Summed, bands: Sequence[Band], times: float = 1.0) -> list[Interval]:
+    """The outcome's mean in each group with its 95 % t interval; with clusters, from sums of residuals by cluster."""
     import sqlalchemy as sa
-    from scipy.special import stdtrit
 
     columns, look = summed.columns, summed.look
     value, weight = columns.values[-1] * times, columns.weight
-    weighted = value if weight is None else value * weight
-    total = sa.func.count() if weight is None else sa.func.sum(weight)
+    which = sa.case(*((band.where, place) for place, band in enumerate(bands)))
+    rows = sa.select(which.label("b"), value.label("y"), *labelled(columns)).where(columns.kept).subquery()
+    w = None if weight is None else rows.c.w
+    total, product = (sa.func.count(), rows.c.y) if w is None else (sa.func.sum(w), rows.c.y * w)
+    keys = [rows.c.b] if columns.cluster is None else [rows.c.b, rows.c.g]
+    sums = [total.label("w"), sa.func.sum(product).label("s")]
+    found = look.relation.ask(sa.select(rows.c.b, *sums).where(rows.c.b.is_not(None)).group_by(*keys))
+    each = [found[found["b"] == place] for place in range(len(bands))]
+    at = [float(part["s"].sum()) / float(part["w"].sum()) for part in each]
     if columns.cluster is None:
-        found = look.one({"w": total, "s": sa.func.sum(weighted)}, band.where)
-        sums = [float(found["w"])], [float(found["s"])]
-        at = sums[1][0] / sums[0][0]
-        rest = (value - at) if weight is None else (value - at) * weight
-        groups, square = band.n, float(look.one({"q": sa.func.sum(rest * rest)}, band.where)["q"])
+        off = rows.c.y - sa.case(*((rows.c.b == place, mean) for place, mean in enumerate(at)))
+        square = sa.func.sum(off * off if w is None else off * off * w * w).label("q")
+        squares = look.relation.ask(sa.select(rows.c.b, square).where(rows.c.b.is_not(None)).group_by(rows.c.b))
+        held = dict(zip(squares["b"].astype(int).tolist(), squares["q"].astype(float).tolist(), strict=True))
+        spread = [(bands[place].n, held[place]) for place in range(len(bands))]
     else:
-        asked = sa.select(total.label("w"), sa.func.sum(weighted).label("s")).select_from(look.relation.rows)
-        each = look.relation.ask(asked.where(band.where).group_by(columns.cluster))
-        own, parts = each["w"].to_numpy(dtype=float), each["s"].to_numpy(dtype=float)
-        at, groups = float(parts.sum() / own.sum()), len(own)
-        sums, square = (own.tolist(), parts.tolist()), float(np.sum((parts - at * own) ** 2))
+        apart = [part["s"].astype(float) - mean * part["w"].astype(float) for part, mean in zip(each, at, strict=True)]
+        spread = [(len(rest), float((rest**2).sum())) for rest in apart]
+    weights = [float(part["w"].sum()) for part in each]
+    return [interval(*one, *more) for one, more in zip(zip(at, weights, strict=True), spread, strict=True)]
+
+
+def labelled(columns: Columns) -> list[ColumnElement[Any]]:
+    """The cluster and the weight of a row, where there are any."""
+    parts = (("g", columns.cluster), ("w", columns.weight))
+    return [part.label(name) for name, part in parts if part is not None]
+
+
+def interval(mean: float, weight: float, groups: int, square: float) -> Interval:
+    """A 95 % t interval from the summed squares of residuals by cluster (or row), in all of so much weight."""
+    from scipy.special import stdtrit
+
     if groups < 2:
-        return at, math.nan, math.nan
-    half = float(stdtrit(groups - 1, 0.975)) * math.sqrt(groups / (groups - 1) * square) / sum(sums[0])
-    return at, at - half, at + half
+        return mean, math.nan, math.nan
+    half = float(stdtrit(groups - 1, 0.975)) * math.sqrt(groups / (groups - 1) * square) / weight
+    return mean, mean - half, mean + half
+
+
+def average(summed: Summed, band: Band, name: str) -> float:
+    """The mean of one column in a group."""
+    import sqlalchemy as sa
+
+    return float(summed.look.one({"mean": sa.func.avg(summed.look.entries[name].value)}, band.where)["mean"])
 
 
 def heads(look: Look, where: ColumnElement[Any], most: int) -> int:

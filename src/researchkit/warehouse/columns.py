@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from researchkit.codebook import NEARLY, UNDECLARED, VAST, Bounds, Wanted, not_there, shorten, wanted
-from researchkit.errors import DataError, listing, some
+from researchkit.errors import some
 from researchkit.parts import Column
 from researchkit.readers.relation import Relation
 from researchkit.readers.values import TRUTH, canonical, written
@@ -103,7 +103,11 @@ class Look:
             return sa.case((column.is_(True), 1.0), (column.is_(False), 0.0))
         if kind in ("number", "whole"):
             double = sa.cast(column, sa.Double)
-            return double if kind == "whole" else sa.func.nullif(double, sa.cast(sa.literal_column("'NaN'"), sa.Double))
+            return (
+                double
+                if kind == "whole"
+                else sa.func.nullif(double, sa.cast(sa.literal_column("'NaN'"), sa.Double), type_=sa.Double)
+            )
         return sa.cast(column, sa.String)
 
     def one(self, asked: Mapping[Any, Any], where: ColumnElement[Any] | None = None) -> dict[Any, Any]:
@@ -321,12 +325,6 @@ def ranged(look: Look, name: str, bounds: Bounds | None = None) -> None:
         f"{name}: {rows:,} {'answer' if rows == 1 else 'answers'} outside {written(low)}-{written(high)}. Correct them "
         f"at the source, or change the range under `{where}` in {look.study.path.name}."
     )
-
-
-def finished(look: Look) -> None:
-    """Raise every problem at once."""
-    if look.problems:
-        raise DataError(listing(look.relation.subject, look.problems))
 
 
 def fingerprint(look: Look) -> str:

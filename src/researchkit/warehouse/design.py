@@ -140,7 +140,8 @@ def outcome_of(now: Drawing, stands: Mapping[str, Stand]) -> tuple[Part, ColumnE
     if outcome.time in stands and stands[outcome.time].low <= 0:
         wrong(now, outcome.time, sa.func.count(sa.case((time.value <= 0, 1))), "times are not above 0")
     rate = stands[outcome.column].mean / stands[outcome.time].mean if outcome.time in stands else 0.0
-    return Part(value / sa.func.nullif(time.value, 0.0), rate, part.scale), time.value
+    # what is divided by is said to be a double: an untyped one would be cast to a decimal of few places
+    return Part(value / sa.func.nullif(time.value, 0.0, type_=sa.Double), rate, part.scale), time.value
 
 
 def wrong(now: Drawing, name: str, counted: ColumnElement[Any], words: str) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import cast
+from typing import Any, cast
 
 from researchkit.dataset import Dataset, load_dataset
-from researchkit.errors import DataError, StudyError, some
+from researchkit.errors import DataError, StudyError, listing, some
 from researchkit.faults import nearest
 from researchkit.flow import Step
 from researchkit.parts import Question
@@ -15,8 +15,8 @@ from researchkit.readers.relation import relation, stays
 from researchkit.readers.values import by_size, canonical
 from researchkit.sources import locate
 from researchkit.study import Study
-from researchkit.warehouse.columns import Look, fingerprint, finished, looked
-from researchkit.warehouse.flow import Base, total
+from researchkit.warehouse.columns import Look, fingerprint, looked
+from researchkit.warehouse.flow import Base, kept, total
 from researchkit.warehouse.scores import scored
 from researchkit.warehouse.summed import Summed, draw
 
@@ -42,6 +42,16 @@ class Warehouse:
         """How many rows the table's own rules leave."""
         return self.rows - sum(step.rows for step in self.flow)
 
+    @property
+    def rows_seen(self) -> int:
+        """The rows that the counts of columns are of: all of the table."""
+        return self.look.rows
+
+    @property
+    def gaps(self) -> bool:
+        """Whether any column lacks an entry somewhere."""
+        return any(told.known < self.look.rows for told in self.look.told.values())
+
     def close(self) -> None:
         """Let go of the file or the database, and remove what was written beside."""
         self.look.relation.close()
@@ -66,6 +76,25 @@ class Warehouse:
             there = some([repr(code) for code in sorted(map(canonical, entry.often), key=by_size)], 20)
             raise DataError(f"{self.study.name}: {by} is never {str(value)!r}; it is {there or 'something else'}.")
         return replace(self, base=base, rows=rows, flow=flow, fingerprint=f"{self.fingerprint}/{by}={value}")
+
+    def complete_or_not(self, names: Sequence[str]) -> list[tuple[int, dict[str, tuple[float, int]]]]:
+        """The rows with an entry in all of these columns, then the others: how many, each number's mean and entries."""
+        import sqlalchemy as sa
+
+        look = self.look
+        here = [] if self.base.here is None else [self.base.here]
+        rules = [kept(look, rule) for rule in self.study.tables[self.table].keep]
+        whole = sa.and_(sa.true(), *(look.entries[name].value.is_not(None) for name in names))
+        numbers = [look.entries[name] for name in names if look.entries[name].kind == "number"]
+        sides = []
+        for inside in (whole, sa.not_(whole)):
+            asked: dict[Any, Any] = {"": sa.func.count()}
+            for entry in numbers:
+                asked |= {(entry.name, 0): sa.func.avg(entry.value), (entry.name, 1): sa.func.count(entry.value)}
+            found = look.one(asked, sa.and_(sa.true(), *here, *rules, inside))
+            each = {one.name: (found[one.name, 0], int(found[one.name, 1])) for one in numbers}
+            sides.append((int(found[""]), each))
+        return sides
 
     def sample(self, question: Question, *, adjust: Sequence[str] | None = None) -> Summed:
         """The sums that a question is answered from; `adjust` in place of the question's own.
@@ -98,7 +127,8 @@ def load(study: Study, table: str | None = None) -> Dataset:
     try:
         look = looked(study, table, opened)
         scored(look)
-        finished(look)
+        if look.problems:
+            raise DataError(listing(opened.subject, look.problems))
         base = Base(look)
         rows, flow = base.arrived()
     except BaseException:

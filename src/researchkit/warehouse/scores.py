@@ -56,7 +56,7 @@ def score(look: Look, name: str, scale: Scale) -> tuple[Entry, dict[str, int]]:
     total = added([sa.func.coalesce(answer, 0.0) for answer in answers])
     least, many = max(rule.min_answered, 1), len(answers)
     factor = float(many) if rule.rule == "sum" else 1.0
-    value = sa.case((given >= least, total / given * factor))
+    value = sa.case((given >= least, total / sa.cast(given, sa.Double) * factor))
     refuse_against(look, answers, scale, rule)
     asked = {
         "complete": sa.func.count(sa.case((given == many, 1))),

@@ -143,7 +143,7 @@ def pushed(look: Look, columns: Columns, used: Sequence[int], coefficients: Arra
         residual(columns, used, coefficients, rows).label("e"),
         sa.case((free > 1e-10, free), else_=None).label("f"),
     ).subquery()
-    u = middle.c.e * middle.c.e / (middle.c.f * middle.c.f)
+    u = middle.c.e * middle.c.e / sa.cast(middle.c.f * middle.c.f, sa.Double)
     pushing = sa.select(*(middle.c[f"x{i}"] for i in range(k)), u.label("u")).subquery()
     ends = [*(pushing.c[f"x{i}"] for i in range(k)), None]
     asked = {}
