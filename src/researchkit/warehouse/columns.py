@@ -110,6 +110,10 @@ class Look:
             )
         return sa.cast(column, sa.String)
 
+    def gaps(self, name: str) -> bool:
+        """Whether any row of the table lacks an entry in a column."""
+        return self.told[name].known < self.rows
+
     def one(self, asked: Mapping[Any, Any], where: ColumnElement[Any] | None = None) -> dict[Any, Any]:
         """One row of sums and counts over the table; `asked` names them."""
         import sqlalchemy as sa

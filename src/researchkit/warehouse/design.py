@@ -5,7 +5,7 @@ The same rules as `sample`: which level is the reference, what counts as yes, wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -30,16 +30,6 @@ class Part:
     centre: float = 0.0
     scale: float = 1.0
     level_of: str = ""
-
-
-@dataclass(frozen=True)
-class Stand:
-    """How a number stands among the rows of the question."""
-
-    mean: float
-    spread: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,42 +74,29 @@ class Drawing:
             stored.setdefault(code, []).append(raw)
         return Levels(often, stored)
 
-    def baseline(self, stands: Mapping[str, Stand]) -> tuple[str, str, Part]:
+    def baseline(self) -> tuple[str, str, Part]:
         """The baseline of a change, as a covariate that is always in."""
         name = str(self.question.outcome.baseline)
-        return f"{name} (centred)", "", number(self, name, stands)
+        return f"{name} (centred)", "", number(self, name)
 
 
-def stand(now: Drawing, adjust: Sequence[str]) -> dict[str, Stand]:
-    """Mean, spread and ends of every number that the question reads, in one pass."""
-    import sqlalchemy as sa
+def number(now: Drawing, name: str, per: float = 1.0) -> Part:
+    """A column of numbers; a problem where it holds words.
 
-    question, outcome = now.question, now.question.outcome
-    names = [outcome.column, outcome.baseline, outcome.time, question.exposure.column, *adjust]
-    numbers = [name for name in dict.fromkeys(names) if name and now.entry(name).kind == "number"]
-    asked: dict[Any, Any] = {}
-    for name in numbers:
-        value = now.entry(name).value
-        for do in ("avg", "stddev_pop", "min", "max"):
-            asked[name, do] = getattr(sa.func, do)(value)
-    if not asked:
-        return {}
-    found = now.look.one(asked, now.kept.where)
-    return {name: Stand(*(float(found[name, do]) for do in ("avg", "stddev_pop", "min", "max"))) for name in numbers}
-
-
-def number(now: Drawing, name: str, stands: Mapping[str, Stand], per: float = 1.0) -> Part:
-    """A column of numbers around its mean; a problem where it holds words."""
-    if name not in stands:
-        there = some([repr(code) for code in sorted(now.entry(name).often, key=by_size)], 3)
+    What is subtracted and divided by is that of the whole table: it only keeps digits, and the sums know of it.
+    """
+    entry, told = now.entry(name), now.look.told[name]
+    if entry.kind != "number":
+        there = some([repr(code) for code in sorted(entry.often, key=by_size)], 3)
         now.problems.append(f"{name}: numbers are wanted here; it holds {there or 'text or dates'}.")
-        return Part(now.entry(name).value)
-    found, value = stands[name], now.entry(name).value
-    spread = found.spread if found.spread > 1e-13 * abs(found.mean) else 1.0
-    return Part(value if per == 1 else value / per, found.mean / per, spread / per)
+        return Part(entry.value)
+    low, high, mean = told.low or 0.0, told.high or 0.0, told.mean or 0.0
+    wide = (high - low) / 4  # a spread is seldom more, and half of it is as good
+    scale = wide if wide > 1e-13 * abs(mean) else 1.0
+    return Part(entry.value if per == 1 else entry.value / per, mean / per, scale / per)
 
 
-def outcome_of(now: Drawing, stands: Mapping[str, Stand]) -> tuple[Part, ColumnElement[Any] | None]:
+def outcome_of(now: Drawing) -> tuple[Part, ColumnElement[Any] | None]:
     """The outcome in the headline's unit, and the weight of each row where it is a rate."""
     import sqlalchemy as sa
 
@@ -128,18 +105,19 @@ def outcome_of(now: Drawing, stands: Mapping[str, Stand]) -> tuple[Part, ColumnE
         return yes_no(now), None
     if outcome.kind == "ordered":
         return ordered(now), None
-    part = number(now, outcome.column, stands)
-    if outcome.kind != "counts" or outcome.column not in stands:
+    part, told = number(now, outcome.column), now.look.told
+    if outcome.kind != "counts" or now.problems:
         return part, None
     value = now.entry(outcome.column).value
-    odd = sa.func.count(sa.case((sa.or_(value < 0, value != sa.func.floor(value)), 1)))
-    wrong(now, outcome.column, odd, "entries are no counts (0, 1, 2, ...)")
+    if (told[outcome.column].low or 0) < 0 or now.look.kind(outcome.column) != "whole":
+        odd = sa.func.count(sa.case((sa.or_(value < 0, value != sa.func.floor(value)), 1)))
+        wrong(now, outcome.column, odd, "entries are no counts (0, 1, 2, ...)")
     if not outcome.time:
         return part, None
-    time = number(now, outcome.time, stands)
-    if outcome.time in stands and stands[outcome.time].low <= 0:
+    time, spans = number(now, outcome.time), told[outcome.time]
+    if (spans.low or 0) <= 0:
         wrong(now, outcome.time, sa.func.count(sa.case((time.value <= 0, 1))), "times are not above 0")
-    rate = stands[outcome.column].mean / stands[outcome.time].mean if outcome.time in stands else 0.0
+    rate = (told[outcome.column].mean or 0.0) / (spans.mean or 1.0)
     # what is divided by is said to be a double: an untyped one would be cast to a decimal of few places
     return Part(value / sa.func.nullif(time.value, 0.0, type_=sa.Double), rate, part.scale), time.value
 
@@ -212,7 +190,7 @@ def ordered(now: Drawing) -> Part:
 Found = tuple[Part, dict[tuple[str, str], Part], tuple[str, str] | None, str, bool]
 
 
-def exposure_of(now: Drawing, stands: Mapping[str, Stand]) -> Found:
+def exposure_of(now: Drawing) -> Found:
     """The exposure, indicators for its further levels, the two codes compared, the contrast, and whether it is 0/1."""
     import sqlalchemy as sa
 
@@ -227,10 +205,9 @@ def exposure_of(now: Drawing, stands: Mapping[str, Stand]) -> Found:
             )
         part = study.columns.get(exposure.column) or study.scales.get(exposure.column)
         unit = (part.unit if part else None) or ""
-        steps = number(now, exposure.column, stands, exposure.per)
+        steps = number(now, exposure.column, exposure.per)
         others = sa.func.count(sa.case((steps.value.not_in([0.0, 1.0]), 1)))
-        found, ends = stands[exposure.column], (0.0, exposure.per)
-        binary = found.low in ends and found.high in ends and not now.look.one({"n": others}, now.kept.where)["n"]
+        binary = not now.look.one({"n": others}, now.kept.where)["n"]
         steps = Part(steps.value) if binary else steps
         return steps, {}, None, f"{called} +{written(exposure.per)} {unit}".strip(), binary
     held = now.levels(exposure.column)
@@ -248,22 +225,21 @@ def exposure_of(now: Drawing, stands: Mapping[str, Stand]) -> Found:
     return held.one(entry.value, level, exposure.column), further, arms, contrast, True
 
 
-def covariates_of(now: Drawing, adjust: Sequence[str], stands: Mapping[str, Stand]) -> dict[tuple[str, str], Part]:
-    """One column for a number, an indicator for each level of a category but the reference; none that never varies."""
+def covariates_of(now: Drawing, adjust: Sequence[str]) -> dict[tuple[str, str], Part]:
+    """One column for a number, an indicator for each level of a category but the reference."""
     columns: dict[tuple[str, str], Part] = {}
     for name in adjust:
         entry = now.entry(name)
         if entry.kind == "date":
             now.problems.append(f"{name}: a date cannot be adjusted for; make it a number, such as days since a start.")
         elif entry.kind == "number":
-            columns[name, name] = number(now, name, stands)
+            columns[name, name] = number(now, name)
         else:
             columns |= indicators(now, name)
-    flat = [key for key in columns if (held := stands.get(key[0])) is not None and held.low == held.high]
     varies = {group for group, _ in columns}
-    gone = [*(name for name in adjust if name not in varies and now.entry(name).kind != "date")]
-    now.remarks += [Step(f"{name} never varies and is not adjusted for", 0) for name in (*gone, *(n for _, n in flat))]
-    return {key: part for key, part in columns.items() if key not in flat}
+    flat = [name for name in adjust if name not in varies and now.entry(name).kind != "date"]
+    now.remarks += [Step(f"{name} never varies and is not adjusted for", 0) for name in flat]
+    return columns
 
 
 def indicators(now: Drawing, name: str) -> dict[tuple[str, str], Part]:

@@ -106,9 +106,10 @@ def complete(base: Base, question: Question, adjust: Sequence[str], clusters: Se
     outcome = question.outcome
     extras = (outcome.event, outcome.entry, outcome.time, outcome.baseline)
     names = [outcome.column, *extras, question.exposure.column, *adjust, question.weights]
-    gaps = [gap(look, name) for name in dict.fromkeys(name for name in names if name)]
+    # a column without a gap anywhere need not be looked at again
+    gaps = [gap(look, name) for name in dict.fromkeys(name for name in names if name) if look.gaps(name)]
     cluster = outermost(base, question, clusters, [*table, *own, *gaps])
-    last = [] if cluster is None else [gap(look, cluster)]
+    last = [gap(look, cluster)] if cluster is not None and look.gaps(cluster) else []
     rows, steps = counted(base, [], [*table, *own, *gaps, *last])
     at = len(table)
     flow = (*steps[:at], *(step for step in steps[at:] if step.rows))  # a rule of the table is told even of no row

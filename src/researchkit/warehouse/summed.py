@@ -21,7 +21,7 @@ from researchkit.parts import Question
 from researchkit.sample import exposure_name
 from researchkit.warehouse.bands import heads
 from researchkit.warehouse.columns import Look
-from researchkit.warehouse.design import Drawing, covariates_of, exposure_of, outcome_of, stand
+from researchkit.warehouse.design import Drawing, Part, covariates_of, exposure_of, outcome_of
 from researchkit.warehouse.flow import Base, complete
 from researchkit.warehouse.sums import Columns, moments
 
@@ -137,14 +137,13 @@ def draw(base: Base, question: Question, adjust: Sequence[str] | None = None) ->
     chosen = tuple(question.adjust if adjust is None else adjust)
     kept = complete(base, question, chosen, study.clusters_of(question))
     now = Drawing(look, question, kept)
-    parts = {**stand(now, chosen)}
-    outcome, weight = outcome_of(now, parts)
-    exposure, others, arms, contrast, binary = exposure_of(now, parts)
-    columns = {**others, **covariates_of(now, chosen, parts)}
+    outcome, weight = outcome_of(now)
+    exposure, others, arms, contrast, binary = exposure_of(now)
+    columns = {**others, **covariates_of(now, chosen)}
     if now.problems:
         raise DataError(listing(f"{look.relation.subject}, question {question.id!r}", now.problems))
     called = exposure_name(study, question.exposure)
-    first = [now.baseline(parts)] if question.outcome.kind == "change" else []
+    first = [now.baseline()] if question.outcome.kind == "change" else []
     every = [(called, "", exposure), *first, *((name, group, one) for (group, name), one in columns.items())]
     every.append((question.outcome.column, "", outcome))
     line = Columns(
@@ -160,11 +159,12 @@ def draw(base: Base, question: Question, adjust: Sequence[str] | None = None) ->
     groups, dealt = dealing(kept.n, len(every) + 1) if kept.cluster is None else (None, "")
     held = moments(look, line, groups)
     if first:  # told around its mean, so that the intercept is the mean at the average baseline
-        held = replace(held, centre=np.where(np.arange(len(every)) == 1, 0.0, held.centre))
+        held = replace(held, centre=held.centre - np.where(np.arange(len(every)) == 1, held.mean, 0.0))
+    columns, flat = varying(held, columns)
     return Summed(
         look=look,
         columns=line,
-        moments=held,
+        moments=narrowed(held, [place for place in range(len(every)) if held.names[place] not in flat]),
         names=tuple(name for _, name in columns),
         groups=tuple(group for group, _ in columns),
         cluster_name=kept.cluster,
@@ -176,8 +176,15 @@ def draw(base: Base, question: Question, adjust: Sequence[str] | None = None) ->
         exposure_column=question.exposure.column,
         people=kept.n if study.tables[look.table].people == "row" else heads(look, kept.where, PEOPLE),
         rows=kept.rows,
-        flow=(*kept.flow, *now.remarks),
+        flow=(*kept.flow, *now.remarks, *(Step(f"{name} never varies and is not adjusted for", 0) for name in flat)),
     )
+
+
+def varying(held: Moments, columns: dict[tuple[str, str], Part]) -> tuple[dict[tuple[str, str], Part], list[str]]:
+    """The covariates that vary among the rows of the question, and the names of those that do not."""
+    first = len(held.names) - 1 - len(columns)
+    flat = [name for place, (_, name) in enumerate(columns, first) if held.spread[place] == 0]
+    return {key: part for key, part in columns.items() if key[1] not in flat}, flat
 
 
 def dealing(n: int, k: int) -> tuple[int, str]:
