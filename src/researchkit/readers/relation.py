@@ -197,10 +197,10 @@ def duck(connection: Any, subject: str) -> Ask:
     dialect.statement_compiler = Compiler
 
     def ask(statement: Any) -> pd.DataFrame:
-        text = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-        values = [text.params[name] for name in getattr(text, "positiontup", None) or ()]
+        spelled = statement.compile(dialect=dialect).construct_expanded_state()
+        values = list(spelled.positional_parameters)
         try:
-            return pd.DataFrame(connection.execute(str(text), values).fetchnumpy())
+            return pd.DataFrame(connection.execute(spelled.statement, values).fetchnumpy())
         except duckdb.Error as error:
             raise DataError(f"{subject} could not be asked: {first_line(error)}") from None
 
