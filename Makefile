@@ -30,9 +30,10 @@ check: .venv/.installed ## style, types, and the order of the house
 	@$(BIN)/python -m mypy
 	@$(BIN)/python -m pytest tests/test_layers.py tests/test_project.py
 
-bench: .venv/.installed ## against one model at a time, and against other ways to make reports; takes five minutes
+bench: .venv/.installed ## against one model at a time, other ways to make reports, and 100 million rows; takes half an hour, and 10 GB of disk
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/bench.py; models=$$?; \
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/bench_reports.py && exit $$models
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/bench_reports.py; reports=$$?; \
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/bench_size.py && exit $$((models + reports))
 
 calibrate: .venv/.installed ## how often intervals hold the truth, over simulated studies; takes half an hour, goes on where it was stopped
 	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m researchkit.calibrate

@@ -18,6 +18,7 @@ from researchkit.answer import answer_question
 from researchkit.dataset import load_dataset
 from researchkit.errors import DataError, EstimationError, ResearchkitError, StudyError
 from researchkit.estimators import estimate_sample
+from researchkit.evidence import scale
 from researchkit.readers import relation
 from researchkit.robustness import linear
 from researchkit.simulate import study_text, write_world
@@ -134,6 +135,8 @@ def test_the_answer_is_that_of_memory(world, question):
         assert alike(there[check.name].to_dict(), check.to_dict()), check.name
         assert there[check.name].mark == check.mark
     assert "rows stay in place" in there["missing data"].reason
+    mine, theirs = (scale.of_effect(one.effect, one.sample, one.question) for one in (place, memory))
+    assert (mine.estimate, mine.se) == pytest.approx((theirs.estimate, theirs.se), rel=1e-9)
     assert (place.verdict.word, place.verdict.sentence) == (memory.verdict.word, memory.verdict.sentence)
 
 
@@ -524,3 +527,28 @@ def test_a_database_that_is_not_there_is_told(server, tmp_path):
         tmp_path, small(), files={"database": "postgresql+psycopg://reader@/x?host=/nowhere", "relation": "t"}
     )
     assert "cannot be asked" in refusal(lambda: load(lost), DataError)
+
+
+def test_another_dialect_gives_the_same_numbers(tmp_path):
+    """SQLite stands for the warehouses that were not at hand: nothing but standard SQL is asked of it."""
+    import sqlalchemy as sa
+
+    frame = items().rename(columns={"y": HOSTILE})
+    address = f"sqlite:///{tmp_path / 'answers.sqlite'}"
+    frame.loc[:20, "severity"] = 0.0
+    frame.to_sql("answers", sa.create_engine(address), index=False)
+    scale = {"items": ["i1", "i2", "i3", "i4"], "reverse": ["i2"], "range": [1, 5], "min_answered": 3}
+    parts = {"scales": {"s": scale}, "columns": {"y": {"from": HOSTILE}}}
+    parts["question"] = {"outcome": {"column": "s", "kind": "score"}, "adjust": ["y", "kind", "severity"]}
+    memory = study_of(tmp_path, frame, name="answers.csv", in_place=False, **parts)
+    for clusters in ([], ["g"]):
+        place = study_of(
+            tmp_path, frame, files={"database": address, "relation": "answers"}, clusters=clusters, **parts
+        )
+        memory = study_of(tmp_path, frame, name="answers.csv", in_place=False, clusters=clusters, **parts)
+        asked, held = memory.questions[0], load(place)
+        assert held.sample(asked).flow == load_dataset(memory).sample(asked).flow
+        same(held.sample(asked).effect(asked), estimate_sample(load_dataset(memory).sample(asked), asked))
+    mine, theirs = (answer_question(tmp_path / name, "q") for name in ("place.yml", "mem.yml"))
+    pd.testing.assert_frame_equal(account.balance(mine).data, account.balance(theirs).data, rtol=1e-8)
+    assert any("not of every value" in note for note in mine.dataset.notes)

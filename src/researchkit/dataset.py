@@ -21,6 +21,7 @@ from researchkit.filled import filled
 from researchkit.flow import Step, kept, step
 from researchkit.parts import Question
 from researchkit.readers import Origin, gather
+from researchkit.readers.relation import stays
 from researchkit.readers.values import among, distinct
 from researchkit.sample import Sample, draw
 from researchkit.sources import locate
@@ -125,6 +126,12 @@ def load_dataset(study: Study, table: str | None = None) -> Dataset:
     table = table or next(iter(study.tables))
     if table not in study.tables:
         raise StudyError(f"{study.path} has no table {table!r}{nearest(table, study.tables)}.")
+    if stays(study, table):
+        raise DataError(
+            f"The rows of the table {table!r} of {study.name} stay where they are (a database, or a large file), and "
+            "this needs every row. `researchkit effect` and `run` answer from sums computed there; for this, draw "
+            "whole clusters at random into a file that fits in memory, and name it in a study file of its own."
+        )
     gathered = gather(study, table, locate)
     frame, why, told = coded(study, table, gathered)
     frame, more = with_outcomes(study, table, frame, gathered.origin)

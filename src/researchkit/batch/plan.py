@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from researchkit import sources
-from researchkit.dataset import load_dataset
 from researchkit.errors import ParameterError, ResearchkitError, listing
 from researchkit.faults import nearest
 from researchkit.parameters import check_parameters, parameters_of
@@ -19,6 +18,7 @@ from researchkit.parts import Question
 from researchkit.readers.values import distinct
 from researchkit.report import notebook_of
 from researchkit.study import Study, load_study
+from researchkit.warehouse import Warehouse, load
 
 OWN = ("question", "by", "disclosure")  # columns of a file of parameters that are not the notebook's business alone
 MOST_ROWS = 100_000
@@ -111,15 +111,28 @@ def values_of(study: Study, table: str, by: str | None) -> list[str | None]:
 
 def groups(study: Study, table: str, column: str) -> list[str]:
     """Every value of a column as "column=value"."""
-    frame = load_dataset(study, table).frame
-    if column not in frame:
+    there, values = entries(study, table, column)
+    if column not in there:
         raise ParameterError(
-            f"{study.path}: {column!r} is no column that the study uses or declares{nearest(column, frame.columns)}. "
+            f"{study.path}: {column!r} is no column that the study uses or declares{nearest(column, there)}. "
             f"To make one report for each of its values, declare it: `columns: {{{column}: {{type: category}}}}`."
         )
-    if not (values := distinct(frame[column])):
+    if not values:
         raise ParameterError(f"{study.path}: {column} is empty in every row, so there is nothing to make reports by.")
     return [f"{column}={value}" for value in values]
+
+
+def entries(study: Study, table: str, column: str) -> tuple[list[str], list[str]]:
+    """The columns of a table, and the values that one of them holds."""
+    held = load(study, table)
+    if not isinstance(held, Warehouse):
+        there = [str(name) for name in held.frame.columns]
+        return there, distinct(held.frame[column]) if column in there else []
+    try:
+        there = list(held.look.entries)
+        return there, held.codes(column) if column in there else []
+    finally:
+        held.close()
 
 
 def from_rows(path: Path, common: Job, study: Study) -> Iterator[Job]:

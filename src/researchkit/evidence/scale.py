@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from researchkit.evidence.pools import CORRELATION, DIFFERENCE, METRICS, parted
+from researchkit.warehouse import Summed
 
 if TYPE_CHECKING:
     from researchkit.estimators import Effect
@@ -53,13 +54,18 @@ def of_published(row: pd.Series) -> Standardised | None:
 def of_effect(effect: Effect, sample: Sample, question: Question) -> Standardised | None:
     """An answer on the scale; None for durations, counts and scores, whose model tells no difference of that kind."""
     assigned = sample.binary_exposure or sample.arms is not None
-    apart = 1.0 if assigned else APART * float(np.std(sample.exposure, ddof=1))
+    exposed, spread = sample.spreads if isinstance(sample, Summed) else spreads(sample)
+    apart = 1.0 if assigned else APART * exposed
     turn = 1.0 if question.outcome.good == "high" else -1.0
     if effect.model.scale == "log odds":
         first = effect.model.terms[0]
         factor = turn * apart * LOGISTIC
         return Standardised(factor * first.estimate, abs(factor) * first.se)
     if effect.kind in ("score", "change"):
-        spread = float(np.std(sample.outcome, ddof=1))
         return Standardised(turn * apart * effect.estimate / spread, apart * effect.se / spread) if spread > 0 else None
     return None
+
+
+def spreads(sample: Sample) -> tuple[float, float]:
+    """Standard deviations of exposure and outcome."""
+    return float(np.std(sample.exposure, ddof=1)), float(np.std(sample.outcome, ddof=1))

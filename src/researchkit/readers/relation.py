@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,7 @@ class Relation:
     number: Callable[[ColumnElement[Any]], ColumnElement[Any]]
     close: Callable[[], None] = field(repr=False)
     digest: Callable[[Sequence[ColumnElement[Any]]], ColumnElement[Any]] | None = None  # of rows in whatever order
+    nan: bool = True  # whether 'NaN' is a number there, which is taken for missing
     renamed: dict[str, str] = field(default_factory=dict)  # the study's name of a column -> the table's own
 
     def column(self, name: str) -> ColumnElement[Any]:
@@ -118,7 +120,9 @@ def relation(study: Study, table: str, locate: Locate) -> Relation:
         raise DataError(f"{opened.subject}: `rename` names {some(lacking)}, and no column is called so.")
     named = {file.rename.get(old, old): old for old in opened.kinds if old not in file.drop}
     kinds = {new: opened.kinds[old] for new, old in named.items()}
-    made = Relation(opened.subject, opened.rows, kinds, opened.ask, opened.number, opened.close, opened.digest, named)
+    made = Relation(
+        opened.subject, opened.rows, kinds, opened.ask, opened.number, opened.close, opened.digest, opened.nan, named
+    )
     weakref.finalize(made, opened.close)  # for those that nobody closes
     return made
 
@@ -167,7 +171,7 @@ def in_files(file: File, paths: Sequence[tuple[Path, str]]) -> Relation:
         shutil.rmtree(spill, ignore_errors=True)
 
     try:
-        connection.execute("SET enable_progress_bar = false")
+        quiet(connection)
         names = [str(path) for path, _ in paths]
         if suffixes <= {*PARQUET}:
             rows = connection.read_parquet(names)
@@ -182,6 +186,14 @@ def in_files(file: File, paths: Sequence[tuple[Path, str]]) -> Relation:
         raise DataError(f"{subject} cannot be read: {first_line(error)}") from None
     return Relation(subject, clause(["rows"], [name for name, _ in types]), kinds_of(types), duck(connection, subject),
                     tried, close, hashed)  # fmt: skip
+
+
+def quiet(connection: Any) -> None:
+    """No progress bar among what a command prints; in a notebook without widgets there is none to turn off."""
+    import duckdb
+
+    with suppress(duckdb.Error):
+        connection.execute("SET enable_progress_bar = false")
 
 
 def duck(connection: Any, subject: str) -> Ask:
@@ -234,8 +246,9 @@ def in_database(file: File) -> Relation:
         return pd.DataFrame(told.fetchall(), columns=list(told.keys()))
 
     rows = clause(file.relation, [name for name, _ in types])
-    digest = hashed_as_text if engine.dialect.name == "postgresql" else None
-    return Relation(subject, rows, kinds_of(types), ask, matched, connection.close, digest)
+    if engine.dialect.name == "postgresql":
+        return Relation(subject, rows, kinds_of(types), ask, matched, connection.close, hashed_as_text)
+    return Relation(subject, rows, kinds_of(types), ask, matched, connection.close, nan=False)
 
 
 def described(engine: Engine, file: File, subject: str) -> list[tuple[str, str]]:

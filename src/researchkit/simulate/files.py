@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -30,7 +31,8 @@ def write_parquet(path: Path, pieces: Iterator[pd.DataFrame]) -> None:
         raise SourceError(f"{path.name} is written by DuckDB: `pip install 'researchkit[bigdata]'` adds it.") from None
     store = path.with_suffix(".duckdb")
     with duckdb.connect(str(store), config={"threads": 1, "memory_limit": MEMORY}) as connection:
-        connection.execute("SET enable_progress_bar = false")
+        with suppress(duckdb.Error):  # in a notebook without widgets there is no progress bar to turn off
+            connection.execute("SET enable_progress_bar = false")
         for number, frame in enumerate(pieces):
             connection.register("piece", frame)
             chosen = ", ".join(f'CAST("{name}" AS {column_type(frame[name])}) AS "{name}"' for name in frame)

@@ -187,9 +187,14 @@ def covariates(summed: Summed, band: Band) -> dict[str, tuple[float, float]]:
     """Mean and variance of each covariate in a group."""
     import sqlalchemy as sa
 
-    held = {name: summed.columns.values[summed.columns.names.index(name)] for name in summed.names}
-    asked: dict[Any, Any] = {}
-    for name, value in held.items():
-        asked[name, "mean"], asked[name, "var"] = sa.func.avg(value), sa.func.var_pop(value)
+    columns, asked = summed.columns, dict[Any, Any]()
+    places = {name: columns.names.index(name) for name in summed.names}
+    for name, place in places.items():
+        around = columns.values[place] - float(columns.centre[place])
+        asked[name, "mean"], asked[name, "square"] = sa.func.avg(around), sa.func.avg(around * around)
     found = summed.look.one(asked, band.where)
-    return {name: (float(found[name, "mean"]), float(found[name, "var"])) for name in held}
+    moved = {name: float(found[name, "mean"]) for name in places}
+    return {
+        name: (float(columns.centre[place]) + moved[name], max(float(found[name, "square"]) - moved[name] ** 2, 0.0))
+        for name, place in places.items()
+    }

@@ -103,11 +103,9 @@ class Look:
             return sa.case((column.is_(True), 1.0), (column.is_(False), 0.0))
         if kind in ("number", "whole"):
             double = sa.cast(column, sa.Double)
-            return (
-                double
-                if kind == "whole"
-                else sa.func.nullif(double, sa.cast(sa.literal_column("'NaN'"), sa.Double), type_=sa.Double)
-            )
+            if kind == "whole" or not self.relation.nan:
+                return double
+            return sa.func.nullif(double, sa.cast(sa.literal_column("'NaN'"), sa.Double), type_=sa.Double)
         return sa.cast(column, sa.String)
 
     def gaps(self, name: str) -> bool:

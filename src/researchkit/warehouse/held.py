@@ -12,7 +12,7 @@ from researchkit.faults import nearest
 from researchkit.flow import Step
 from researchkit.parts import Question
 from researchkit.readers.relation import relation, stays
-from researchkit.readers.values import by_size, canonical
+from researchkit.readers.values import by_size, canonical, written
 from researchkit.sources import locate
 from researchkit.study import Study
 from researchkit.warehouse.columns import Look, fingerprint, looked
@@ -77,6 +77,20 @@ class Warehouse:
             raise DataError(f"{self.study.name}: {by} is never {str(value)!r}; it is {there or 'something else'}.")
         return replace(self, base=base, rows=rows, flow=flow, fingerprint=f"{self.fingerprint}/{by}={value}")
 
+    def codes(self, name: str) -> list[str]:
+        """The codes that a column holds, in order: those of a category, or whatever a number or an id holds.
+
+        Raises
+        ------
+        DataError
+            If they are too many to be fetched.
+        """
+        entry = self.look.entries[name]
+        found = entry.often or self.look.levels(entry.value)
+        if found is None:
+            raise DataError(f"{self.study.name}: {name} has too many different entries to make groups by.")
+        return sorted({canonical(raw if isinstance(raw, str) else written(raw)) for raw in found}, key=by_size)
+
     def complete_or_not(self, names: Sequence[str]) -> list[tuple[int, dict[str, tuple[float, int]]]]:
         """The rows with an entry in all of these columns, then the others: how many, each number's mean and entries."""
         import sqlalchemy as sa
@@ -137,4 +151,8 @@ def load(study: Study, table: str | None = None) -> Dataset:
     place = "a database" if study.tables[table].files[0].database else "files of any size"
     note = f"The rows stay where they are ({place}): counts and sums are computed there."
     held = Warehouse(study, table, look, base, rows, flow, (note, *look.notes), fingerprint(look))
+    if opened.digest is None:
+        held = replace(
+            held, notes=(*held.notes, "The fingerprint is of counts and ends of columns, not of every value.")
+        )
     return cast(Dataset, held)

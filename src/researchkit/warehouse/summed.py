@@ -64,6 +64,12 @@ class Summed:
     def n(self) -> int:
         return self.moments.n
 
+    @property
+    def spreads(self) -> tuple[float, float]:
+        """Standard deviations of exposure and outcome."""
+        more = (self.n / (self.n - 1)) ** 0.5
+        return float(self.moments.spread[0] * more), float(self.moments.spread[-1] * more)
+
     def group_of(self, name: str) -> str:
         """Which entry of `adjust` a covariate is from; "" for what is none."""
         return dict(zip(self.names, self.groups, strict=True)).get(name, "")

@@ -88,6 +88,10 @@ def moments(look: Look, columns: Columns, groups: int | None) -> Moments:
     products[:, 0, 0] = counts if weight is None else found["s0"]
     for i, j in pairs:
         products[:, i + 1, j + 1] = products[:, j + 1, i + 1] = found[f"s{i}_{j + 1}"].to_numpy(dtype=float)
+    if not np.isfinite(products).all():
+        raise EstimationError(
+            "Some sums are no finite numbers: values there are not, or too large. Correct them there."
+        )
     for i, group in enumerate(columns.indicators):
         if group:
             products[:, i + 1, i + 1] = products[:, i + 1, 0]
