@@ -78,7 +78,7 @@ def published(study: Study) -> list[File]:
 def each_file(study: Study) -> list[File]:
     """One `File` for each file of the study: several tables may read the same one."""
     files = [file for table in study.tables.values() for file in table.files]
-    return list({file.path or file.url: file for file in files}.values())
+    return list({file.path or file.url or (file.database, file.relation): file for file in files}.values())
 
 
 def at_hand(study: Study) -> bool:
@@ -92,6 +92,8 @@ def missing(study: Study) -> list[str]:
 
 
 def present(study: Study, file: File) -> bool:
+    if file.database:
+        return True  # whether it answers is seen when it is asked
     if file.path:
         return (study.folder / file.path).exists() or any(study.folder.glob(file.path))
     try:
@@ -104,6 +106,8 @@ def lying(study: Study, file: File) -> list[Path]:
     """The files that an entry is read from now, wherever they lie; their content is not looked at."""
     if file.url:
         return [path for path, _ in candidates(study, file) if path.is_file()]
+    if file.database:
+        return []
     path = study.folder / str(file.path)
     beside = [study.folder / file.dictionary] if file.dictionary and (study.folder / file.dictionary).is_file() else []
     return [*([path] if path.exists() else sorted(study.folder.glob(str(file.path)))), *beside]
