@@ -282,7 +282,7 @@ def test_an_answer_that_the_scale_does_not_have_stops(tmp_path):
 
 
 def test_text_files_with_gaps_codes_and_hostile_names(tmp_path):
-    frame = small().rename(columns={"y": HOSTILE}).astype({"x": "object"})
+    frame = small().rename(columns={"y": HOSTILE, "severity": "qualify"}).astype({"x": "object"})  # a word of DuckDB's
     frame.loc[:9, "x"] = -99
     frame.loc[10:14, "x"] = " "
     frame.loc[:3, "kind"] = ""
@@ -290,7 +290,7 @@ def test_text_files_with_gaps_codes_and_hostile_names(tmp_path):
         "name": "it's a (file).csv",
         "clusters": ["g"],
         "columns": {"x": {"missing": [-99]}, "y": {"from": HOSTILE}, "g": {"type": "id"}},
-        "question": {"adjust": ["severity", "kind"]},
+        "question": {"adjust": ["qualify", "kind"]},
     }
     memory, place, asked = both(tmp_path, frame, **parts)
     assert place.flow == memory.flow and {step.why for step in place.flow} == {"x missing", "kind missing"} - (
@@ -552,3 +552,24 @@ def test_another_dialect_gives_the_same_numbers(tmp_path):
     mine, theirs = (answer_question(tmp_path / name, "q") for name in ("place.yml", "mem.yml"))
     pd.testing.assert_frame_equal(account.balance(mine).data, account.balance(theirs).data, rtol=1e-8)
     assert any("not of every value" in note for note in mine.dataset.notes)
+
+
+def test_a_report_is_made_and_one_for_each_group(tmp_path):
+    from researchkit.batch import plan
+    from researchkit.batch.key import Keys
+    from researchkit.report import write_report
+
+    columns = {"kind": {"type": "category"}}
+    study = study_of(tmp_path, small(), clusters=["g"], columns=columns, question={"adjust": ["severity"]})
+    report = write_report(study.path, "q", out=tmp_path / "reports")
+    assert report.status == "ok"
+    page = report.page.read_text(encoding="utf-8")
+    assert "the rows stay in place" in page and "Traceback" not in page
+    jobs = plan([study], by="kind")
+    assert [job.by for job in jobs] == ["kind=a", "kind=b", "kind=c"]
+    assert Keys().of(jobs[0]) is None  # nothing tells cheaply that a table has not changed: it is asked anew
+
+
+def test_what_reads_every_row_refuses_a_table_in_place(tmp_path):
+    study = study_of(tmp_path, small())
+    assert "stay where they are" in refusal(lambda: load_dataset(study), DataError)
