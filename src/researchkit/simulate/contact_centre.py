@@ -7,7 +7,7 @@ after the other. Customers who had a hard time answer the survey less often. Not
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -214,16 +214,21 @@ def outcomes(rng: np.random.Generator, contacts: Contacts) -> dict[str, Any]:
     }
 
 
+def labels(names: Iterable[str]) -> NDArray[np.object_]:
+    return np.array(list(names), dtype=object)
+
+
 def piece(rng: np.random.Generator, n: int, centre: Centre, first: int, digits: int) -> pd.DataFrame:
     """One chunk of the file; `first` is the number of its first customer."""
     contacts = circumstances(rng, n, centre)
     columns, agent = contacts.columns, contacts.agent
-    width = max(3, len(str(len(centre.share))))
-    ids = {
-        "customer_id": [f"{number:0{digits}d}" for number in contacts.customer + first],
-        "agent_id": [f"a{number:0{width}d}" for number in agent],
-        "team": [f"s{s + 1:02d}-t{t + 1}" for s, t in zip(centre.site[agent], centre.team[agent], strict=True)],
-        "site": [f"s{s + 1:02d}" for s in centre.site[agent]],
+    agents, width = len(centre.share), max(3, len(str(len(centre.share))))
+    people = int(contacts.customer.max()) + 1
+    ids = {  # each name is written once, however many contacts it has
+        "customer_id": labels(f"{first + number:0{digits}d}" for number in range(people))[contacts.customer],
+        "agent_id": labels(f"a{number:0{width}d}" for number in range(agents))[agent],
+        "team": labels(f"s{s + 1:02d}-t{t + 1}" for s, t in zip(centre.site, centre.team, strict=True))[agent],
+        "site": labels(f"s{s + 1:02d}" for s in centre.site)[agent],
         "month": contacts.month,
         "trained": columns["trained"].astype(np.int64),
         "channel": CHANNELS[contacts.channel],
