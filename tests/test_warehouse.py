@@ -562,7 +562,7 @@ def test_a_report_is_made_and_one_for_each_group(tmp_path):
     columns = {"kind": {"type": "category"}}
     study = study_of(tmp_path, small(), clusters=["g"], columns=columns, question={"adjust": ["severity"]})
     report = write_report(study.path, "q", out=tmp_path / "reports")
-    assert report.status == "ok"
+    assert (report.status, report.reason) == ("ok", "")
     page = report.page.read_text(encoding="utf-8")
     assert "the rows stay in place" in page and "Traceback" not in page
     jobs = plan([study], by="kind")
