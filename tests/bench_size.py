@@ -73,12 +73,16 @@ def compare(sizes: list[int], place: Path, *, peer: bool) -> int:
         folder = place / str(rows)
         if not (folder / "interactions.parquet").exists():
             made = child("simulate", folder, rows)
-            print(f"{rows:,} rows simulated in {made['seconds']:.0f} s with {made['gigabytes']:.2f} GB.", flush=True)
+            print(
+                f"{rows:,} rows simulated in {made['seconds']:.0f} s ({made['cpu']:.0f} s of processor) with {made['gigabytes']:.2f} GB.",
+                flush=True,
+            )
         (folder / "size.yml").write_text(STUDY, encoding="utf-8")
         ours = child("answer", folder, rows)
         print(
             f"{rows:,} rows: {ours['seconds']:.1f} s (check {ours['check']:.1f}, sums {ours['sums']:.1f}, effect "
-            f"{ours['effect']:.1f}, {ours['ways']:,} specifications {ours['curve']:.1f}), {ours['gigabytes']:.2f} GB; "
+            f"{ours['effect']:.1f}, {ours['ways']:,} specifications {ours['curve']:.1f}; {ours['cpu']:.0f} s of processor), "
+            f"{ours['gigabytes']:.2f} GB; "
             f"{ours['estimate']:+.5f} (SE {ours['se']:.6f}, CR2).",
             flush=True,
         )
@@ -203,7 +207,8 @@ TASKS = {"--simulate": simulated, "--answer": answered, "--pyfixest": fitted}
 if __name__ == "__main__":
     if sys.argv[1:2] and sys.argv[1] in TASKS:
         came = TASKS[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3]))
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # Linux counts kilobytes
-        print(json.dumps({**came, "gigabytes": peak}))
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        whole = {"gigabytes": used.ru_maxrss / 2**20, "cpu": used.ru_utime + used.ru_stime}  # Linux counts kilobytes
+        print(json.dumps({**came, **whole}))
         sys.exit(0)
     sys.exit(main())

@@ -157,6 +157,7 @@ def test_what_needs_rows_says_so(world):
     assert "stay in place" in str(account.spread(answer))
     with pytest.raises(EstimationError, match="rows stay in place"):
         answer.sample.outcome  # noqa: B018
+    assert "needs every row" in refusal(lambda: answer.dataset.frame, DataError)
     assert "linear probability" in answer.effect.method
     assert any("straight line through shares" in note for note in answer.effect.notes)
     told = refusal(lambda: answer_question(world / "place.yml", "days_as_customer"), EstimationError)
@@ -452,7 +453,9 @@ def server():
         shutil.chown(folder, user)
     run = {"user": user, "check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
     data = folder / "data"
-    subprocess.run([programs / "initdb", "-D", data, "-U", "reader", "-A", "trust", "--no-sync"], **run)
+    subprocess.run(
+        [programs / "initdb", "-D", data, "-U", "reader", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"], **run
+    )
     options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
     subprocess.run([programs / "pg_ctl", "-D", data, "-w", "-o", options, "-l", folder / "log", "start"], **run)
     yield f"postgresql+psycopg://reader@/postgres?host={folder}"

@@ -127,7 +127,7 @@ def columns(held: Warehouse) -> Table:
         else:
             what = "numbers" if entry.kind == "number" else "text"
         rows.append({"Column": name, "Label": study.label(name), "Empty": share, "Holds": what})
-    return frame(pd.DataFrame(rows), "Column by column", "Of all rows that arrived, counted where they stay.")
+    return frame(pd.DataFrame(rows), "Column by column", "Of all rows of the table, counted where they stay.")
 
 
 def left_out(answer: Answer) -> list[Row]:

@@ -73,7 +73,7 @@ def large(study: Study, file: File) -> bool:
     if file.path is None or file.reader != "plain" or file.key or file.summarise or file.pivot:
         return False
     path = study.folder / file.path
-    paths = [path] if path.exists() else sorted(study.folder.glob(file.path))
+    paths = [path] if path.exists() else sorted(study.folder.glob(file.path)) if "*" in file.path else []
     texts = [one for one in paths if one.suffix.lower() in TEXT and one.is_file()]
     stored = [one for one in paths if one.suffix.lower() in PARQUET and one.is_file()]
     if sum(one.stat().st_size for one in texts) > LARGE_TEXT:
@@ -242,6 +242,7 @@ def in_database(file: File) -> Relation:
         try:
             told = connection.execute(statement)
         except sa.exc.SQLAlchemyError as error:
+            connection.rollback()  # else nothing more could be asked
             raise DataError(f"The database of {subject} cannot answer: {first_line(error)}") from None
         return pd.DataFrame(told.fetchall(), columns=list(told.keys()))
 

@@ -37,6 +37,11 @@ class Warehouse:
     def __repr__(self) -> str:
         return f"Warehouse({self.study.name}, {self.table}: {self.rows:,} rows in place, {self.fingerprint[:19]})"
 
+    def __getattr__(self, name: str) -> Any:
+        if name in ("frame", "arrived", "origin"):
+            raise DataError(f"The rows of the table {self.table!r} stay in place, and this needs every row.")
+        raise AttributeError(name)
+
     @property
     def kept(self) -> int:
         """How many rows the table's own rules leave."""
