@@ -402,6 +402,16 @@ def test_the_fingerprint_knows_every_value_and_no_order(tmp_path):
     assert marks[0] == marks[1] != marks[2]
 
 
+def test_the_check_counts_rows_that_repeat_and_people_who_come_again(tmp_path):
+    frame = small()
+    frame = pd.concat([frame, frame.iloc[:7], frame.iloc[:3]], ignore_index=True)
+    notes = load(study_of(tmp_path, frame, people="id")).repeats()
+    assert notes == [
+        "id: 600 people in 610 rows, 7 of them in more than one.",
+        "10 rows repeat an earlier row in every column.",
+    ]
+
+
 BAD_FILES = [
     ({"database": "postgresql://me:hunter2@host/db", "relation": "t"}, "holds no password"),
     ({"database": "postgresql://host/db?password=hunter2", "relation": "t"}, "holds no password"),

@@ -170,7 +170,7 @@ def check(study: Path, against: Path | None) -> None:
 
     Example: researchkit check data/contact_centre
     """
-    from researchkit.cli.scores import changed
+    from researchkit.cli.scores import account_of, changed, drawn
     from researchkit.errors import listing
     from researchkit.study import load_study
     from researchkit.warehouse import load
@@ -194,24 +194,6 @@ def check(study: Path, against: Path | None) -> None:
         raise click.ClickException(problems[0] if len(problems) == 1 else listing(str(study), problems))
     asked = wording.units("question", str(len(loaded.questions)))
     click.echo(f"OK, {len(loaded.questions)} {asked}: {loaded.title}")
-
-
-def account_of(dataset: Any) -> list[str]:
-    """What arrived, what went, and what the readers did, a line each."""
-    left = dataset.kept if hasattr(dataset, "kept") else len(dataset.frame)  # rows that stay in place are counted there
-    arrived, kept = wording.count(dataset.rows), wording.count(left)
-    head = f"{dataset.table}: {arrived} rows arrived, {kept} kept; {dataset.fingerprint}"
-    gone = [f"  {wording.count(step.rows)} dropped: {step.why}" for step in dataset.flow]
-    return [head, *gone, *(f"  {note}" for note in dataset.notes)]
-
-
-def drawn(dataset: Any, question: Any) -> list[str]:
-    """What keeps a question from being asked of the data."""
-    try:
-        dataset.sample(question)
-    except ResearchkitError as error:
-        return [str(error)]
-    return []
 
 
 @main.command()

@@ -1,4 +1,4 @@
-"""What `score`, `instruments` and `check --against` say."""
+"""What `score`, `instruments` and `check` say."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from researchkit import account, feedback, soundness
+from researchkit import account, feedback, soundness, wording
 from researchkit.dataset import load_dataset
 from researchkit.drift import Change, called, drift
-from researchkit.errors import DataError, ParameterError, listing, some
+from researchkit.errors import DataError, ParameterError, ResearchkitError, listing, some
 from researchkit.scales import instruments, read_instrument
 from researchkit.study import Study
 from researchkit.tables import Table
@@ -97,3 +97,22 @@ def changed(study: Study, old: Path | None) -> Iterator[str]:
 
 def accepted(study: Study, table: str, change: Change) -> bool:
     return any(change.column in (name, called(study, name)) for name in study.tables[table].accept)
+
+
+def account_of(dataset: Any) -> list[str]:
+    """What arrived, what went, and what the readers did, a line each."""
+    left = dataset.kept if hasattr(dataset, "kept") else len(dataset.frame)  # rows that stay in place are counted there
+    arrived, kept = wording.count(dataset.rows), wording.count(left)
+    head = f"{dataset.table}: {arrived} rows arrived, {kept} kept; {dataset.fingerprint}"
+    gone = [f"  {wording.count(step.rows)} dropped: {step.why}" for step in dataset.flow]
+    more = dataset.repeats() if hasattr(dataset, "repeats") else []
+    return [head, *gone, *(f"  {note}" for note in (*dataset.notes, *more))]
+
+
+def drawn(dataset: Any, question: Any) -> list[str]:
+    """What keeps a question from being asked of the data."""
+    try:
+        dataset.sample(question)
+    except ResearchkitError as error:
+        return [str(error)]
+    return []

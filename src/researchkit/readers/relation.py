@@ -51,7 +51,7 @@ class Relation:
     ask: Ask
     number: Callable[[ColumnElement[Any]], ColumnElement[Any]]
     close: Callable[[], None] = field(repr=False)
-    digest: Callable[[Sequence[ColumnElement[Any]]], ColumnElement[Any]] | None = None  # of rows in whatever order
+    hashed: Callable[[Sequence[ColumnElement[Any]]], ColumnElement[Any]] | None = None  # a whole number for a row
     nan: bool = True  # whether 'NaN' is a number there, which is taken for missing
     renamed: dict[str, str] = field(default_factory=dict)  # the study's name of a column -> the table's own
 
@@ -121,7 +121,7 @@ def relation(study: Study, table: str, locate: Locate) -> Relation:
     named = {file.rename.get(old, old): old for old in opened.kinds if old not in file.drop}
     kinds = {new: opened.kinds[old] for new, old in named.items()}
     made = Relation(
-        opened.subject, opened.rows, kinds, opened.ask, opened.number, opened.close, opened.digest, opened.nan, named
+        opened.subject, opened.rows, kinds, opened.ask, opened.number, opened.close, opened.hashed, opened.nan, named
     )
     weakref.finalize(made, opened.close)  # for those that nobody closes
     return made
@@ -307,18 +307,19 @@ def matched(text: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def hashed(columns: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
-    """The sum of DuckDB's hashes of the rows: exact, so the order of the rows does not matter."""
+    """One whole number for a row, by DuckDB."""
     import sqlalchemy as sa
 
-    return sa.cast(sa.func.sum(sa.func.hash(*columns)), sa.String)
+    found: ColumnElement[Any] = sa.func.hash(*columns)
+    return found
 
 
 def hashed_as_text(columns: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
-    """The same in PostgreSQL."""
+    """The same by PostgreSQL, as a decimal: sums of its whole numbers would not fit."""
     import sqlalchemy as sa
 
     row = sa.cast(sa.func.row(*columns), sa.Text)
-    return sa.cast(sa.func.sum(sa.cast(sa.func.hashtextextended(row, 0), sa.Numeric)), sa.String)
+    return sa.cast(sa.func.hashtextextended(row, 0), sa.Numeric)
 
 
 def cores() -> int:

@@ -115,6 +115,26 @@ class Warehouse:
             sides.append((int(found[""]), each))
         return sides
 
+    def repeats(self) -> list[str]:
+        """Notes that cost long passes: how many people come more than once, and how many rows repeat another."""
+        import sqlalchemy as sa
+
+        look, told = self.look, []
+        people = self.study.tables[self.table].people
+        if people != "row":
+            value = look.entries[people].value
+            each = sa.select(sa.func.count().label("n")).where(value.is_not(None)).group_by(value).subquery()
+            more = sa.func.count(sa.case((each.c.n > 1, 1)))
+            heads, several = look.relation.ask(sa.select(sa.func.count().label("n"), more.label("m"))).iloc[0].tolist()
+            told.append(
+                f"{people}: {int(heads):,} people in {self.rows:,} rows, {int(several):,} of them in more than one."
+            )
+        every = [look.relation.column(name) for name in look.relation.kinds]
+        marks = every if look.relation.hashed is None else [look.relation.hashed(every)]
+        each = sa.select(sa.func.count().label("n")).select_from(look.relation.rows).group_by(*marks).subquery()
+        alike = look.relation.ask(sa.select((sa.func.sum(each.c.n) - sa.func.count()).label("n")))["n"].iloc[0]
+        return [*told, f"{int(alike):,} rows repeat an earlier row in every column."] if alike else told
+
     def sample(self, question: Question, *, adjust: Sequence[str] | None = None) -> Summed:
         """The sums that a question is answered from; `adjust` in place of the question's own.
 
@@ -156,7 +176,7 @@ def load(study: Study, table: str | None = None) -> Dataset:
     place = "a database" if study.tables[table].files[0].database else "files of any size"
     note = f"The rows stay where they are ({place}): counts and sums are computed there."
     held = Warehouse(study, table, look, base, rows, flow, (note, *look.notes), fingerprint(look))
-    if opened.digest is None:
+    if opened.hashed is None:
         held = replace(
             held, notes=(*held.notes, "The fingerprint is of counts and ends of columns, not of every value.")
         )
