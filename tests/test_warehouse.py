@@ -15,6 +15,8 @@ import yaml
 
 from researchkit import account, moments, story
 from researchkit.answer import answer_question
+from researchkit.batch import Job
+from researchkit.batch.key import Keys
 from researchkit.dataset import load_dataset
 from researchkit.errors import DataError, EstimationError, ResearchkitError, StudyError
 from researchkit.estimators import estimate_sample
@@ -565,11 +567,12 @@ def test_another_dialect_gives_the_same_numbers(tmp_path):
     mine, theirs = (answer_question(tmp_path / name, "q") for name in ("place.yml", "mem.yml"))
     pd.testing.assert_frame_equal(account.balance(mine).data, account.balance(theirs).data, rtol=1e-8)
     assert any("not of every value" in note for note in mine.dataset.notes)
+    assert Keys().of(Job(tmp_path / "place.yml", "q")) is None  # nothing tells that a database has not changed
 
 
 def test_a_report_is_made_and_one_for_each_group(tmp_path):
     from researchkit.batch import plan
-    from researchkit.batch.key import Keys
+    from researchkit.batch.key import changed
     from researchkit.report import write_report
 
     columns = {"kind": {"type": "category"}}
@@ -580,7 +583,10 @@ def test_a_report_is_made_and_one_for_each_group(tmp_path):
     assert "the rows stay in place" in page and "Traceback" not in page
     jobs = plan([study], by="kind")
     assert [job.by for job in jobs] == ["kind=a", "kind=b", "kind=c"]
-    assert Keys().of(jobs[0]) is None  # nothing tells cheaply that a table has not changed: it is asked anew
+    before, rows = Keys().of(jobs[0]), tmp_path / "rows.parquet"
+    assert before == Keys().of(jobs[0])
+    os.utime(rows, ns=(1, 1))
+    assert changed(before, Keys().of(jobs[0])) == ["the rows or columns that this report reads"]
 
 
 def test_what_reads_every_row_refuses_a_table_in_place(tmp_path):

@@ -152,7 +152,7 @@ def why(job: Job, out: Path) -> list[str]:
         return ["it has not been made yet"]
     old: Key | None = held.get("key")
     if new is None:
-        return ["its study or data cannot be read now"]
+        return ["its study or data cannot be read now, or its rows stay in a database, which is asked anew each time"]
     if old is None:
         return [f"the last run did not finish it ({held.get('status')})"]
     words = changed(old, new)

@@ -24,7 +24,7 @@ from researchkit.batch.plan import Job
 from researchkit.codebook import variants
 from researchkit.dataset import Dataset, fingerprint, load_dataset
 from researchkit.disclosure import name_of
-from researchkit.errors import ResearchkitError
+from researchkit.errors import DataError, ResearchkitError
 from researchkit.held import keep
 from researchkit.kernels.key import installed
 from researchkit.linked import Company, company, company_of
@@ -32,8 +32,10 @@ from researchkit.linked.pages import Seen
 from researchkit.parts import Question
 from researchkit.places import PARTS, PREVIOUS, RESULT, read
 from researchkit.protocol import place_of
+from researchkit.readers.relation import stays
 from researchkit.readers.values import among, canonical
 from researchkit.robustness.several import family
+from researchkit.sources import lying
 from researchkit.study import Study, load_study
 
 Key = dict[str, str]
@@ -115,6 +117,9 @@ class Keys:
         parts = []
         for table in sorted({study.table_of(one) for one in asked.values()}):
             here = [one for one in asked.values() if study.table_of(one) == table]
+            if stays(study, table):
+                parts.append(in_place(study, table))
+                continue
             try:
                 held = self.of_columns(study, table, by)
             except ResearchkitError as error:
@@ -190,6 +195,21 @@ class Keys:
         if (study.path, table) not in self.datasets:
             self.datasets[study.path, table] = load_dataset(study, table)
         return self.datasets[study.path, table]
+
+
+def in_place(study: Study, table: str) -> str:
+    """What can be told of rows that stay in place without asking for them: names, sizes and times of their files.
+
+    Raises
+    ------
+    DataError
+        For a database, which tells nothing of the kind: its reports are made anew each time.
+    """
+    file = study.tables[table].files[0]
+    if file.database:
+        raise DataError(f"{study.name}: nothing tells whether the rows of a database have changed.")
+    stats = [(path, path.stat()) for path in lying(study, file)]
+    return told(*(f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in stats))
 
 
 def columns_of(study: Study, table: str, questions: Iterable[Question]) -> set[str]:
