@@ -18,7 +18,7 @@ from researchkit.answer import answer_question
 from researchkit.batch import Job
 from researchkit.batch.key import Keys
 from researchkit.dataset import load_dataset
-from researchkit.errors import DataError, EstimationError, ResearchkitError, StudyError
+from researchkit.errors import DataError, DisclosureError, EstimationError, ResearchkitError, StudyError
 from researchkit.estimators import estimate_sample
 from researchkit.evidence import scale
 from researchkit.readers import relation
@@ -37,7 +37,7 @@ def world(tmp_path_factory):
     """The contact centre, 20,000 rows: `mem.yml` reads them, `place.yml` differs by one line."""
     folder = tmp_path_factory.mktemp("world")
     write_world("contact_centre", folder, rows=20_000)
-    text = study_text("contact_centre")
+    text = study_text("contact_centre").replace("disclosure: five", "disclosure: none")
     (folder / "mem.yml").write_text(text, encoding="utf-8")
     place = text.replace("files: interactions.parquet", "files: {path: interactions.parquet, in_place: true}")
     (folder / "place.yml").write_text(place, encoding="utf-8")
@@ -53,6 +53,11 @@ def same(one, other):
     assert [term.term for term in one.model.terms] == [term.term for term in other.model.terms]
     for mine, theirs in zip(one.model.terms, other.model.terms, strict=True):
         assert (mine.estimate, mine.se) == pytest.approx((theirs.estimate, theirs.se), rel=1e-8, abs=1e-9)
+
+
+def steps(sample):
+    """The flow as reasons and rows; how many people that is, is not counted in place."""
+    return [(step.why, step.rows) for step in sample.flow]
 
 
 def alike(one, other):
@@ -128,7 +133,7 @@ def test_the_answer_is_that_of_memory(world, question):
     assert isinstance(place.dataset, Warehouse)
     same(place.effect, memory.effect)
     same(place.crude, replace(memory.crude, notes=place.crude.notes))
-    assert place.sample.flow == memory.sample.flow and place.sample.rows == memory.sample.rows
+    assert steps(place.sample) == steps(memory.sample) and place.sample.rows == memory.sample.rows
     assert place.data["dropped"] == memory.data["dropped"]
     there = {check.name: check for check in place.checks}
     for check in memory.checks:
@@ -166,10 +171,18 @@ def test_what_needs_rows_says_so(world):
     assert "no sums" in told and "whole clusters at random" in told
 
 
+def test_nothing_is_shown_under_a_profile_that_protects(world):
+    for by in (None, "site=s03"):
+        told = refusal(
+            lambda by=by: answer_question(world / "place.yml", "trust", by=by, disclosure="five"), DisclosureError
+        )
+        assert "these rows stay in place" in told and "in_place: false" in told
+
+
 def test_a_site_alone_is_as_in_memory(world):
     memory, place = (answer_question(world / name, "trust", by="site=s03") for name in ("mem.yml", "place.yml"))
     same(place.effect, memory.effect)
-    assert place.sample.flow == memory.sample.flow and place.data["rows"] == memory.data["rows"]
+    assert steps(place.sample) == steps(memory.sample) and place.data["rows"] == memory.data["rows"]
     assert "never 's99'" in refusal(lambda: answer_question(world / "place.yml", "trust", by="site=s99"), DataError)
 
 
@@ -263,7 +276,7 @@ def test_scores_are_those_of_memory(tmp_path, rule):
     scale = {"items": ["i1", "i2", "i3", "i4"], "reverse": ["i2"], "range": [1, 5], "min_answered": 3, "rule": rule}
     parts = {"scales": {"s": scale}, "clusters": ["g"], "question": {"outcome": {"column": "s", "kind": "score"}}}
     memory, place, asked = both(tmp_path, items(), **parts)
-    assert place.flow == memory.flow and memory.flow[-1].rows > 0
+    assert steps(place) == steps(memory) and memory.flow[-1].rows > 0
     same(estimate_sample(place, asked), estimate_sample(memory, asked))
     notes = load_dataset(memory_study(tmp_path)).notes
     assert next(note for note in notes if note.startswith("s:")) in load(load_study(tmp_path / "place.yml")).notes
@@ -296,7 +309,7 @@ def test_text_files_with_gaps_codes_and_hostile_names(tmp_path):
         "question": {"adjust": ["qualify", "kind"]},
     }
     memory, place, asked = both(tmp_path, frame, **parts)
-    assert place.flow == memory.flow and {step.why for step in place.flow} == {"x missing", "kind missing"} - (
+    assert steps(place) == steps(memory) and {step.why for step in place.flow} == {"x missing", "kind missing"} - (
         set() if memory.flow[-1].why == "kind missing" else {"kind missing"}
     )
     same(estimate_sample(place, asked), estimate_sample(memory, asked))
@@ -499,7 +512,7 @@ def test_a_table_in_postgresql_answers_as_memory_does(server, world):
 
     frame = duckdb.read_parquet(str(world / "interactions.parquet")).df()
     filled(server, 'con"tacts; --', frame, WORDS | {"trained": "boolean", "month": "integer", "nps": "numeric"})
-    text = study_text("contact_centre")
+    text = study_text("contact_centre").replace("disclosure: five", "disclosure: none")
     line = (
         "files: " + yaml.safe_dump({"database": server, "relation": 'con"tacts; --'}, default_flow_style=True).strip()
     )
@@ -507,7 +520,7 @@ def test_a_table_in_postgresql_answers_as_memory_does(server, world):
     for question in ("handling_time", "training"):
         memory, place = (answer_question(world / name, question) for name in ("mem.yml", "there.yml"))
         same(place.effect, memory.effect)
-        assert place.sample.flow == memory.sample.flow
+        assert steps(place.sample) == steps(memory.sample)
         curve = next(check for check in place.checks if check.name == "specification curve")
         theirs = next(check for check in memory.checks if check.name == "specification curve")
         assert alike(curve.to_dict(), theirs.to_dict())
@@ -562,7 +575,7 @@ def test_another_dialect_gives_the_same_numbers(tmp_path):
         )
         memory = study_of(tmp_path, frame, name="answers.csv", in_place=False, clusters=clusters, **parts)
         asked, held = memory.questions[0], load(place)
-        assert held.sample(asked).flow == load_dataset(memory).sample(asked).flow
+        assert steps(held.sample(asked)) == steps(load_dataset(memory).sample(asked))
         same(held.sample(asked).effect(asked), estimate_sample(load_dataset(memory).sample(asked), asked))
     mine, theirs = (answer_question(tmp_path / name, "q") for name in ("place.yml", "mem.yml"))
     pd.testing.assert_frame_equal(account.balance(mine).data, account.balance(theirs).data, rtol=1e-8)

@@ -28,6 +28,7 @@ from researchkit.flow import told
 from researchkit.linked import Company, company, company_of
 from researchkit.parts import Question
 from researchkit.protocol import standing
+from researchkit.readers.relation import stays
 from researchkit.readers.values import canonical
 from researchkit.robustness import Check, attack
 from researchkit.robustness.alternatives import with_unit
@@ -193,6 +194,12 @@ def among_others(study: Study, asked: Question, by: str | None) -> tuple[Study, 
     column, value = column_and_value(by) if by else (None, "")
     if not PROFILES[study.disclosure].protects:
         return study, rows_of(study, study.table_of(asked), by)
+    if stays(study, study.table_of(asked)):
+        raise DisclosureError(
+            "What pages would give away together about a few people is worked out from every row, and these rows stay "
+            f"in place; so under the profile {name_of(study.disclosure)!r} nothing is shown. Who may see the data "
+            "can ask with `--disclosure none`; a smaller file (`in_place: false`) is protected as ever."
+        )
     beside = beside_others(study, asked, column)
     if canonical(value) in beside.held:
         refuse_few(0, study)

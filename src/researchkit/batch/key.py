@@ -28,7 +28,7 @@ from researchkit.errors import DataError, ResearchkitError
 from researchkit.held import keep
 from researchkit.kernels.key import installed
 from researchkit.linked import Company, company, company_of
-from researchkit.linked.pages import Seen
+from researchkit.linked.pages import ALONE, Seen
 from researchkit.parts import Question
 from researchkit.places import PARTS, PREVIOUS, RESULT, read
 from researchkit.protocol import place_of
@@ -147,6 +147,8 @@ class Keys:
         place = (study.path, question.id, column, rule)
         if place not in self.beside:
             table = study.table_of(question)
+            if stays(study, table):  # under a profile that protects the report itself refuses them
+                return ALONE
             whole = replace(self.dataset(study, table), study=study.model_copy(update={"disclosure": rule}))
             self.beside[place] = company(whole, question, column or None, self.seen(study, table))
         return self.beside[place]

@@ -33,6 +33,7 @@ class Warehouse:
     flow: tuple[Step, ...]
     notes: tuple[str, ...]
     fingerprint: str
+    quiet: bool = False  # as of a dataset; what stays in place is shown under no profile that protects
 
     def __repr__(self) -> str:
         return f"Warehouse({self.study.name}, {self.table}: {self.rows:,} rows in place, {self.fingerprint[:19]})"

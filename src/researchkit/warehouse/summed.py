@@ -51,6 +51,7 @@ class Summed:
     rows: int
     flow: tuple[Step, ...]
     crude: bool = False
+    quiet: bool = False
     event: None = None
     weights: None = None
     crossed: None = None
