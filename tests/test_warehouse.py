@@ -448,6 +448,7 @@ def test_joins_and_other_readers_are_done_there_first(tmp_path):
     for file, word in (
         ({"summarise": {"by": "g", "columns": {"m": {"mean": "x"}}}}, "`summarise`"),
         ({"reader": "qualtrics"}, "`reader`"),
+        ({"only": {"kind": "a"}}, "`only`"),
     ):
         told = refusal(lambda one=file: load(study_of(tmp_path, small(), file=one)), DataError)
         assert word in told and "Do that there first" in told

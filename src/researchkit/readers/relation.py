@@ -34,6 +34,8 @@ PASSWORD = "RESEARCHKIT_PASSWORD"  # noqa: S105 - the name of a variable
 NUMBERS = ("INT", "DOUBLE", "FLOAT", "REAL", "DECIMAL", "NUMERIC", "SERIAL", "BIGNUM")
 FLOATS = ("DOUBLE", "FLOAT", "REAL", "DECIMAL", "NUMERIC", "BIGNUM")  # PostgreSQL's numeric knows NaN too
 PARQUET, TEXT = (".parquet",), (".csv", ".tsv", ".tab", ".txt")
+# What can be done to a table where it is: every other wish about a file takes its rows.
+ASKED = {"path", "in_place", "database", "relation", "separator", "encoding", "missing", "rename", "drop", "sha256"}
 Ask = Callable[[Any], pd.DataFrame]  # of a SELECT of SQLAlchemy
 
 
@@ -70,7 +72,7 @@ def stays(study: Study, table: str) -> bool:
 
 def large(study: Study, file: File) -> bool:
     """Whether a file is beyond what is read whole: by the rows that Parquet counts, or the bytes of a text."""
-    if file.path is None or file.reader != "plain" or file.key or file.summarise or file.pivot:
+    if file.path is None or wishes(file):
         return False
     path = study.folder / file.path
     paths = [path] if path.exists() else sorted(study.folder.glob(file.path)) if "*" in file.path else []
@@ -80,6 +82,11 @@ def large(study: Study, file: File) -> bool:
         return True
     # a row takes a byte at least
     return sum(one.stat().st_size for one in stored) > LARGE_ROWS and counted(stored) > LARGE_ROWS
+
+
+def wishes(file: File) -> list[str]:
+    """What a study file wants done to a file that takes its rows."""
+    return sorted(name for name in file.model_fields_set - ASKED if getattr(file, name) not in (None, (), {}, "plain"))
 
 
 def counted(paths: Sequence[Path]) -> int:
@@ -139,9 +146,7 @@ def only(spec: Table, table: str) -> File:
             "them by a glob, or join them there (a view of the database, or one Parquet file)."
         )
     file = spec.files[0]
-    asked = [name for name in ("key", "summarise", "pivot") if getattr(file, name)]
-    asked += ["reader"] if file.reader != "plain" else []
-    asked += ["content"] if file.content else []
+    asked = wishes(file)
     if asked:
         raise DataError(
             f"The table {table!r} stays where it is, so `{asked[0]}` cannot be done to it. Do that there first (a view "
