@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -285,3 +287,38 @@ def test_change_for_the_worse_and_through_the_cut_off():
     assert scales.reliable_change(*well, **(CLAUS | {"reliability": 0.95}))["d"] == "improved"
     mirrored = scales.reliable_change(-before, -after, **(CLAUS | {"functional_mean": -7.69}), good="high")
     pd.testing.assert_series_equal(found, mirrored)
+
+
+TABLE = {4: 30.0, 5: 33.5, 6: 36.25, 8: 41.0}
+
+
+def by_table(rows, **more):
+    frame = pd.DataFrame(rows, columns=["a", "b", "c", "d"], dtype=float)
+    scale = Scale(items=("a", "b", "c", "d"), rule="sum", range=(1, 5), table=TABLE, **more)
+    return scales.score_scale(frame, scale)
+
+
+def test_a_table_turns_the_sum_into_the_score():
+    scores, account = by_table([[1, 1, 1, 1], [1, 2, 1, 1], [2, 2, 2, 2], [2, None, 1, 1]])
+    assert scores[:3].tolist() == [30.0, 33.5, 41.0]
+    assert math.isnan(scores[3]), "with a gap there is no sum"
+    assert account == {"complete": 3, "imputed": 0, "dropped": 1, "blank": 0}
+
+
+def test_a_sum_made_up_for_a_gap_has_a_score_only_where_the_table_has_one():
+    scores, account = by_table([[1, 1, 1, None], [2, 1, 1, None], [2, 2, 2, None]], min_answered=3)
+    assert scores.iloc[0] == 30.0
+    assert math.isnan(scores.iloc[1]), "five and a third is no row of the table"
+    assert scores.iloc[2] == 41.0
+    assert account == {"complete": 0, "imputed": 2, "dropped": 1, "blank": 0}
+
+
+def test_a_sum_that_the_table_lacks_stops():
+    with pytest.raises(DataError, match=r"2 rows come to 7 and 20, for which the scale's `table` has no score"):
+        by_table([[1, 2, 2, 2], [5, 5, 5, 5], [1, 1, 1, 1]])
+
+
+def test_the_ends_of_a_table_are_those_of_the_score():
+    assert scales.rule_of(Scale(items=("a", "b"), rule="sum", table=TABLE)).ends(2) == (30.0, 41.0)
+    assert scales.rule_of(Scale(items=("a", "b"), rule="sum", range=(1, 5))).ends(2) == (2.0, 10.0)
+    assert scales.rule_of(Scale(items=("a", "b"))).ends(2) is None

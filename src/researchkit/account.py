@@ -310,15 +310,8 @@ def few_on_a_side(values: np.ndarray, parts: list[np.ndarray], sample: Sample, p
 def bounds(name: str, dataset: Dataset) -> tuple[float, float]:
     """The lowest and highest score that a scale can give; those seen, where no range is declared."""
     scale = dataset.study.scales[name]
-    rule = rule_of(scale)
-    if rule.points:
-        low, high = min(rule.points), max(rule.points)
-    elif rule.low is not None and rule.high is not None:
-        low, high = rule.low, rule.high
-    else:
-        return float(dataset.frame[name].min()), float(dataset.frame[name].max())
-    times = len(scale.items) if rule.rule == "sum" else 1
-    return times * low, times * high
+    found = rule_of(scale).ends(len(scale.items))
+    return found or (float(dataset.frame[name].min()), float(dataset.frame[name].max()))
 
 
 def turned(dataset: Dataset, name: str, rows: pd.DataFrame | None = None) -> np.ndarray:

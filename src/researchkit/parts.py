@@ -181,7 +181,8 @@ class Column(Part):
 class Scale(Part):
     """A score made from several items, by an instrument's key or by the rule given here.
 
-    `across` names a column of groups, such as channels or waves, in which it should mean the same.
+    `across` names a column of groups, such as channels or waves, in which it should mean the same. `table` turns the
+    sum (or mean) of the answers into the score, as publishers of some instruments give it: {10: 32.4, 11: 35.8, ...}.
     """
 
     items: Names = Field(min_length=2)
@@ -192,6 +193,7 @@ class Scale(Part):
     min_answered: Whole | None = None
     across: str | None = None
     not_applicable: Annotated[tuple[Number, ...], BeforeValidator(as_list)] = ()
+    table: dict[Number, Number] = Field(default_factory=dict)
     label: str | None = None
     unit: str | None = None
 

@@ -199,12 +199,7 @@ def range_of(study: Study, name: str) -> tuple[float, float] | None:
     """The lowest and highest value of a column or scale, where the study file says them."""
     if name in study.scales:
         scale = study.scales[name]
-        rule = rule_of(scale)
-        low, high = (rule.points[0], rule.points[-1]) if rule.points else (rule.low, rule.high)
-        if low is None or high is None:
-            return None
-        times = len(scale.items) if rule.rule == "sum" else 1
-        return min(low, high) * times, max(low, high) * times
+        return rule_of(scale).ends(len(scale.items))
     column = study.columns.get(name)
     if column is None:
         return None

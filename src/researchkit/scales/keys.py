@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -24,6 +24,7 @@ class Key:
     points: tuple[float, ...]  # what the answers from lowest to highest are worth
     rule: str
     min_answered: int
+    table: dict[float, float] = field(default_factory=dict)  # from the sum or mean of the answers to the score
     unverified: str = ""  # what of the key was found in no source that can be trusted; said whenever it is used
 
 
@@ -93,6 +94,7 @@ def load_key(name: str) -> Key:
         tuple(float(point) for point in response["points"]),
         part["rule"],
         int(part.get("min_answered", len(part["items"]))),
+        {float(raw): float(score) for raw, score in part.get("table", {}).items()},
         "; ".join(unsure[place] for place in ("all", chosen, scale) if place in unsure),
     )
 

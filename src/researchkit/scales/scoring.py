@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,17 @@ class Rule:
     points: tuple[float, ...]
     rule: str
     min_answered: int
+    table: Mapping[float, float] = field(default_factory=dict)
+
+    def ends(self, items: int) -> tuple[float, float] | None:
+        """The lowest and highest score of so many items; None where no range says them."""
+        if self.table:
+            return min(self.table.values()), max(self.table.values())
+        low, high = (self.points[0], self.points[-1]) if self.points else (self.low, self.high)
+        if low is None or high is None:
+            return None
+        times = items if self.rule == "sum" else 1
+        return times * min(low, high), times * max(low, high)
 
 
 def rule_of(scale: Scale, answers: NDArray[np.float64] | None = None, often: NDArray[np.int64] | None = None) -> Rule:
@@ -48,7 +60,7 @@ def rule_of(scale: Scale, answers: NDArray[np.float64] | None = None, often: NDA
         if scale.reverse and low is None:
             raise StudyError("an item is reversed within a range: add `range: [lowest, highest]` to the scale.")
         least = len(scale.items) if scale.min_answered is None else scale.min_answered
-        return Rule(scale.reverse, low, high, (), scale.rule, least)
+        return Rule(scale.reverse, low, high, (), scale.rule, least, scale.table)
     key = load_key(scale.instrument)
     if len(scale.items) != len(key.items):
         raise StudyError(f"{scale.instrument} has {len(key.items)} items; {len(scale.items)} are listed.")
@@ -56,7 +68,7 @@ def rule_of(scale: Scale, answers: NDArray[np.float64] | None = None, often: NDA
     reverse = scale.reverse or tuple(named[number] for number in key.reverse)
     least = key.min_answered if scale.min_answered is None else scale.min_answered
     low, high = scale.range or coding(key, answers, often)
-    return Rule(reverse, low, high, key.points, key.rule, least)
+    return Rule(reverse, low, high, key.points, key.rule, least, scale.table or key.table)
 
 
 def coding(
@@ -85,7 +97,8 @@ def score_scale(frame: pd.DataFrame, scale: Scale) -> tuple[pd.Series, dict[str,
     -------
     scores, account
         The mean of the answers, or their mean times the number of items where the rule is a sum; NaN where fewer than
-        `min_answered` are answered (all of them, when neither study nor key says otherwise). The account counts rows:
+        `min_answered` are answered (all of them, when neither study nor key says otherwise). With a `table`, what that
+        gives for it; a sum made up for gaps that is no row of the table gives no score. The account counts rows:
         `complete`, `imputed` (scored in spite of gaps) and `dropped` (answered in part and not scored), `blank`; and
         `not applicable`, those of them with an answer that says so, which is no answer but no gap by chance either.
 
@@ -109,6 +122,8 @@ def score_scale(frame: pd.DataFrame, scale: Scale) -> tuple[pd.Series, dict[str,
     means = np.full(len(answers), np.nan)
     means[scored] = np.nansum(answers[scored], axis=1) / given[scored]
     scores = means * answers.shape[1] if rule.rule == "sum" else means
+    if rule.table:
+        scores, scored = looked_up(scores, scored & (given < answers.shape[1]), scored, rule.table)
     account = {
         "complete": int((given == answers.shape[1]).sum()),
         "imputed": int((scored & (given < answers.shape[1])).sum()),
@@ -118,6 +133,25 @@ def score_scale(frame: pd.DataFrame, scale: Scale) -> tuple[pd.Series, dict[str,
     if scale.not_applicable:
         account["not applicable"] = int(apart.any(axis=1).sum())
     return pd.Series(scores, index=frame.index), account
+
+
+def looked_up(
+    raw: NDArray[np.float64], gaps: NDArray[np.bool_], scored: NDArray[np.bool_], table: Mapping[float, float]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The score (n,) that the table gives for each sum or mean, and which rows have one.
+
+    Raises
+    ------
+    DataError
+        If a row without gaps has a sum that the table lacks: it is of another form or version.
+    """
+    steps = np.array(sorted(table))
+    place = np.searchsorted(steps, np.where(scored, raw, steps[0]) - GRID).clip(0, len(steps) - 1)
+    there = scored & (np.abs(steps[place] - raw) <= GRID)
+    if (strange := scored & ~there & ~gaps).any():
+        told = some([written(value) for value in np.unique(raw[strange])])
+        raise DataError(f"{int(strange.sum())} rows come to {told}, for which the scale's `table` has no score.")
+    return np.where(there, np.array([table[step] for step in steps])[place], np.nan), there
 
 
 def refuse_outside(answers: NDArray[np.float64], items: tuple[str, ...], rule: Rule) -> None:

@@ -50,6 +50,8 @@ def score(look: Look, name: str, scale: Scale) -> tuple[Entry, dict[str, int]]:
     answered = [(entry, rows) for levels in held.values() for entry, rows in levels.items()]
     values = np.array([entry for entry, _ in answered], dtype=float)
     rule = rule_of(scale, values, np.array([rows for _, rows in answered], dtype=np.int64))
+    if rule.table:
+        raise StudyError("a score by a `table` needs every row here; draw whole clusters into a smaller file")
     refuse_outside(held, rule)
     answers = [worth(look.entries[item].value, item in rule.reverse, rule) for item in scale.items]
     given = added([sa.case((answer.is_not(None), 1), else_=0) for answer in answers])
