@@ -35,7 +35,7 @@ def unread(monkeypatch):
     def refuse(*_):
         raise AssertionError("the files were read again")
 
-    monkeypatch.setattr("researchkit.answer.load_dataset", refuse)
+    monkeypatch.setattr("researchkit.answer.load", refuse)
 
 
 def wards(dataset):
@@ -161,7 +161,7 @@ def test_the_kernels_of_a_run_read_no_file(study, tmp_path):
         'study = ""\nquestion = ""\nby = ""\ndisclosure = ""',
         "import researchkit as rk\nimport researchkit.answer as chain\n"
         "def refuse(*_):\n    raise RuntimeError('read again')\n"
-        "chain.load_dataset = refuse\n"
+        "assert callable(chain.load)\nchain.load = refuse\n"
         "answer = rk.answer_question(study, question, by=by, disclosure=disclosure)\nanswer",
     ]
     made = [nbformat.v4.new_code_cell(source) for source in cells]
