@@ -125,13 +125,17 @@ EVEN = {site: {"trust": 3} for site in ("North", "South", "East", "Quay")}
 )
 def test_without_a_defence_the_attacker_succeeds(tmp_path, monkeypatch, gaps, off, given_away):
     """Each of what `company` decides is needed: with one of them gone, a count is told exactly."""
-    sizes = {**attack.SIZES, "West": 9}
-    frame = attack.world(sizes, gaps)
+    frame = attack.world({**attack.SIZES, "West": 9}, gaps)
     where = attack.write(tmp_path / "visits", frame, "cms")
-    with monkeypatch.context() as patch:
-        patch.setattr(answer, "company", lambda *asked: without(off, pages.company(*asked)))
-        weak = attack.recovered(frame, attack.pages(where), PROFILES["cms"])
+    monkeypatch.setattr(answer, "company", lambda *asked: without(off, pages.company(*asked)))
+    weak = attack.recovered(frame, attack.pages(where), PROFILES["cms"])
     assert any(given_away in one for one in weak), weak
+
+
+@pytest.mark.parametrize("gaps", [UNEVEN, EVEN], ids=["uneven", "even"])
+def test_with_every_defence_the_same_attacker_fails(tmp_path, gaps):
+    frame = attack.world({**attack.SIZES, "West": 9}, gaps)
+    where = attack.write(tmp_path / "visits", frame, "cms")
     assert attack.recovered(frame, attack.pages(where), PROFILES["cms"]) == []
 
 
