@@ -6,7 +6,9 @@ A problem names rows and the offending entry, never another cell of the same row
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 
 from researchkit.errors import DataError, StudyError, listing, some
 from researchkit.events import of_events
-from researchkit.parts import Column, Question
+from researchkit.parts import Column, Question, Scale
 from researchkit.readers import Gathered, gaps
 from researchkit.readers.values import among, as_text, blank, canonical, distinct, each, numbers, written
 from researchkit.scales import load_key, rule_of, score_scale, straight_lined
@@ -299,24 +301,36 @@ def check_codes(check: Check, series: pd.Series, name: str) -> None:
 def scored(check: Check, frame: pd.DataFrame) -> dict[str, pd.Series]:
     """The scores of the scales whose items are all there and are in order."""
     scores = {}
-    for name in check.need.scales:
-        scale = check.study.scales[name]
-        faulty = [item for item in scale.items if any(problem.startswith(f"{item}: ") for problem in check.problems)]
-        if faulty or not set(scale.items) <= set(frame.columns):
-            continue  # the items have been named
+    for name, scale in in_order(check, frame.columns):
         try:
             scores[name], account = score_scale(frame, scale)
         except (DataError, StudyError) as error:
             check.problems.append(f"{name}: {error}")
             continue
-        gaps = "".join(f", {rows} {what}" for what, rows in account.items() if rows and what != "complete")
-        check.notes.append(f"{name}: {account['complete']} rows scored from all {len(scale.items)} items{gaps}.")
+        check.notes += accounted(name, scale, account)
         if lined := straight_lined(frame, scale):
             words = "row gives" if lined == 1 else "rows give"
             check.notes.append(f"{name}: {lined} {words} one answer to all items, reversed ones too (straight-lined).")
-        if scale.instrument and (unsure := load_key(scale.instrument).unverified):
-            check.notes.append(f"{name}: not verified of the key {scale.instrument}: {unsure}.")
     return scores
+
+
+def in_order(look: Any, there: Iterable[str]) -> Iterator[tuple[str, Scale]]:
+    """The scales that a `Check`, or one in place, needs, and whose items are all there without a problem."""
+    held = set(there)
+    for name in look.need.scales:
+        scale = look.study.scales[name]
+        faulty = any(problem.startswith(f"{item}: ") for item in scale.items for problem in look.problems)
+        if not faulty and set(scale.items) <= held:  # else the items have been named
+            yield name, scale
+
+
+def accounted(name: str, scale: Scale, account: Mapping[str, int]) -> list[str]:
+    """What is noted of a scale's scores: how many rows of each kind, and what of its key is not verified."""
+    gaps = "".join(f", {rows} {what}" for what, rows in account.items() if rows and what != "complete")
+    notes = [f"{name}: {account['complete']} rows scored from all {len(scale.items)} items{gaps}."]
+    if scale.instrument and (unsure := load_key(scale.instrument).unverified):
+        notes.append(f"{name}: not verified of the key {scale.instrument}: {unsure}.")
+    return notes
 
 
 def count(rows: NDArray[np.bool_], one: str, many: str) -> str:

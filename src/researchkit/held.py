@@ -21,7 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from researchkit.dataset import Dataset, dataset_of
-from researchkit.places import lasting_as_long
+from researchkit.places import lasting_as_long, ours_alone
 from researchkit.readers import Origin
 from researchkit.sources import lying
 from researchkit.study import Study
@@ -71,7 +71,7 @@ def put(folder: Path, dataset: Dataset, by: str | None) -> int:
 def rows(study: Study, table: str, by: str | None) -> Dataset | None:
     """The dataset that the run holds; None where it holds none, or the study or its files have changed since."""
     folder = Path(os.environ.get(WHERE) or "/nowhere")
-    if not folder.is_dir() or not private(folder):
+    if not folder.is_dir() or not ours_alone(folder):
         return None
     try:
         with (folder / name_of(study, table, by)).open("rb") as file, np.load(file, allow_pickle=False) as stored:
@@ -91,7 +91,7 @@ def kept(study: Study, table: str, what: str) -> dict[str, Any] | None:
     """What `keep` holds; None where nothing is held, or the study or its files have changed since."""
     folder = Path(os.environ.get(WHERE) or "/nowhere")
     try:
-        if folder.is_dir() and private(folder):
+        if folder.is_dir() and ours_alone(folder):
             return dict(json.loads((folder / name_of(study, table, what)).read_text(encoding="utf-8")))
     except (OSError, ValueError):  # not there; or half gone, as its run is ending
         pass
@@ -143,12 +143,6 @@ def dataset_from(study: Study, table: str, stored: dict[str, NDArray[Any]]) -> D
 
 def texts(entries: list[str], places: NDArray[Any]) -> Any:
     return pd.array([*entries, np.nan], dtype="str")[places]  # code -1, a missing entry, takes the last
-
-
-def private(folder: Path) -> bool:
-    """Whether nobody but this user can have put anything there."""
-    told = folder.lstat()
-    return hasattr(os, "getuid") and told.st_uid == os.getuid() and not told.st_mode & 0o077
 
 
 def name_of(study: Study, table: str, by: str | None) -> str:

@@ -267,6 +267,13 @@ def lasting_as_long() -> Path:
     return Path(tempfile.mkdtemp(prefix=f"{OWN}{machine()}-{os.getpid()}-"))
 
 
+def ours_alone(folder: Path) -> bool:
+    """Whether a folder belongs to this user and nobody else may enter it; never so where the system cannot say."""
+    told = folder.lstat()
+    mine = hasattr(os, "getuid") and told.st_uid == os.getuid() and not told.st_mode & 0o077
+    return folder.is_dir() and not folder.is_symlink() and mine
+
+
 def sweep_temporary() -> None:
     """Remove what processes that were killed left in the temporary folder: sockets of kernels, rows of a run."""
     for folder in Path(tempfile.gettempdir()).glob(f"{OWN}{machine()}-*-*"):

@@ -63,12 +63,6 @@ def reason_in(folder: Path) -> str:
         return "" if (folder / SOCKET).exists() else "The process that owned the template has ended."
 
 
-def private(folder: Path) -> bool:
-    """Whether a folder belongs to this user and nobody else may enter it."""
-    told = folder.lstat()
-    return folder.is_dir() and not folder.is_symlink() and told.st_uid == os.getuid() and not told.st_mode & 0o077
-
-
 def kernel_command() -> list[str]:
     """How Jupyter starts the kernel that notebooks ask for; nothing where it knows none."""
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel

@@ -25,6 +25,7 @@ from jupyter_client.provisioning import LocalProvisioner
 from researchkit.kernels import client, owner, place, wire
 from researchkit.kernels.child import LAUNCHER
 from researchkit.kernels.forked import Forked
+from researchkit.places import ours_alone
 
 PATIENCE = 120  # seconds for an answer: a template that is being loaded lets its askers wait
 LONGEST_PATH = 100  # bytes; a socket's path has at most 107, and a number is put behind ours
@@ -163,7 +164,7 @@ def template_folder() -> Path:
         raise Unfit(_own.why if _own else "No template was started.")
     if reason := place.reason_in(folder):
         raise Unfit(reason)
-    if not place.private(folder):
+    if not ours_alone(folder):
         raise Unfit(f"{folder} is not this user's alone.")
     return folder
 

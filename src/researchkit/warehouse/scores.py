@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from researchkit.codebook import accounted, in_order
 from researchkit.errors import DataError, StudyError, some
 from researchkit.parts import Scale
 from researchkit.readers.values import written
-from researchkit.scales import load_key, rule_of
+from researchkit.scales import rule_of
 from researchkit.scales.scoring import Rule, off_grid, refuse_turned
 from researchkit.warehouse.columns import Entry, Look, Told
 
@@ -19,21 +20,14 @@ if TYPE_CHECKING:
 
 def scored(look: Look) -> None:
     """The entry of each scale whose items are all there and in order; its account as a note."""
-    for name in look.need.scales:
-        scale = look.study.scales[name]
-        faulty = [item for item in scale.items if any(problem.startswith(f"{item}: ") for problem in look.problems)]
-        if faulty or not set(scale.items) <= set(look.entries):
-            continue  # the items have been named
+    for name, scale in in_order(look, look.entries):
         try:
             entry, account = score(look, name, scale)
         except (DataError, StudyError) as error:
             look.problems.append(f"{name}: {error}")
             continue
         look.entries[name] = entry
-        gaps = "".join(f", {rows} {what}" for what, rows in account.items() if rows and what != "complete")
-        look.notes.append(f"{name}: {account['complete']} rows scored from all {len(scale.items)} items{gaps}.")
-        if scale.instrument and (unsure := load_key(scale.instrument).unverified):
-            look.notes.append(f"{name}: not verified of the key {scale.instrument}: {unsure}.")
+        look.notes += accounted(name, scale, account)
 
 
 def score(look: Look, name: str, scale: Scale) -> tuple[Entry, dict[str, int]]:
