@@ -6,12 +6,10 @@ import itertools
 import json
 import re
 import stat
-import sys
 from dataclasses import replace
 from functools import cache
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 
+import attack
 import nbformat
 import numpy as np
 import pandas as pd
@@ -28,10 +26,6 @@ from researchkit.linked.cells import small
 from researchkit.linked.times import safe_times
 from researchkit.site import write_index
 from researchkit.study import load_study
-
-_SPEC = spec_from_file_location("attack", Path(__file__).with_name("attack.py"))
-attack = sys.modules["attack"] = module_from_spec(_SPEC)
-_SPEC.loader.exec_module(attack)
 
 PROTECTING = ["cms", "nhs", "ukllc", "five"]
 GAPS = {

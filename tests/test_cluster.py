@@ -13,6 +13,7 @@ from dataclasses import replace
 import nbformat
 import pytest
 from click.testing import CliRunner
+from wards import STUDY
 
 from researchkit.batch import Limits, cluster, plan, run
 from researchkit.batch.hand import unfit
@@ -23,17 +24,6 @@ from researchkit.errors import ReportError
 from researchkit.study import load_study
 
 pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
-STUDY = """
-title: Wards
-seed: 1
-design: observational
-files: visits.csv
-columns:
-  ward: {type: category}
-questions:
-  - {id: trust, title: 'Is there more trust?', claim: MEC-1, family: recovery, exposure: kindness,
-      outcome: {column: trust, kind: score, unit: point}, smallest_effect: 0.1}
-"""
 ASKS = 'study = "x"\nquestion = "x"\nby = ""\ndisclosure = ""'
 ANSWERS = "import researchkit as rk\nanswer = rk.answer_question(study, question, by=by, disclosure=disclosure)"
 WARDS = 6

@@ -19,6 +19,7 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 from click.testing import CliRunner
+from wards import STUDY
 
 from researchkit import report as reports
 from researchkit.batch import Job, Limits, plan, run, why
@@ -28,17 +29,6 @@ from researchkit.places import PLACE, lasting_as_long, maker, staged, sweep, tol
 from researchkit.study import load_study
 from researchkit.tables import MEDIA as TABLE
 
-STUDY = """
-title: Wards
-seed: 1
-design: observational
-files: visits.csv
-columns:
-  ward: {type: category}
-questions:
-  - {id: trust, title: 'Is there more trust?', claim: MEC-1, family: recovery, exposure: kindness,
-      outcome: {column: trust, kind: score, unit: point}, smallest_effect: 0.1}
-"""
 CELLS = (
     "import researchkit as rk\nanswer = rk.answer_question(study, question, by=by, disclosure=disclosure)",
     "print('x' * (extra if by == 'ward=North' else 1))",

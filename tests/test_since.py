@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from wards import STUDY
 
 from researchkit.batch.key import Keys
 from researchkit.batch.plan import Job
@@ -357,18 +358,6 @@ def test_what_two_people_did_to_an_estimate_is_not_shown_sharply():
 
 
 # Whether earlier rows are still there
-
-STUDY = """
-title: Wards
-seed: 1
-design: observational
-files: visits.csv
-columns:
-  ward: {type: category}
-questions:
-  - {id: trust, title: 'Is there more trust?', claim: MEC-1, family: recovery, exposure: kindness,
-      outcome: {column: trust, kind: score, unit: point}, smallest_effect: 0.1}
-"""
 
 
 @pytest.mark.parametrize("by", [None, "ward=East"])
