@@ -136,7 +136,8 @@ def whole(question: Question, adjust: Sequence[str]) -> tuple[str | None, ...]:
     """The columns in which a row of the sample has no gap, in the order in which they are looked at."""
     outcome = question.outcome
     extras = (outcome.event, outcome.entry, outcome.time, outcome.baseline)
-    return (outcome.column, *extras, question.exposure.column, *adjust, question.weights)
+    own = question.special.whole if question.special else ()
+    return (outcome.column, *extras, question.exposure.column, *own, *adjust, question.weights)
 
 
 def gapless(now: Draw, names: Sequence[str | None]) -> None:

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from researchkit.entries import Codes, Names, Number, Part
 from researchkit.errors import some
 from researchkit.markup import column_only
-from researchkit.parts import Codes, Names, Number, Part
 from researchkit.wording import typed, units
 
 

@@ -6,24 +6,14 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from researchkit import wording
-from researchkit.markup import as_list, as_written, code_keys, column_only, path_only
+from researchkit.designs import Design
+from researchkit.entries import Code, Codes, Names, Number, Part, Slug, Whole
+from researchkit.markup import as_list, code_keys, column_only, path_only
 
-Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
-Whole = Annotated[int, Strict()]
-Code = Annotated[str, BeforeValidator(as_written)]
-Codes = Annotated[tuple[Code, ...], BeforeValidator(as_list)]
-Names = Annotated[tuple[str, ...], BeforeValidator(as_list)]
 SECRETS = ("password", "passwd", "token", "secret", "private_key")  # in the options of a database's address
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,59}$")]
-
-
-class Part(BaseModel):
-    """A piece of a study file: nothing may be added to it, nothing changed in it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class Keep(Part):
@@ -275,13 +265,30 @@ class Question(Part):
     clusters: Names | None = None
     keep: tuple[Keep, ...] = ()
 
+    @model_validator(mode="after")
+    def one_design_of_its_own(self) -> Question:
+        found = [name for name, part in self if isinstance(part, Design)]
+        if len(found) > 1:
+            raise ValueError(f"a question has one design of its own at most; this one has {' and '.join(found)}")
+        return self
+
+    @property
+    def special(self) -> Design | None:
+        """What a question with a design of its own adds, such as its mediator; None for a plain contrast."""
+        return next((part for _, part in self if isinstance(part, Design)), None)
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The columns of the design of its own."""
+        return self.special.columns if self.special else ()
+
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column that the answer reads, each once."""
         outcome = self.outcome
         extras = (outcome.event, outcome.entry, outcome.time, outcome.baseline, self.weights)
         rules = tuple(rule.column for rule in self.keep)
-        wanted = (outcome.column, self.exposure.column, *self.adjust, *extras, *rules)
+        wanted = (outcome.column, self.exposure.column, *self.own, *self.adjust, *extras, *rules)
         return tuple(dict.fromkeys(name for name in wanted if name))
 
 

@@ -141,8 +141,8 @@ def told_to(
 
 
 def notebook_of(study: Study, asked: Question) -> Path:
-    """The notebook that tells this question's family."""
-    return notebooks_folder() / NOTEBOOKS[study.family_of(asked)]
+    """The notebook that tells this question's design, or its family where it has none of its own."""
+    return notebooks_folder() / (asked.special.notebook if asked.special else NOTEBOOKS[study.family_of(asked)])
 
 
 def write_failure(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from researchkit.errors import DataError, EstimationError, StudyError, listing, 
 from researchkit.flow import Draw, Step, Vector, complete, outermost, require
 from researchkit.parts import Exposure, Outcome, Question
 from researchkit.readers import Origin
-from researchkit.readers.values import among, by_size, canonical, distinct, each, factors, written
+from researchkit.readers.values import a_number, among, as_array, by_size, canonical, distinct, each, factors, written
 from researchkit.study import Study
 
 Level = tuple[str, str, float]  # an answer's code, label and value
@@ -54,6 +55,7 @@ class Sample:
     crossed: NDArray[np.int64] | None = None  # (n,) codes of second clusters that cut across the first, if any
     crossed_name: str | None = None
     quiet: bool = False  # of the rows left out only the reasons are told
+    more: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # (n,) what a design of its own reads, by column
 
     def unadjusted(self, exposure: str) -> Sample:
         """The same rows without covariates, but for the further levels of a coded `exposure`."""
@@ -145,6 +147,7 @@ def draw(
         offset_time=extras["offset_time"],
         weights=extras["weights"],
         baseline=extras["baseline"],
+        more={name: as_array(now.frame[name]) for name in question.own},
     )
 
 
@@ -187,7 +190,7 @@ def ordered(now: Draw, outcome: Outcome) -> tuple[Vector, list[Level]]:
     if outcome.nps and not set(there) <= set(NPS):
         strange = some([entry for entry in there if entry not in NPS])
         now.problems.append(f"{outcome.column}: likelihood to recommend goes from 0 to 10; it holds {strange} too.")
-    elif all(is_number(entry) for entry in there):
+    elif all(a_number(entry) for entry in there):
         values = {entry: float(entry) for entry in there}
         return levelled(now, outcome, values, labels)
     elif set(there) <= set(labels):
@@ -208,13 +211,6 @@ def levelled(
     places = each(now.frame[outcome.column], lambda entry: str(order[canonical(entry)]))
     codes: Vector = places.to_numpy(dtype=np.float64)
     return codes, [(entry, labels.get(entry, entry), values[entry]) for entry in order]
-
-
-def is_number(text: str) -> bool:
-    try:
-        return np.isfinite(float(text))
-    except ValueError:
-        return False
 
 
 def extras_of(now: Draw, times: Vector) -> dict[str, Vector | None]:

@@ -14,21 +14,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, Valida
 
 from researchkit.claims import claim
 from researchkit.disclosure import name_of
+from researchkit.entries import Names, Part, Whole
 from researchkit.errors import StudyError, listing, some
 from researchkit.faults import nearest, told
 from researchkit.markup import Place, as_list, read_yaml
 from researchkit.measures import Built, Feedback, Raters
-from researchkit.parts import (
-    Alternative,
-    Column,
-    Names,
-    Part,
-    Question,
-    Scale,
-    Source,
-    Table,
-    Whole,
-)
+from researchkit.parts import Alternative, Column, Question, Scale, Source, Table
 
 SHORT = (
     "files",

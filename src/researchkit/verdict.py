@@ -192,6 +192,8 @@ def sentence(effect: Effect, word: Word, question: Question, study: Study) -> st
     value, limits = wording.estimate(scale * abs(effect.estimate), scale * effect.low, scale * effect.high)
     where = f"({wording.percent(effect.level, 0)} interval {limits}), {among(effect, study, question)}."
     what, outcome = cause(question, study), measured(question, study)
+    if question.special:
+        what, outcome = question.special.told(what, outcome, study.label)
     amount = f"{value} {wording.units(unit, value)}"
     if word == "cannot tell":
         lean = "higher" if effect.estimate > 0 else "lower"

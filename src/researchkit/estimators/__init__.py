@@ -70,10 +70,24 @@ def estimate_sample(sample: Sample, question: Question, level: float = 0.95, mod
     if hasattr(sample, "effect"):  # its rows stay in place: it holds sums (`warehouse.Summed`)
         there: Effect = sample.effect(question, level, model)
         return there
+    if question.special:
+        return _designed(sample, question, level, model)
     kind = question.outcome.kind
     room, name = (_ELSEWHERE.get(kind, kind), kind) if model is None else _other(model, question)
     family = getattr(import_module(f"{__name__}.{room}"), name)
     effect: Effect = family(sample, question, level)
+    return effect
+
+
+def _designed(sample: Sample, question: Question, level: float, model: str | None) -> Effect:
+    """The effect of a question with a design of its own, from the room of that name."""
+    room = question.special.room if question.special else ""
+    if model is not None:
+        raise EstimationError(
+            f"The question {question.id!r}: a model {model!r} does not go with `{room}`, which brings its own. Leave "
+            "`model` out of the alternative."
+        )
+    effect: Effect = getattr(import_module(f"{__name__}.{room}"), room)(sample, question, level)
     return effect
 
 

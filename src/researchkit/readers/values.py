@@ -122,3 +122,21 @@ def numbers(series: pd.Series) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
             values = words.map({"true": 1.0, "false": 0.0}).to_numpy(dtype=np.float64, na_value=np.nan)
             bad = np.zeros(len(series), dtype=bool)
     return values, bad
+
+
+def as_array(series: pd.Series) -> NDArray[Any]:
+    """A column (n,) as floats, dates, or its entries as the codebook would write them; "" for a gap of the latter."""
+    if pd.api.types.is_datetime64_any_dtype(series.dtype):
+        return series.to_numpy()
+    if pd.api.types.is_numeric_dtype(series.dtype):
+        return series.to_numpy(dtype=np.float64)
+    places, texts = factors(series)
+    return np.array([*map(canonical, texts), ""], dtype=object)[places]
+
+
+def a_number(text: str) -> bool:
+    """Whether a text is a finite number."""
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False

@@ -14,6 +14,7 @@ from researchkit.robustness.assumptions import assumptions
 from researchkit.robustness.believed import believed_causes
 from researchkit.robustness.check import Check, why_not
 from researchkit.robustness.curve import specification_curve
+from researchkit.robustness.designed import designed
 from researchkit.robustness.equivalence import equivalence
 from researchkit.robustness.influence import influence
 from researchkit.robustness.linear import Linear, linearised
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from researchkit.estimators import Effect
     from researchkit.parts import Question
 
+PLAIN = "it is for one contrast of one exposure, and the question has a design of its own"
 GRID = 2_000  # standard errors that stand for all that might have been found
 Vector = NDArray[np.floating[Any]]
 
@@ -35,31 +37,35 @@ def attack(dataset: Dataset, question: Question, effect: Effect, sample: Sample)
     made = dataset.fingerprint
     line: Linear | str
     try:
-        line = linearised(sample, question)
+        line = PLAIN if question.special else linearised(sample, question)
     except EstimationError as error:
         line = why_not(error, dataset.study)
-    unfit = (
-        (
-            summed.assumptions(sample, made),
-            summed.missing_data(sample, made),
-            summed.influence(line, sample, question, effect, dataset.study, made),
-        )
-        if isinstance(sample, Summed)
-        else (
-            assumptions(sample, question, effect, dataset),
-            missing_data(dataset, question, effect, sample),
-            influence(line, dataset, question, effect, sample),
-        )
-    )
+    if isinstance(sample, Summed):
+        model, gaps = summed.assumptions(sample, made), summed.missing_data(sample, made)
+        without = summed.influence(line, sample, question, effect, dataset.study, made)
+    else:
+        model, gaps = of_the_model(dataset, question, effect, sample)
+        without = influence(line, dataset, question, effect, sample)
     return (
         specification_curve(line, dataset, question, effect, sample),
         unmeasured(line, dataset, question, effect, sample),
-        *unfit,
+        model,
+        gaps,
+        without,
+        *designed(dataset, question, effect, sample),
         negative_control(dataset, question),
         believed_causes(dataset, question),
         equivalence(dataset, question, effect),
         Check("design", made, design_figures(effect.se, question.smallest_effect, df=effect.df)),
     )
+
+
+def of_the_model(dataset: Dataset, question: Question, effect: Effect, sample: Sample) -> tuple[Check, Check]:
+    """What the model assumes, and what the gaps hide; a design of its own has attacks of its own instead."""
+    if question.special:
+        made = dataset.fingerprint
+        return Check("assumptions", made, reason=PLAIN), Check("missing data", made, reason=PLAIN)
+    return assumptions(sample, question, effect, dataset), missing_data(dataset, question, effect, sample)
 
 
 def negative_control(dataset: Dataset, question: Question) -> Check:

@@ -22,8 +22,14 @@ from researchkit.faults import nearest
 from researchkit.simulate import contact_centre, hospital, truths
 from researchkit.simulate.files import write_csv, write_parquet
 
-WORLDS: dict[str, Any] = {"contact_centre": contact_centre, "hospital": hospital}
-PLANTED = {"contact_centre": truths.CONTACT_CENTRE, "hospital": truths.HOSPITAL}
+# Further studies of the two worlds, each a module with `chunks`, `population` and what it has PLANTED.
+FURTHER: dict[str, Any] = {}
+WORLDS: dict[str, Any] = {"contact_centre": contact_centre, "hospital": hospital, **FURTHER}
+PLANTED = {
+    "contact_centre": truths.CONTACT_CENTRE,
+    "hospital": truths.HOSPITAL,
+    **{name: module.PLANTED for name, module in FURTHER.items()},
+}
 
 
 def simulate(world: str, *, rows: int, seed: int) -> dict[str, pd.DataFrame]:

@@ -18,7 +18,7 @@ from researchkit.codebook import NEARLY, UNDECLARED, VAST, Bounds, Wanted, not_t
 from researchkit.errors import some
 from researchkit.parts import Column
 from researchkit.readers.relation import Relation
-from researchkit.readers.values import TRUTH, canonical, written
+from researchkit.readers.values import TRUTH, a_number, canonical, written
 from researchkit.study import Study
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Entry:
         if self.kind == "category":
             held = [raw for raw, code in self.spelled.items() if canonical(code) in sought]
         elif self.kind == "number":
-            held = [float(code) for code in (TRUTH.get(one.lower(), one) for one in sought) if is_number(code)]
+            held = [float(code) for code in (TRUTH.get(one.lower(), one) for one in sought) if a_number(code)]
         else:
             held = sorted({*codes, *sought})
         return self.value.in_(held) if held else sa.case((self.value.is_not(None), sa.false()))
@@ -237,9 +237,9 @@ def without(raw: ColumnElement[Any], gone: set[str], text: bool) -> ColumnElemen
     import sqlalchemy as sa
 
     if text:
-        spellings = sorted(gone | {f"{float(code)}" for code in gone if is_number(code)})
+        spellings = sorted(gone | {f"{float(code)}" for code in gone if a_number(code)})
         return sa.case((sa.func.trim(raw).in_(spellings), None), else_=raw) if gone else raw
-    held = [float(code) for code in gone if is_number(code)]
+    held = [float(code) for code in gone if a_number(code)]
     return sa.case((raw.in_(held), None), else_=raw) if held else raw
 
 
@@ -250,7 +250,7 @@ def number(look: Look, name: str, value: ColumnElement[Any]) -> ColumnElement[An
 def recoded(value: ColumnElement[Any], column: Column) -> ColumnElement[Any]:
     import sqlalchemy as sa
 
-    numbers = [(old, new) for old, new in column.recode.items() if is_number(old) and is_number(new)]
+    numbers = [(old, new) for old, new in column.recode.items() if a_number(old) and a_number(new)]
     changes = [(value == float(old), float(new)) for old, new in numbers]
     return sa.case(*changes, else_=value) if changes else value
 
@@ -341,10 +341,3 @@ def fingerprint(look: Look) -> str:
         if name in look.told
     }
     return f"sha256:{hashlib.sha256(json.dumps([look.rows, look.digest, told]).encode()).hexdigest()}"
-
-
-def is_number(text: str) -> bool:
-    try:
-        return float(text) - float(text) == 0
-    except ValueError:
-        return False

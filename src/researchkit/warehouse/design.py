@@ -13,8 +13,8 @@ from researchkit.errors import StudyError, some
 from researchkit.estimators.ordered import counts_as
 from researchkit.flow import Step
 from researchkit.parts import Question
-from researchkit.readers.values import by_size, canonical, written
-from researchkit.sample import NPS, codes_of, compared, exposure_name, is_number
+from researchkit.readers.values import a_number, by_size, canonical, written
+from researchkit.sample import NPS, codes_of, compared, exposure_name
 from researchkit.warehouse.columns import Entry, Look
 from researchkit.warehouse.flow import Kept
 
@@ -169,7 +169,7 @@ def ordered(now: Drawing) -> Part:
         strange = some([code for code in there if code not in NPS])
         now.problems.append(f"{outcome.column}: likelihood to recommend goes from 0 to 10; it holds {strange} too.")
         return nothing
-    if all(is_number(code) for code in there):
+    if all(a_number(code) for code in there):
         values = {code: float(code) for code in there}
     elif set(there) <= set(labels):
         values = {code: float(place) for place, code in enumerate(labels) if code in there}

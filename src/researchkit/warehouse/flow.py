@@ -96,6 +96,11 @@ def complete(base: Base, question: Question, adjust: Sequence[str], clusters: Se
     """
     import sqlalchemy as sa
 
+    if question.special:
+        raise EstimationError(
+            f"The question {question.id!r}: `{question.special.room}` needs every row, and these rows stay in place. "
+            "Draw whole clusters at random into a file that fits in memory for it."
+        )
     look = base.look
     lacking = [name for name in dict.fromkeys([*question.columns, *adjust, *clusters]) if name not in look.entries]
     if lacking:

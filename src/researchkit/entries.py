@@ -1,0 +1,22 @@
+"""What every entry of a study file is made of: a frozen model, and the types of its values."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
+
+from researchkit.markup import as_list, as_written
+
+Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+Whole = Annotated[int, Strict()]
+Code = Annotated[str, BeforeValidator(as_written)]
+Codes = Annotated[tuple[Code, ...], BeforeValidator(as_list)]
+Names = Annotated[tuple[str, ...], BeforeValidator(as_list)]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,59}$")]
+
+
+class Part(BaseModel):
+    """A piece of a study file: nothing may be added to it, nothing changed in it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
