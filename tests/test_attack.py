@@ -17,12 +17,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.optimize import linprog
 
 from researchkit import answer, internal
 from researchkit.batch import plan, run
 from researchkit.disclosure import PROFILES, apart
 from researchkit.linked import exposed, hidden, levels, pages, reach, runs, table
-from researchkit.linked.cells import small
+from researchkit.linked.cells import reaches, small
 from researchkit.linked.times import safe_times
 from researchkit.site import write_index
 from researchkit.study import load_study
@@ -69,6 +70,24 @@ def test_no_small_cell_of_any_table_is_given_away(counts, name):
     gone = hidden(found, profile, keep=range(12, 20))
     assert not exposed(found, gone, profile)
     assert (gone | ~small(found.people, profile)).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(counts=arrays(np.int64, (3, 4), elements=st.integers(0, 40)), seed=st.integers(0, 999))
+def test_the_ends_of_many_sums_solved_as_one_are_those_of_each(counts, seed):
+    """Two linear programs a sum, by themselves: what the attacker would solve."""
+    found, profile = table(counts), PROFILES["five"]
+    gone = np.random.default_rng(seed).random(len(found.of)) < 0.5
+    places = list(found.of)
+    told = reaches(found, gone, places, profile)
+    shown, values = found.of[~gone].astype(float), found.values[~gone]
+    for place, (low, high) in zip(places, told, strict=True):
+        for sign, end in ((1, low), (-1, high)):
+            least = {"A_ub": -found.of[gone].astype(float), "b_ub": -np.minimum(1, found.values[gone])}
+            given = least if profile.least and gone.any() else {}
+            equal = {"A_eq": shown, "b_eq": values} if len(shown) else {}
+            solved = linprog(sign * place.astype(float), bounds=(0, None), **given, **equal)
+            assert end == (round(sign * solved.fun) if solved.status == 0 else 2**52)
 
 
 def test_a_large_table_is_protected_in_a_moment():

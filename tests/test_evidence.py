@@ -78,6 +78,7 @@ def test_an_unknown_claim_is_refused():
 def test_a_missing_file_is_said_not_guessed(monkeypatch, tmp_path):
     monkeypatch.setattr(evidence, "__file__", str(tmp_path / "a/b/c/evidence.py"))
     monkeypatch.setattr(evidence.resources, "files", lambda package: tmp_path)
+    evidence.whole_file.cache_clear()
     with pytest.raises(SourceError, match="Reinstall"):
         published()
 

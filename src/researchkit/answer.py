@@ -10,10 +10,11 @@ import math
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
@@ -89,9 +90,7 @@ class Answer:
     def provenance(self) -> dict[str, Any]:
         """What made this answer, so that it can be made again."""
         return {
-            "researchkit": version("researchkit"),
-            "python": platform.python_version(),
-            "packages": {name: version(name) for name in NAMED_PACKAGES},
+            **versions(),
             "study_sha256": self.study.sha256,
             "parameters": {"study": str(self.study.folder), "question": self.question.id, "by": self.by or ""},
             "started": self.started,
@@ -252,6 +251,13 @@ def settled(question: Question, study: Study, sample: Sample) -> Question:
         return question
     arms = dict(zip(("reference", "level"), sample.arms, strict=True))
     return question.model_copy(update={"exposure": question.exposure.model_copy(update=arms)})
+
+
+@cache
+def versions() -> Mapping[str, Any]:
+    """Of ourselves, of Python and of the packages that bear on numbers: looked up once a process."""
+    packages = {name: version(name) for name in NAMED_PACKAGES}
+    return {"researchkit": version("researchkit"), "python": platform.python_version(), "packages": packages}
 
 
 def finite(value: Any) -> Any:

@@ -6,6 +6,7 @@ silently: `data/published_evidence/README.md` says how the file was made and whe
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import resources
 from io import StringIO
 from pathlib import Path
@@ -49,6 +50,16 @@ def published(claim: str | None = None, verified_only: bool = True) -> pd.DataFr
         If the file of results is missing from the installation.
     """
     wanted = known_claim(claim).id if claim is not None else None
+    frame = whole_file().copy()
+    keep = frame["verified"] | (not verified_only)
+    if wanted is not None:
+        keep &= frame["claim_ids"].map(lambda ids: wanted in ids)
+    return frame[keep].reset_index(drop=True)
+
+
+@cache
+def whole_file() -> pd.DataFrame:
+    """All of the file, read once a process; not to be changed."""
     frame = pd.read_csv(StringIO(_text()), dtype=str, keep_default_na=False)
     for column in frame.columns.intersection([*COUNTS, *NUMBERS]):
         frame[column] = pd.to_numeric(frame[column].replace("", None))
@@ -57,10 +68,7 @@ def published(claim: str | None = None, verified_only: bool = True) -> pd.DataFr
     frame["claim_ids"] = [tuple(ids.split(";")) for ids in frame["claim_ids"]]
     frame["verified"] = frame["verified"] == "yes"
     frame["retracted"] = frame["citation_short"].str.contains("RETRACTED")
-    keep = frame["verified"] | (not verified_only)
-    if wanted is not None:
-        keep &= frame["claim_ids"].map(lambda ids: wanted in ids)
-    return frame[keep].reset_index(drop=True)
+    return frame
 
 
 def _text() -> str:

@@ -19,7 +19,8 @@ USUAL = ("matplotlib.pyplot", "seaborn", "scipy.special")
 # What these libraries load for themselves when they first draw, save or fit.
 DRAWN = ("matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg")
 ALSO = ("statsmodels.base.covtype", "encodings.utf_8_sig")
-READ = (("researchkit.claims", "claims"),)  # what of ours is kept once it is read: it is the package's, no study's
+# What of ours is kept once it is read: it is the package's, no study's.
+READ = (("researchkit.claims", "claims"), ("researchkit.evidence", "whole_file"), ("researchkit.answer", "versions"))
 # These start threads or hold locks that a fork breaks; what is to be loaded in a notebook is loaded there.
 UNSAFE = (
     "cudf",

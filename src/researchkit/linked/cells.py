@@ -9,8 +9,9 @@ the smallest sums first, and audits it to the end.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -80,14 +81,43 @@ def hidden(found: Sums, profile: Profile, *, keep: Sequence[int] = (), always: S
     Protected are sums and cells of 1 to `threshold` - 1 people, and, where zeros are not shown, empty sums. Each must
     be able to take values that lie at least `profile.width` apart. Without a small one nothing is computed.
     """
-    gone, known = small(found.people, profile), np.isin(np.arange(len(found.people)), list(always))
+    return _chosen(_Asked(found, profile, tuple(keep), tuple(always))).copy()
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What `hidden` is asked: the same if all the numbers are, as by the figure and the table of a page."""
+
+    found: Sums
+    profile: Profile
+    keep: tuple[int, ...]
+    always: tuple[int, ...]
+
+    @property
+    def told(self) -> tuple[Any, ...]:
+        arrays = (self.found.of, self.found.rows, self.found.people, self.found.heads)
+        return (self.profile, self.keep, self.always, *((part.shape, part.tobytes()) for part in arrays))
+
+    def __hash__(self) -> int:
+        return hash(self.told)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Asked) and self.told == other.told
+
+
+@lru_cache(maxsize=16)
+def _chosen(asked: _Asked) -> Flags:
+    found, profile = asked.found, asked.profile
+    gone, known = small(found.people, profile), np.isin(np.arange(len(found.people)), asked.always)
     gone &= ~known
     fragile = _protected(found, profile)
-    while len(fragile):
-        exposed = [place for place in fragile if not _open(found, gone, place, profile)]
+    exposed = fragile
+    while exposed:
+        # What is open stays so when more is hidden: only what was exposed is looked at again.
+        exposed = [place for place, safe in zip(exposed, _open(found, gone, exposed, profile), strict=True) if not safe]
         if not exposed:
             break
-        more = _next(found, gone | known, exposed, set(keep))
+        more = _next(found, gone | known, exposed, set(asked.keep))
         if more is None:
             return ~known  # nothing helps: nothing else is shown
         gone[more] = True
@@ -102,12 +132,9 @@ def small(people: Counts, profile: Profile) -> Flags:
 
 def exposed(found: Sums, gone: Flags, profile: Profile) -> list[tuple[Flags, int, int]]:
     """The audit: every protected sum that could be worked out too closely, as (its cells, least, most)."""
-    weak = []
-    for place in _protected(found, profile):
-        low, high = reach(found, gone, place, profile)
-        if high - low < profile.width:
-            weak.append((place, low, high))
-    return weak
+    fragile = _protected(found, profile)
+    reached = zip(fragile, reaches(found, gone, fragile, profile), strict=True)
+    return [(place, low, high) for place, (low, high) in reached if high - low < profile.width]
 
 
 def reach(found: Sums, gone: Flags, place: Flags, profile: Profile) -> tuple[int, int]:
@@ -115,23 +142,52 @@ def reach(found: Sums, gone: Flags, place: Flags, profile: Profile) -> tuple[int
 
     The attacker knows that cells are not negative and, where zeros are shown, that a hidden sum is at least 1.
     """
+    return reaches(found, gone, [place], profile)[0]
+
+
+def reaches(found: Sums, gone: Flags, places: Sequence[Flags], profile: Profile) -> list[tuple[int, int]]:
+    """`reach` of several sums: all their programs, which share nothing, are solved as one."""
+    from scipy import sparse
     from scipy.optimize import linprog
 
-    shown, values = found.of[~gone], found.values[~gone].astype(float)
-    limits: dict[str, Any] = {"A_eq": shown.astype(float), "b_eq": values} if len(shown) else {}
+    if not places:
+        return []
+    shown, values = found.of[~gone], found.values[~gone]
+    goals = np.array([sign * place for place in places for sign in (1.0, -1.0)])
+    each = sparse.eye_array(len(goals), format="csr")
+    limits: dict[str, Any] = {}
+    if len(shown):
+        equal, once = np.unique(shown, axis=0, return_index=True)  # a sum that is told twice binds once
+        limits = {"A_eq": sparse.kron(each, equal.astype(float)), "b_eq": np.tile(values[once], len(goals))}
     if profile.least and gone.any():
-        limits |= {"A_ub": -found.of[gone].astype(float), "b_ub": -np.minimum(1.0, found.values[gone])}
+        least = np.tile(-np.minimum(1.0, found.values[gone]), len(goals))
+        limits |= {"A_ub": sparse.kron(each, -found.of[gone].astype(float)), "b_ub": least}
+    solved = linprog(goals.ravel(), bounds=(0, None), method="highs", **limits)
+    if solved.status == 0:
+        ends = (goals * solved.x.reshape(goals.shape)).sum(axis=1).reshape(-1, 2)
+        return [_whole(low, -high) for low, high in ends]
+    if len(places) > 1:  # one that nothing bounds, or that has no solution, is not to speak for the others
+        return [reaches(found, gone, [place], profile)[0] for place in places]
+    return [_one_by_one(goals, limits)]
+
+
+def _one_by_one(goals: Any, limits: Mapping[str, Any]) -> tuple[int, int]:
+    """The ends of one sum whose two programs could not be solved as one."""
+    from scipy.optimize import linprog
+
+    one = {name: part[: part.shape[0] // 2] for name, part in limits.items()}
+    one |= {name: part.tocsr()[:, : goals.shape[1]] for name, part in one.items() if name.startswith("A")}
     ends = []
-    for sign in (1.0, -1.0):
-        solved = linprog(sign * place.astype(float), bounds=(0, None), method="highs", **limits)
-        if solved.status == 3:  # nothing bounds it
-            ends.append(np.inf)
-            continue
-        if solved.status != 0:
+    for sign, goal in zip((1.0, -1.0), goals, strict=True):
+        solved = linprog(goal, bounds=(0, None), method="highs", **one)
+        if solved.status not in (0, 3):
             return 0, 0  # what cannot be audited is not safe
-        ends.append(sign * solved.fun)
-    low, high = np.ceil(ends[0] - EXACT), np.floor(min(ends[1], 2.0**52) + EXACT)
-    return int(low), int(high)
+        ends.append(np.inf if solved.status == 3 else sign * solved.fun)  # 3: nothing bounds it
+    return _whole(*ends)
+
+
+def _whole(low: float, high: float) -> tuple[int, int]:
+    return int(np.ceil(low - EXACT)), int(np.floor(min(high, 2.0**52) + EXACT))
 
 
 def _protected(found: Sums, profile: Profile) -> list[Flags]:
@@ -146,14 +202,13 @@ def _without_need(found: Sums, gone: Flags, fragile: list[Flags], profile: Profi
     own = small(found.people, profile)
     for place in sorted(np.flatnonzero(gone & ~own), key=lambda place: -found.values[place]):
         gone[place] = False
-        if not all(_open(found, gone, one, profile) for one in fragile):
+        if not all(_open(found, gone, fragile, profile)):
             gone[place] = True
     return gone
 
 
-def _open(found: Sums, gone: Flags, place: Flags, profile: Profile) -> bool:
-    low, high = reach(found, gone, place, profile)
-    return high - low >= profile.width
+def _open(found: Sums, gone: Flags, places: Sequence[Flags], profile: Profile) -> list[bool]:
+    return [high - low >= profile.width for low, high in reaches(found, gone, places, profile)]
 
 
 def _next(found: Sums, gone: Flags, exposed: Sequence[Flags], keep: set[int]) -> int | None:
