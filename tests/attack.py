@@ -6,10 +6,8 @@ in this process, so that all that a reader gets is at hand (HTML, CSV, JSON, alt
 
 from __future__ import annotations
 
-import ast
 import csv
 import io
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import answers
 import numpy as np
 import pandas as pd
 from scipy.optimize import linprog
@@ -157,20 +156,7 @@ def page(folder: Path, question: str, site: str, notebook: Path | None = None) -
 
 def run(source: Path, given: dict[str, str]) -> list[dict[str, Any]]:
     """The bundles that the cells of a notebook show, run here."""
-    space: dict[str, Any] = {}
-    bundles = []
-    for cell in json.loads(source.read_text(encoding="utf-8"))["cells"]:
-        if cell["cell_type"] != "code":
-            continue
-        tree = ast.parse("".join(cell["source"]))
-        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-        exec(compile(tree, "cell", "exec"), space)  # noqa: S102 - our own notebooks
-        if "parameters" in cell["metadata"].get("tags", []):
-            space.update(given)
-        if isinstance(last, ast.Expr):
-            shown = eval(compile(ast.Expression(last.value), "cell", "eval"), space)  # noqa: S307 - our own notebooks
-            bundles.append(shown._repr_mimebundle_())
-    return bundles
+    return [bundle for _, bundle in answers.run(source, given) if bundle]
 
 
 # What is told of a run: each page's people, and whom it leaves out, as sums over site and gaps.

@@ -17,6 +17,7 @@ from typing import Any
 import matplotlib
 import pandas as pd
 import pytest
+from answers import Answered, kept
 
 matplotlib.use("agg")
 
@@ -28,6 +29,15 @@ BESIDE = ROOT.parent / "shared"
 def root() -> Path:
     """The checkout: the folder that holds pyproject.toml."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def answered(tmp_path_factory: pytest.TempPathFactory) -> Answered:
+    """The answers to the questions of both worlds as they stand, each worked out once for all tests of a run."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "answers"
+    folder.mkdir(exist_ok=True)
+    return kept(folder)
 
 
 @pytest.fixture(scope="session")

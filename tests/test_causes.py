@@ -75,13 +75,13 @@ def test_where_the_arrows_say_nothing_the_reason_is_told(causes, reason):
     assert found.faults == ()
 
 
-def test_a_question_that_adjusts_for_a_mediator_is_marked(tmp_path):
+def test_a_question_that_adjusts_for_a_mediator_is_marked(answered):
     from researchkit.answer import answer_question
     from researchkit.study import load_study
 
     study = load_study("data/contact_centre")
     question = study.question("retention")
-    sound = answer_question(study, question)
+    sound = answered("contact_centre", "retention")
     assert not any(mark.startswith("adjustment") for mark in sound.verdict.marks)
     wrong = question.model_copy(update={"adjust": ("severity", "trust")})
     marks = answer_question(study, wrong).verdict.marks

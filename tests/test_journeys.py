@@ -1,7 +1,6 @@
 """From a study file to a verdict, as users go: planted truths come out, and bad input is answered in words."""
 
 import gzip
-from functools import cache
 from html import unescape
 from pathlib import Path
 
@@ -20,18 +19,13 @@ PLANTED = [(world, question) for world, truths in TRUTHS.items() for question in
 MISLED = [(world, question) for world, question in PLANTED if TRUTHS[world][question]["crude_misleads"]]
 
 
-@cache
-def answered(world: str, question: str):
-    return answer_question(DATA / world, question)
-
-
 @pytest.mark.parametrize(("world", "question"), PLANTED)
-def test_each_planted_effect_gets_the_verdict_that_it_deserves(world, question):
+def test_each_planted_effect_gets_the_verdict_that_it_deserves(answered, world, question):
     assert answered(world, question).verdict.word == TRUTHS[world][question]["deserves"]
 
 
 @pytest.mark.parametrize(("world", "question"), MISLED)
-def test_the_crude_estimate_misleads_where_that_was_planted(world, question):
+def test_the_crude_estimate_misleads_where_that_was_planted(answered, world, question):
     answer = answered(world, question)
     miss = abs(answer.crude.estimate - TRUTHS[world][question]["truth"])
     assert miss > answer.question.smallest_effect
@@ -46,7 +40,7 @@ def test_every_question_of_a_world_has_its_truth_and_every_sort_is_planted():
     assert kinds == {"score", "yes_no", "ordered", "counts", "duration", "change"}
 
 
-def test_one_rater_for_both_is_marked():
+def test_one_rater_for_both_is_marked(answered):
     assert "one source: customer rated both" in answered("contact_centre", "satisfaction_one_source").verdict.marks
 
 

@@ -163,9 +163,9 @@ def named(answer, name):
     return next(check for check in answer.checks if check.name == name)
 
 
-def test_every_attack_stands_in_its_place_whether_it_ran_or_not(contact_centre):
+def test_every_attack_stands_in_its_place_whether_it_ran_or_not(answered):
     """Other analysts, the unmeasured, the model, the missing, the few; then what was planned and could be seen."""
-    names = [check.name for check in answer_question(contact_centre, "won_back").checks]
+    names = [check.name for check in answered("contact_centre", "won_back").checks]
     assert names[:9] == [
         "specification curve",
         "unmeasured confounder",
@@ -179,9 +179,9 @@ def test_every_attack_stands_in_its_place_whether_it_ran_or_not(contact_centre):
     ]
 
 
-def test_the_curve_ends_at_the_crude_and_the_planned_answer(contact_centre):
+def test_the_curve_ends_at_the_crude_and_the_planned_answer(answered, contact_centre):
     """A score: the same least squares as the headline, so the two ends are known from elsewhere."""
-    answer = answer_question(contact_centre, "trust")
+    answer = answered("contact_centre", "trust")
     check = named(answer, "specification curve")
     found = {label: estimate for label, estimate, _, _ in check.ways}
     assert len(found) == check.facts["specifications"] == 8
@@ -203,21 +203,21 @@ def test_what_moves_it_most_is_found_wherever_it_stands(contact_centre):
     assert named(answer_question(contact_centre, question), "specification curve").facts["moves_it_most"] == "severity"
 
 
-def test_a_category_goes_in_and_out_as_a_whole(contact_centre):
-    answer = answer_question(contact_centre, "trust")
+def test_a_category_goes_in_and_out_as_a_whole(answered):
+    answer = answered("contact_centre", "trust")
     assert sum("Channel" in label for label, *_ in named(answer, "specification curve").ways) == 4
 
 
 @pytest.mark.parametrize("question", ["retention", "satisfaction", "recommendation", "calling_back"])
-def test_other_kinds_say_that_a_straight_line_stands_in(contact_centre, question):
-    answer = answer_question(contact_centre, question)
+def test_other_kinds_say_that_a_straight_line_stands_in(answered, question):
+    answer = answered("contact_centre", question)
     check = named(answer, "specification curve")
     assert check.facts["scale"] == named(answer, "unmeasured confounder").facts["scale"] == "linear approximation"
     assert answer.effect.low <= check.facts["planned"] <= answer.effect.high
 
 
-def test_a_duration_leaves_out_one_by_one_with_its_own_model(contact_centre):
-    answer = answer_question(contact_centre, "days_as_customer")
+def test_a_duration_leaves_out_one_by_one_with_its_own_model(answered, contact_centre):
+    answer = answered("contact_centre", "days_as_customer")
     check = named(answer, "specification curve")
     without = answer_question(contact_centre, answer.question.model_copy(update={"adjust": ("tenure", "channel")}))
     assert [label.count(",") for label, *_ in check.ways] == [2, 1, 1, 1]
@@ -228,8 +228,8 @@ def test_a_duration_leaves_out_one_by_one_with_its_own_model(contact_centre):
     assert check.facts["without_it"] == pytest.approx(without.effect.estimate, rel=1e-3)  # other complete rows
 
 
-def test_the_baseline_of_a_change_is_always_in(root):
-    answer = answer_question(root / "data" / "hospital", "anxiety_observed")
+def test_the_baseline_of_a_change_is_always_in(answered):
+    answer = answered("hospital", "anxiety_observed")
     found = {label: estimate for label, estimate, _, _ in named(answer, "specification curve").ways}
     assert found["nothing"] == pytest.approx(answer.crude.estimate, rel=1e-9)
 
@@ -299,14 +299,14 @@ def test_alternatives_count_as_ways_and_one_clear_about_the_opposite_is_named(es
     assert found.startswith(mark) if mark else found == ""
 
 
-def test_the_strongest_measured_cause_marks_an_exposed_answer(contact_centre):
-    answer = answer_question(contact_centre, "retention")
+def test_the_strongest_measured_cause_marks_an_exposed_answer(answered):
+    answer = answered("contact_centre", "retention")
     check = named(answer, "unmeasured confounder")
     assert check.facts["strongest_measured"] == "severity"
     assert check.facts["with_one_as_strong"]["low"] < 0
     assert check.mark.startswith("exposed: an unmeasured cause no stronger than Severity of the problem")
     assert check.mark in answer.verdict.marks
-    assert named(answer_question(contact_centre, "trust"), "unmeasured confounder").mark == ""
+    assert named(answered("contact_centre", "trust"), "unmeasured confounder").mark == ""
 
 
 def test_lots_are_not_exposed(contact_centre):
@@ -373,8 +373,8 @@ def with_alternatives(study, question, update=None, **planned):
     return study.model_copy(update={"alternatives": {**study.alternatives, **alternatives}}), asked
 
 
-def test_alternatives_are_estimated_by_the_whole_chain(contact_centre):
-    answer = answer_question(contact_centre, "retention")
+def test_alternatives_are_estimated_by_the_whole_chain(answered, contact_centre):
+    answer = answered("contact_centre", "retention")
     check, question = named(answer, "specification curve"), answer.question
     found = {one["name"]: one for one in check.facts["alternatives"]}
     no_phone = contact_centre.alternatives["no_phone"].keep
@@ -639,13 +639,13 @@ def test_nobody_is_named_by_an_id(hospital):
     assert check.facts["its_share_of_rows"] in np.bincount(sample.cluster) / len(sample.cluster)
 
 
-def test_an_answer_that_cannot_be_told_without_one_cluster_is_marked(hospital):
+def test_an_answer_that_cannot_be_told_without_one_cluster_is_marked(answered, hospital):
     """All who have the exposure are of one nurse: a comparison of her patients with those of the others."""
     question, dataset = hospital.question("anxiety_observed"), load_dataset(hospital, "stays")
     sample = dataset.sample(question)
     treated = (sample.cluster == 5) & (np.arange(len(sample.cluster)) % 2 == 0)
     sample = replace(sample, exposure=treated * 1.0, binary_exposure=True)
-    effect = replace(answer_question(hospital, "anxiety_observed").effect, estimate=1.0, low=-9.0, high=11.0)
+    effect = replace(answered("hospital", "anxiety_observed").effect, estimate=1.0, low=-9.0, high=11.0)
     line = linearised(sample, question)
     facts = influence(line, dataset, question, effect, sample).facts
     assert facts["untold"] == 1 / 80 and facts["without_it"] is None
@@ -655,8 +655,8 @@ def test_an_answer_that_cannot_be_told_without_one_cluster_is_marked(hospital):
     assert check.mark == "fragile: without one of 80 groups by Nurse there would be nothing left to compare"
 
 
-def test_a_ward_is_named_where_enough_people_are_in_it(hospital):
-    answer = answer_question(hospital, "leader")
+def test_a_ward_is_named_where_enough_people_are_in_it(answered):
+    answer = answered("hospital", "leader")
     facts = named(answer, "influence").facts
     wards = answer.dataset.frame["ward"]
     assert facts["scale"] == "the model itself"
@@ -823,13 +823,13 @@ def test_a_cause_of_just_that_strength_brings_the_limit_to_zero(held):
     assert nearer == pytest.approx(0.0, abs=1e-9)
 
 
-def test_hazard_and_rate_ratios_have_e_values(held, contact_centre, hospital):
+def test_hazard_and_rate_ratios_have_e_values(answered, held):
     assert common(0.56) == held("hazards", "risk_ratio")
     assert e_value(common(0.56)) == held("hazards", "e_value")
     facts = {
         question: (answer.effect.also, named(answer, "unmeasured confounder").facts)
         for question in ("days_as_customer", "calling_back")
-        for answer in [answer_question(contact_centre, question)]
+        for answer in [answered("contact_centre", question)]
     }
     ratios, told = facts["calling_back"]
     assert told["e_value"] == pytest.approx(e_value(ratios["rate ratio"][0]))

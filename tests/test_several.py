@@ -124,6 +124,6 @@ def test_a_claim_of_no_difference_is_tested_by_equivalence(clinic):
     assert answer.effect.p_adjusted < 0.001
 
 
-def test_a_question_of_another_table_counts(root):
-    told = check_of(answer_question(root / "data" / "hospital", "leader")).facts
+def test_a_question_of_another_table_counts(answered):
+    told = check_of(answered("hospital", "leader")).facts
     assert told["questions"] == 3
