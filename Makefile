@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reports test data lab check bench calibrate reference lock clean
+.PHONY: help setup reports test attack data lab check bench calibrate reference lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -17,6 +17,9 @@ reports: .venv/.installed ## answer every question of every study under data/; e
 
 test: .venv/.installed ## every test, on all cores
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
+
+attack: .venv/.installed ## all that an attacker tries to work out from what is published; `make test` tries the shorter part
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal -m "attack or not attack" tests/test_attack.py
 
 data: .venv/.installed ## download the published data sets that the studies name
 	@$(BIN)/researchkit data get --all

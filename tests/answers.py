@@ -11,7 +11,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from researchkit.answer import Answer, answer_question
+import pytest
+
+from researchkit import report
+from researchkit.answer import ASKED, Answer, answer_question
+from researchkit.disclosure import taken
 
 DATA = Path(__file__).parents[1] / "data"
 WORLDS = ("contact_centre", "hospital")
@@ -50,16 +54,34 @@ def run(source: Path, given: dict[str, Any]) -> Iterator[tuple[dict[str, Any], d
         shown = None
         if isinstance(last, ast.Expr):
             shown = eval(compile(ast.Expression(last.value), "cell", "eval"), space)  # noqa: S307 - our own notebooks
-        yield cell, shown if shown is None else shown._repr_mimebundle_()
+            shown = shown._repr_mimebundle_() if hasattr(shown, "_repr_mimebundle_") else {"text/plain": repr(shown)}
+        yield cell, shown
 
 
-def execute(source: Path, target: Path, given: dict[str, Any], limits: object) -> None:
-    """In place of `report.execute`: the executed notebook, without a kernel."""
+def execute(source: Path, target: Path, given: dict[str, Any], limits: object) -> dict[str, str] | None:
+    """In place of `report.execute`: the executed notebook without a kernel (nor what its cells print); or its failure."""
     told = json.loads(source.read_text(encoding="utf-8"))
     told["cells"] = []
-    for cell, bundle in run(source, given):
-        if cell["cell_type"] == "code":
-            shown = {"output_type": "display_data", "metadata": {}, "data": bundle}
-            cell |= {"execution_count": len(told["cells"]), "outputs": [shown] if bundle else []}
-        told["cells"].append(cell)
+    before, _ = os.environ.get(ASKED), taken()
+    os.environ[ASKED] = "1"
+    try:
+        for cell, bundle in run(source, given):
+            if cell["cell_type"] == "code":
+                shown = {"output_type": "display_data", "metadata": {}, "data": bundle}
+                cell |= {"execution_count": len(told["cells"]), "outputs": [shown] if bundle else []}
+            told["cells"].append(cell)
+    except Exception as error:
+        status = report.status_of(type(error).__name__)
+        return {"status": status, "reason": str(error) if status in report.LASTING else type(error).__name__}
+    finally:
+        os.environ.pop(ASKED)
+        os.environ |= {ASKED: before} if before else {}
     target.write_text(json.dumps(told), encoding="utf-8")
+    return None
+
+
+def undrawn(patched: pytest.MonkeyPatch) -> None:
+    """Figures without a drawing, where only what is told beside it is read: data, caption, text for the blind."""
+    patched.setattr(
+        "researchkit.figures.ink.printed", lambda drawing: ('<svg xmlns="http://www.w3.org/2000/svg"/>', b"")
+    )

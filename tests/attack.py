@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
@@ -136,15 +136,15 @@ class Grid(HTMLParser):
             self.words = None
 
 
-def pages(folder: Path, notebook: Path | None = None) -> list[Page]:
-    """The pages of every question, about everybody and by site."""
+def pages(folder: Path, questions: Iterable[str] = GAPS) -> list[Page]:
+    """The pages of these questions, about everybody and by site."""
     sites = ["", *sorted(pd.read_csv(folder / "visits.csv")["site"].dropna().unique())]
-    return [page(folder, question, site, notebook) for question in GAPS for site in sites]
+    return [page(folder, question, site) for question in questions for site in sites]
 
 
-def page(folder: Path, question: str, site: str, notebook: Path | None = None) -> Page:
+def page(folder: Path, question: str, site: str) -> Page:
     study = load_study(folder)
-    source = notebook or notebook_of(study, study.question(question))
+    source = notebook_of(study, study.question(question))
     given = {"study": str(folder), "question": question, "by": f"site={site}" if site else "", "disclosure": ""}
     try:
         return Page(question, site, run(source, given))

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import runpy
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,9 @@ from typing import Any
 import matplotlib
 import pandas as pd
 import pytest
-from answers import Answered, kept
+from answers import Answered, execute, kept
+
+from researchkit import kernels, report
 
 matplotlib.use("agg")
 
@@ -38,6 +41,20 @@ def answered(tmp_path_factory: pytest.TempPathFactory) -> Answered:
     folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "answers"
     folder.mkdir(exist_ok=True)
     return kept(folder)
+
+
+@pytest.fixture(scope="module")
+def warm() -> Iterator[None]:
+    """One template for all kernels of a file's tests: a run uses that of a process further up, and loads none."""
+    with kernels.warm():
+        yield
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Notebooks are run in this process, where it does not matter that kernels do: seconds less a run."""
+    monkeypatch.setattr(report, "execute", execute)
+    monkeypatch.setenv("RESEARCHKIT_FORK", "0")  # nothing is to be loaded for kernels that nobody starts
 
 
 @pytest.fixture(scope="session")

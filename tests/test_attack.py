@@ -9,6 +9,7 @@ import stat
 from dataclasses import replace
 from functools import cache
 
+import answers
 import attack
 import nbformat
 import numpy as np
@@ -36,6 +37,12 @@ GAPS = {
     "Quay": {"trust": 15},
 }
 SEVEN = np.array([[40, 35, 7, 52], [61, 44, 38, 29], [33, 58, 47, 66]])
+
+
+@pytest.fixture(autouse=True)
+def undrawn(monkeypatch):
+    """What is drawn is not read here, but the data behind it."""
+    answers.undrawn(monkeypatch)
 
 
 # Tables
@@ -110,7 +117,10 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("attack")
 
 
-@pytest.mark.parametrize("name", PROTECTING)
+ALIKE = pytest.mark.attack  # but for their floor like the first, which hides most; `make attack` tries them, too
+
+
+@pytest.mark.parametrize("name", ["cms", "nhs", *(pytest.param(name, marks=ALIKE) for name in ("ukllc", "five"))])
 def test_nothing_small_can_be_worked_out_from_all_pages_of_a_run(folder, name):
     frame, found = published(folder / name / "visits", name)
     assert attack.recovered(frame, found, PROFILES[name]) == []
@@ -127,20 +137,20 @@ EVEN = {site: {"trust": 3} for site in ("North", "South", "East", "Quay")}
 
 
 @pytest.mark.parametrize(
-    ("gaps", "off", "given_away"),
+    ("gaps", "off", "asked", "given_away"),
     [
-        (UNEVEN, lambda found: {"held": {"West": 9}}, "in the answer, West: 9 people, told as 9 to 9"),
-        (UNEVEN, lambda found: {"quiet": False, "rounded": False}, "severity missing, South: 3 people"),
-        (EVEN, lambda found: {"rounded": False}, "trust missing, South: 3 people, told as 3 to 3"),
+        (UNEVEN, lambda found: {"held": {"West": 9}}, ["stay"], "in the answer, West: 9 people, told as 9 to 9"),
+        (UNEVEN, lambda found: {"quiet": False, "rounded": False}, ["stay"], "severity missing, South: 3 people"),
+        (EVEN, lambda found: {"rounded": False}, ["stay", "trust"], "trust missing, South: 3 people, told as 3 to 3"),
     ],
     ids=["only the small site is held", "each site says whom it leaves out", "nothing is rounded"],
 )
-def test_without_a_defence_the_attacker_succeeds(tmp_path, monkeypatch, gaps, off, given_away):
-    """Each of what `company` decides is needed: with one of them gone, a count is told exactly."""
+def test_without_a_defence_the_attacker_succeeds(tmp_path, monkeypatch, gaps, off, asked, given_away):
+    """Each of what `company` decides is needed: with one of them gone, the pages of these questions tell a count exactly."""
     frame = attack.world({**attack.SIZES, "West": 9}, gaps)
     where = attack.write(tmp_path / "visits", frame, "cms")
     monkeypatch.setattr(answer, "company", lambda *asked: without(off, pages.company(*asked)))
-    weak = attack.recovered(frame, attack.pages(where), PROFILES["cms"])
+    weak = attack.recovered(frame, attack.pages(where, asked), PROFILES["cms"])
     assert any(given_away in one for one in weak), weak
 
 
@@ -252,7 +262,7 @@ def small_notebook(tmp_path):
 
 
 @pytest.fixture
-def months(tmp_path, small_notebook):
+def months(tmp_path, small_notebook, here):
     """Runs of the question `stay` on the rows of one month after the other, into one folder."""
     out = tmp_path / "reports"
 

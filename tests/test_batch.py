@@ -38,6 +38,8 @@ ANSWER = (
     "answer = rk.answer_question(study, question, by=by, disclosure=disclosure)"
 )
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 
 @pytest.fixture
 def wards(tmp_path):
@@ -84,26 +86,26 @@ def change(wards, old, new):
 # What is made anew
 
 
-def test_a_second_run_leaves_what_has_not_changed(wards, notebook, tmp_path):
+def test_a_second_run_leaves_what_has_not_changed(wards, notebook, tmp_path, here):
     out, asked = tmp_path / "reports", jobs(wards, notebook())
-    assert set(statuses(run(asked, out, 2)).values()) == {("ok", False)}
+    assert set(statuses(run(asked, out, 1)).values()) == {("ok", False)}
     before = {path: path.stat().st_mtime_ns for path in out.rglob("report.html")}
-    assert set(statuses(run(asked, out, 2)).values()) == {("ok", True)}
+    assert set(statuses(run(asked, out, 1)).values()) == {("ok", True)}
     assert {path: path.stat().st_mtime_ns for path in out.rglob("report.html")} == before
-    assert set(statuses(run(asked, out, 2, fresh=True)).values()) == {("ok", False)}
+    assert set(statuses(run(asked, out, 1, fresh=True)).values()) == {("ok", False)}
 
 
-def test_only_the_ward_whose_rows_changed_is_made_again(wards, notebook, tmp_path):
+def test_only_the_ward_whose_rows_changed_is_made_again(wards, notebook, tmp_path, here):
     out, asked = tmp_path / "reports", jobs(wards, notebook())
-    list(run(asked, out, 2))
+    list(run(asked, out, 1))
     change(wards, "1,11,North", "1,12,North")
     assert why(asked[1], out) == ["the rows or columns that this report reads"]
     assert why(asked[0], out) == []
-    found = statuses(run(asked, out, 2))
+    found = statuses(run(asked, out, 1))
     assert found == {"ward=East": ("ok", True), "ward=North": ("ok", False), "ward=West": ("ok", True)}
 
 
-def test_a_column_that_the_report_does_not_read_changes_nothing(wards, notebook, tmp_path):
+def test_a_column_that_the_report_does_not_read_changes_nothing(wards, notebook, tmp_path, here):
     out, asked = tmp_path / "reports", jobs(wards, notebook())[:1]
     list(run(asked, out, 1))
     change(wards, ",East,1", ",East,2")
@@ -117,7 +119,7 @@ def test_a_column_that_the_report_does_not_read_changes_nothing(wards, notebook,
         (lambda wards, book: (wards / "study.yml").write_text(STUDY.format().replace("0.1", "0.2")), "the study file"),
     ],
 )
-def test_why_names_what_changed(wards, notebook, tmp_path, touch, said):
+def test_why_names_what_changed(wards, notebook, tmp_path, here, touch, said):
     out, asked = tmp_path / "reports", jobs(wards, notebook())[:1]
     assert why(asked[0], out) == ["it has not been made yet"]
     list(run(asked, out, 1))
@@ -129,13 +131,13 @@ def test_why_names_what_changed(wards, notebook, tmp_path, touch, said):
     assert [report.unchanged for report in run(asked, out, 1)] == [False]
 
 
-def test_other_parameters_are_another_report(wards, notebook, tmp_path):
+def test_other_parameters_are_another_report(wards, notebook, tmp_path, here):
     out, book = tmp_path / "reports", notebook()
     list(run(jobs(wards, book, parameters={"extra": 1})[:1], out, 1))
     assert why(jobs(wards, book, parameters={"extra": 2})[0], out) == ["the parameters"]
 
 
-def test_a_page_that_is_gone_is_made_again(wards, notebook, tmp_path):
+def test_a_page_that_is_gone_is_made_again(wards, notebook, tmp_path, here):
     out, asked = tmp_path / "reports", jobs(wards, notebook())[:1]
     (report,) = run(asked, out, 1)
     report.page.unlink()
@@ -146,7 +148,7 @@ def test_a_page_that_is_gone_is_made_again(wards, notebook, tmp_path):
 # Rows of parameters
 
 
-def test_a_report_a_row_of_parameters(wards, notebook, tmp_path):
+def test_a_report_a_row_of_parameters(wards, notebook, tmp_path, here):
     rows = tmp_path / "rows.csv"
     rows.write_text("by,extra,name\nward=East,1,029\nward=East,2,../x\n,3,\n", encoding="utf-8")
     asked = plan([load_study(wards)], rows=rows, notebook=notebook())
@@ -156,7 +158,7 @@ def test_a_report_a_row_of_parameters(wards, notebook, tmp_path):
         (None, {"extra": 3, "name": ""}),
     ]
     out = tmp_path / "reports"
-    reports = list(run(asked, out, 2))
+    reports = list(run(asked, out, 1))
     assert {report.status for report in reports} == {"ok"}
     assert len({report.folder for report in reports}) == 3
     assert all(out in report.folder.resolve().parents for report in reports)
@@ -209,8 +211,8 @@ def only_north(body: str) -> str:
             "killed",
             "was killed (signal SIGKILL)",
         ),
-        ("import time\ntime.sleep(60)", {"seconds": 15}, "timed out", "longer than 15 seconds"),
-        ("import time\ntime.sleep(60)", {"limits": Limits(8)}, "timed out", "A cell ran longer than 8 seconds"),
+        ("import time\ntime.sleep(60)", {"seconds": 6}, "timed out", "longer than 6 seconds"),
+        ("import time\ntime.sleep(60)", {"limits": Limits(4)}, "timed out", "A cell ran longer than 4 seconds"),
         (
             "held = bytearray(3 * 2**30)",
             {"limits": Limits(60, 2 * 2**30)},
@@ -257,7 +259,9 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(wards, notebook, tmp_path, s
     if signal_ == signal.SIGINT:
         assert process.returncode == 130
         assert "The same command goes on." in said
-    time.sleep(1.5)  # kernels notice that nobody waits for them
+    until = time.monotonic() + 5  # kernels notice that nobody waits for them
+    while running_for(str(tmp_path)) and time.monotonic() < until:
+        time.sleep(0.1)
     assert not running_for(str(tmp_path)), "processes were left behind"
     found = CliRunner().invoke(main, list(map(str, words)))
     assert found.exit_code == 0, found.output

@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from answers import WORLDS, execute
+from answers import WORLDS, execute, undrawn
 
 import researchkit
 from researchkit import report
@@ -86,6 +86,7 @@ def reports(root, answered, tmp_path_factory) -> Path:
     with pytest.MonkeyPatch.context() as patched, pytest.raises(SystemExit) as end:
         patched.setenv("RESEARCHKIT_FORK", "0")
         patched.setattr(report, "execute", execute)
+        undrawn(patched)
         patched.setattr(
             researchkit, "answer_question", lambda study, question, **_: answered(Path(study).parent.name, question)
         )
