@@ -40,7 +40,7 @@ def worker(scheduler) -> subprocess.Popen:
 
 
 @pytest.fixture(scope="module")
-def scheduler(tmp_path_factory):
+def scheduler(tmp_path_factory, warm):
     """The file in which a scheduler says where it is; it has one worker."""
     file = tmp_path_factory.mktemp("dask") / "scheduler.json"
     started = [dask("scheduler", "--scheduler-file", str(file), "--host", "127.0.0.1", "--port", "0", "--no-dashboard")]
@@ -126,7 +126,7 @@ def test_what_dies_or_takes_too_long_has_its_page(scheduler, wards, tmp_path):
     )
     reports = {
         report.by: report
-        for report in run(jobs(wards, tmp_path, body, 4), tmp_path / "r", dask=str(scheduler), seconds=12)
+        for report in run(jobs(wards, tmp_path, body, 4), tmp_path / "r", dask=str(scheduler), seconds=6)
     }
     assert {by: report.status for by, report in reports.items()} == {
         "ward=w0": "killed",
@@ -134,7 +134,7 @@ def test_what_dies_or_takes_too_long_has_its_page(scheduler, wards, tmp_path):
         "ward=w2": "killed",
         "ward=w3": "ok",
     }
-    assert "longer than 12 seconds" in reports["ward=w1"].page.read_text(encoding="utf-8")
+    assert "longer than 6 seconds" in reports["ward=w1"].page.read_text(encoding="utf-8")
     assert "signal SIGKILL" in reports["ward=w2"].reason
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -22,10 +23,16 @@ from researchkit.simulate import write_world
 from researchkit.study import load_study
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("world") / "hospital"
+    write_world("hospital", folder, rows=600)
+    return folder
+
+
 @pytest.fixture
-def study(tmp_path):
-    write_world("hospital", tmp_path / "hospital", rows=600)
-    return load_study(tmp_path / "hospital")
+def study(written, tmp_path):
+    return load_study(shutil.copytree(written, tmp_path / "hospital"))
 
 
 @pytest.fixture

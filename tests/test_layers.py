@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,6 +56,9 @@ ROUNDING = {"wording", "simulate", "figures"}  # what people read; what instrume
 NUMERIC = ("pandas", "numpy", "scipy")  # from the second floor up
 
 
+parsed = cache(ast.parse)  # every test looks at every module
+
+
 class Row(NamedTuple):
     rank: int
     floor: int
@@ -88,7 +92,7 @@ def modules(package: Path) -> list[Module]:
 
 
 def imports(module: Module) -> Iterator[Import]:
-    tree = ast.parse(module.text)
+    tree = parsed(module.text)
     inside = {
         id(n) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef) for n in ast.walk(f)
     }
@@ -157,7 +161,7 @@ def rounded(found: Module) -> list[str]:
     """Where a number loses digits: round(...), .round(...), and formats such as .2f."""
     if found.room in ROUNDING:
         return []
-    tree = ast.parse(found.text)
+    tree = parsed(found.text)
     # `x != round(x)` asks whether x is whole: nothing is lost.
     asked = {id(side) for node in ast.walk(tree) if isinstance(node, ast.Compare) for side in node.comparators}
     lossy = [node for node in ast.walk(tree) if id(node) not in asked and _loses(node)]
@@ -186,7 +190,7 @@ def _lossy(spec: str) -> bool:
 def oversized(found: Module) -> list[str]:
     lines = found.text.count("\n")
     wrong = [f"{found.name}: {lines} lines, at most {MODULE_LINES}"] if lines > MODULE_LINES else []
-    for node in ast.walk(ast.parse(found.text)):
+    for node in ast.walk(parsed(found.text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0]
             words = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)

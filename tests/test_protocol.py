@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import pytest
 from click.testing import CliRunner
@@ -19,10 +20,16 @@ from researchkit.simulate import write_world
 from researchkit.study import load_study
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("world") / "hospital"
+    write_world("hospital", folder, rows=500)
+    return folder
+
+
 @pytest.fixture
-def folder(tmp_path):
-    write_world("hospital", tmp_path / "hospital", rows=500)
-    return tmp_path / "hospital"
+def folder(written, tmp_path):
+    return shutil.copytree(written, tmp_path / "hospital")
 
 
 @pytest.fixture

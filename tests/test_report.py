@@ -161,7 +161,7 @@ QUITS = "import os\nos._exit(0)"
         ("1", "showed no answer", "error"),
     ],
 )
-def test_a_failed_run_replaces_the_old_page_by_what_failed(study, notebook, tmp_path, cell, said, status):
+def test_a_failed_run_replaces_the_old_page_by_what_failed(warm, study, notebook, tmp_path, cell, said, status):
     folder = tmp_path / "reports" / "clinic" / "trust"
     folder.mkdir(parents=True)
     (folder / "report.html").write_text("an old page")
