@@ -1,6 +1,7 @@
 """The arrows of a study check its adjustment: mediators, colliders and open back doors are named."""
 
 import pytest
+from answers import ask
 
 from researchkit.causes import audit
 from researchkit.study import Study
@@ -76,7 +77,6 @@ def test_where_the_arrows_say_nothing_the_reason_is_told(causes, reason):
 
 
 def test_a_question_that_adjusts_for_a_mediator_is_marked(answered):
-    from researchkit.answer import answer_question
     from researchkit.study import load_study
 
     study = load_study("data/contact_centre")
@@ -84,5 +84,5 @@ def test_a_question_that_adjusts_for_a_mediator_is_marked(answered):
     sound = answered("contact_centre", "retention")
     assert not any(mark.startswith("adjustment") for mark in sound.verdict.marks)
     wrong = question.model_copy(update={"adjust": ("severity", "trust")})
-    marks = answer_question(study, wrong).verdict.marks
+    marks = ask(study, wrong).verdict.marks
     assert any(mark.startswith("adjustment: trust lies between exposure and outcome") for mark in marks)

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -517,6 +518,7 @@ def test_an_old_report_that_cannot_be_put_back_now_is_put_back_by_the_next_run(t
 @pytest.fixture
 def temporary(monkeypatch):
     """A temporary folder of our own, with a short path for sockets."""
+    get_temp_dir()  # what lasts as long as this process must not lie in a folder that goes before it
     with tempfile.TemporaryDirectory(prefix="t-") as folder:
         monkeypatch.setattr(tempfile, "tempdir", folder)
         monkeypatch.setenv("TMPDIR", folder)

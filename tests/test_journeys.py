@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from answers import ask
 from click.testing import CliRunner
 
 from researchkit.answer import answer_question
@@ -49,7 +50,7 @@ def test_one_rater_for_both_is_marked(answered):
 
 def headline(mirror, monkeypatch, study, question):
     monkeypatch.setenv("RESEARCHKIT_MIRROR", str(mirror))
-    return answer_question(DATA / study, question).verdict
+    return ask(DATA / study, question).verdict
 
 
 def test_carrard_does_not_say_that_empathy_lowers_burnout(mirror, monkeypatch):

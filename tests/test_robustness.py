@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from answers import ask
 from scipy.stats import t as student
 
-from researchkit import answer as chain
 from researchkit.dataset import load_dataset
 from researchkit.errors import EstimationError
 from researchkit.estimators import estimate_sample
@@ -17,7 +17,6 @@ from researchkit.moments import compress, fit, partial_r2
 from researchkit.parts import Alternative, Exposure, Outcome, Question
 from researchkit.robustness import (
     Check,
-    attacks,
     benchmarks,
     design_figures,
     e_value,
@@ -158,18 +157,6 @@ def test_nothing_is_infinite():
 @pytest.fixture(scope="module")
 def contact_centre(root):
     return load_study(root / "data" / "contact_centre")
-
-
-def ask(study, question):
-    """The whole chain without what takes most of its time and other files test: gaps filled, the family's questions."""
-
-    def left_out(dataset):
-        return Check("left out", dataset.fingerprint, reason="not tested here")
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(attacks, "missing_data", lambda dataset, *_: left_out(dataset))
-        patched.setattr(chain, "several", lambda _, effect, dataset, *more: (effect, left_out(dataset)))
-        return chain.answer_question(study, question)
 
 
 def named(answer, name):

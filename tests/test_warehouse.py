@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from answers import ask
 
 from researchkit import account, moments, story
 from researchkit.answer import answer_question
@@ -149,7 +150,7 @@ def test_the_answer_is_that_of_memory(world, question):
 
 @pytest.mark.parametrize("question", ["retention", "handling_time", "calling_back", "recommendation", "training"])
 def test_the_tables_of_the_page_are_those_of_memory(world, question):
-    memory, place = (answer_question(world / name, question) for name in ("mem.yml", "place.yml"))
+    memory, place = (ask(world / name, question) for name in ("mem.yml", "place.yml"))
     for tell in (story.groups, account.balance, account.left_out, story.picture):
         mine, theirs = tell(place), tell(memory)
         assert type(mine) is type(theirs), tell.__name__
@@ -519,7 +520,7 @@ def test_a_table_in_postgresql_answers_as_memory_does(server, world):
     )
     (world / "there.yml").write_text(text.replace("files: interactions.parquet", line), encoding="utf-8")
     for question in ("handling_time", "training"):
-        memory, place = (answer_question(world / name, question) for name in ("mem.yml", "there.yml"))
+        memory, place = (ask(world / name, question) for name in ("mem.yml", "there.yml"))
         same(place.effect, memory.effect)
         assert steps(place.sample) == steps(memory.sample)
         curve = next(check for check in place.checks if check.name == "specification curve")
