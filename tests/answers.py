@@ -67,11 +67,12 @@ def run(source: Path, given: dict[str, Any]) -> Iterator[tuple[dict[str, Any], d
         exec(compile(tree, "cell", "exec"), space)  # noqa: S102 - our own notebooks
         if "parameters" in cell["metadata"].get("tags", []):
             space.update(given)
-        shown = None
-        if isinstance(last, ast.Expr):
-            shown = eval(compile(ast.Expression(last.value), "cell", "eval"), space)  # noqa: S307 - our own notebooks
-            shown = shown._repr_mimebundle_() if hasattr(shown, "_repr_mimebundle_") else {"text/plain": repr(shown)}
-        yield cell, shown
+        shown = eval(compile(ast.Expression(last.value), "cell", "eval"), space) if last else None  # noqa: S307 - as above
+        yield cell, None if shown is None else bundle_of(shown)
+
+
+def bundle_of(shown: Any) -> dict[str, Any]:
+    return shown._repr_mimebundle_() if hasattr(shown, "_repr_mimebundle_") else {"text/plain": repr(shown)}
 
 
 def execute(source: Path, target: Path, given: dict[str, Any], limits: object) -> dict[str, str] | None:

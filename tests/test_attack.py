@@ -117,10 +117,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("attack")
 
 
-ALIKE = pytest.mark.attack  # but for their floor like the first, which hides most; `make attack` tries them, too
-
-
-@pytest.mark.parametrize("name", ["cms", "nhs", *(pytest.param(name, marks=ALIKE) for name in ("ukllc", "five"))])
+@pytest.mark.parametrize("name", PROTECTING)
 def test_nothing_small_can_be_worked_out_from_all_pages_of_a_run(folder, name):
     frame, found = published(folder / name / "visits", name)
     assert attack.recovered(frame, found, PROFILES[name]) == []
@@ -130,6 +127,26 @@ def test_nothing_small_can_be_worked_out_from_all_pages_of_a_run(folder, name):
     assert {page.why for page in found if page.why and page.site in ("West", "Quay")} == {
         page.why for page in found if page.site == "West"
     }  # in the very same words
+
+
+OPEN = pytest.mark.xfail(reason="`ukllc` tells of some gaps within less than its width: seeds 2 and 6", strict=False)
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("name", ["cms", "nhs", "five", pytest.param("ukllc", marks=OPEN)])
+def test_nothing_small_can_be_worked_out_from_the_pages_of_any_world(tmp_path, name, seed):
+    """Sites of any size, one of them small, and gaps of few or many, wherever chance puts them."""
+    rng = np.random.default_rng(seed)
+    sizes = {site: int(rng.integers(30, 200)) for site in ("North", "South", "East", "Quay")}
+    sizes["West"] = int(rng.integers(1, 15))
+    gaps = {
+        site: {column: int(rng.integers(1, 18)) for column in attack.COLUMNS if rng.random() < 0.3}
+        for site in ("North", "South", "East")
+    }
+    frame = attack.world(sizes, gaps, seed)
+    found = attack.pages(attack.write(tmp_path / "visits", frame, name))
+    assert attack.recovered(frame, found, PROFILES[name]) == []
 
 
 UNEVEN = {"North": {"severity": 12, "trust": 12}, "South": {"severity": 3, "stayed": 13}, "East": {"kindness": 20}}
