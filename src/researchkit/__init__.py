@@ -25,7 +25,21 @@ if TYPE_CHECKING:
     from researchkit.study import Study, load_study
     from researchkit.verdict import Verdict, judge
 
-    from . import account, claims, evidence, feedback, figures, review, scales, simulate, site, soundness, story, tables
+    from . import (
+        account,
+        claims,
+        evidence,
+        feedback,
+        figures,
+        review,
+        rules,
+        scales,
+        simulate,
+        site,
+        soundness,
+        story,
+        tables,
+    )
 
 __all__ = [
     "Answer",
@@ -46,6 +60,7 @@ __all__ = [
     "load_dataset",
     "load_study",
     "review",
+    "rules",
     "scales",
     "simulate",
     "site",
@@ -69,7 +84,7 @@ _ROOM_OF = {
     "judge": "verdict",
     "write_report": "report",
 }
-_ROOMS = {"account", "claims", "evidence", "feedback", "figures", "review", "scales", "simulate", "site"}
+_ROOMS = {"account", "claims", "evidence", "feedback", "figures", "review", "rules", "scales", "simulate", "site"}
 _ROOMS |= {"soundness", "story", "tables"}
 
 

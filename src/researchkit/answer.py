@@ -172,14 +172,27 @@ def answer_question(
         asked = settled(asked, study, sample)
         refuse_few(sample.people, study)
         effect = estimate_sample(sample, asked)
-        # The crude effect is of the same rows: else a difference between the two might be one of people.
-        crude = estimate_sample(sample.unadjusted(asked.exposure.column), asked) if asked.adjust else effect
+        crude = simple(sample, asked, effect)
     effect, together = several(asked, effect, dataset, lambda table: rows_of(study, table, by))
     checks = (*attack(dataset, asked, effect, sample), together)
     effect, crude = (as_shown(one, PROFILES[study.disclosure]) for one in (effect, crude))
     verdict = judge(effect, asked, study, crude=crude, checks=checks, fingerprint=dataset.fingerprint)
     seconds = time.perf_counter() - begun
     return Answer(study, asked, by or None, dataset, sample, effect, crude, checks, verdict, started, seconds)
+
+
+def simple(sample: Sample, asked: Question, effect: Effect) -> Effect:
+    """The same without adjustment, and without a design where a plain contrast asks for the same.
+
+    It is of the same rows: else a difference between the two might be one of people.
+    """
+    bare = sample.unadjusted(asked.exposure.column)
+    if asked.special and asked.special.replaces:
+        try:
+            return estimate_sample(bare, asked.plain)
+        except EstimationError:  # the design has an answer to give all the same
+            return effect
+    return estimate_sample(bare, asked) if asked.adjust else effect
 
 
 def among_others(study: Study, asked: Question, by: str | None) -> tuple[Study, Dataset]:

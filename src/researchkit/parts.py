@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from researchkit import wording
-from researchkit.designs import Design
+from researchkit.designs import Design, Limit, Mix, Series
 from researchkit.entries import Code, Codes, Names, Number, Part, Slug, Whole
 from researchkit.markup import as_list, code_keys, column_only, path_only
 
@@ -264,6 +264,9 @@ class Question(Part):
     design: Literal["randomised", "rollout", "observational"] | None = None
     clusters: Names | None = None
     keep: tuple[Keep, ...] = ()
+    series: Series | None = None
+    limit: Limit | None = None
+    mix: Mix | None = None
 
     @model_validator(mode="after")
     def one_design_of_its_own(self) -> Question:
@@ -276,6 +279,11 @@ class Question(Part):
     def special(self) -> Design | None:
         """What a question with a design of its own adds, such as its mediator; None for a plain contrast."""
         return next((part for _, part in self if isinstance(part, Design)), None)
+
+    @property
+    def plain(self) -> Question:
+        """The question as a plain contrast, without a design of its own."""
+        return self.model_copy(update={name: None for name, part in self if isinstance(part, Design)})
 
     @property
     def own(self) -> tuple[str, ...]:

@@ -156,7 +156,7 @@ def reasons(effect: Effect, crude: Effect | None, question: Question) -> tuple[s
         told.append(f"It reaches into the band of what is too small to matter (±{margin}).")
     if (
         crude is not None
-        and question.adjust
+        and crude is not effect
         and (other := ruling(crude.low, crude.high, question)) != ruling(effect.low, effect.high, question)
     ):
         told.append(f"Without adjustment the word would have been “{other}”.")
@@ -173,7 +173,7 @@ def marks(effect: Effect, question: Question, study: Study, checks: Sequence[Che
         (bool(planned), planned),
         (observational, "observational: went with, not caused"),
         (study.tables[study.table_of(question)].aggregates, "ecological: about groups, not about the people in them"),
-        (observational and not question.adjust, "not adjusted for anything"),
+        (observational and not (question.adjust or question.special), "not adjusted for anything"),
         (one_source, f"one source: {rater} rated both"),
         (bool(few), few),
         (bool(noted(effect, *ROUGH)), f"rough interval: {noted(effect, *ROUGH)}"),

@@ -17,6 +17,7 @@ class Design(Part):
 
     room: ClassVar[str]
     notebook: ClassVar[str]
+    replaces: ClassVar[bool] = False  # a plain contrast, not adjusted, asks for the same and may stand beside
 
     @property
     def columns(self) -> tuple[str, ...]:

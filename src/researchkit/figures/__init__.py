@@ -3,7 +3,8 @@
 `interval` draws the answer, crude and adjusted, over the band of what is too small to matter; `forest` estimates
 under one another; `specifications` every way to adjust, sorted; `dose` the outcome over the exposure; `distribution`
 the spread of a score; `curves` who is still there; `mini` an interval for a line of the index; `funnel` sites over
-their precision; `chart` months in a row.
+their precision; `chart` months in a row; `course` one series beside others;
+`at_limit` an outcome on both sides of a limit.
 """
 
 from researchkit.figures.chart import chart
@@ -13,14 +14,17 @@ from researchkit.figures.ink import font
 from researchkit.figures.intervals import band, forest, interval, specifications
 from researchkit.figures.levels import distribution, dose
 from researchkit.figures.mini import mini
+from researchkit.figures.rules import at_limit, course
 from researchkit.figures.survival import Curve, curves
 
 __all__ = [
     "MEDIA",
     "Curve",
     "Figure",
+    "at_limit",
     "band",
     "chart",
+    "course",
     "curves",
     "distribution",
     "dose",
