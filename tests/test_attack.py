@@ -129,7 +129,9 @@ def test_nothing_small_can_be_worked_out_from_all_pages_of_a_run(folder, name):
     }  # in the very same words
 
 
-OPEN = pytest.mark.xfail(reason="`ukllc` tells of some gaps within less than its width: seeds 2 and 6", strict=False)
+OPEN = pytest.mark.xfail(
+    reason="rounded counts of two sites leave one gap less room than the width of `ukllc`: seed 2", strict=False
+)
 
 
 @pytest.mark.attack
@@ -147,6 +149,18 @@ def test_nothing_small_can_be_worked_out_from_the_pages_of_any_world(tmp_path, n
     frame = attack.world(sizes, gaps, seed)
     found = attack.pages(attack.write(tmp_path / "visits", frame, name))
     assert attack.recovered(frame, found, PROFILES[name]) == []
+
+
+def test_the_accounts_of_two_questions_side_by_side_tell_of_no_few(tmp_path, monkeypatch):
+    """Each hides the 7 who lack kindness; those left out by one, less the 16 whom the other tells of, are at most 7."""
+    frame = attack.world(
+        {"North": 105, "South": 121}, {"North": {"stayed": 15}, "South": {"kindness": 7, "severity": 16}}
+    )
+    where = attack.write(tmp_path / "visits", frame, "ukllc")
+    assert attack.recovered(frame, attack.pages(where), PROFILES["ukllc"]) == []
+    monkeypatch.setattr(pages, "side_by_side", lambda *asked: False)
+    weak = attack.recovered(frame, attack.pages(where), PROFILES["ukllc"])
+    assert any("kindness missing, all: 7 people" in one for one in weak), weak
 
 
 UNEVEN = {"North": {"severity": 12, "trust": 12}, "South": {"severity": 3, "stayed": 13}, "East": {"kindness": 20}}

@@ -11,6 +11,7 @@ says how many it leaves out.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from researchkit.disclosure import PROFILES, Profile, hard_to_tell, protect
 from researchkit.errors import ResearchkitError
 from researchkit.flow import Draw, kept, outermost, require, whole
+from researchkit.linked.cells import Sums, reach
 from researchkit.readers.values import canonical, factors
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from researchkit.parts import Question
 
 Codes = NDArray[np.int64]
+MANY = 7  # reasons, all of whose meetings are reckoned with
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Left:
 
     why: Codes
     names: tuple[str, ...]
+    masks: tuple[NDArray[np.bool_], ...] = ()  # of each reason, all rows that it holds for
 
     @property
     def inside(self) -> NDArray[np.bool_]:
@@ -117,13 +121,79 @@ def company(dataset: Dataset, question: Question, column: str | None = None, see
     return Company(
         held=held,
         rounded=worked_out or any(near(left, one, group, open_, profile, seen) for one in others),
-        quiet=bool(column) and bool(few),
+        quiet=bool(few) if column else side_by_side(seen, [left, *accounts(seen, others)], profile),
     )
 
 
 def exactly(profile: Profile) -> Profile:
     """The profile as if it did not round: from a precise mean or error the number behind it can be worked out."""
     return replace(profile, round_to=1)
+
+
+def accounts(seen: Seen, others: list[Question]) -> list[Left]:
+    """Whom the other questions of a table leave out, and why; those that have no answer tell nothing."""
+    found = []
+    for one in others:
+        with suppress(ResearchkitError):
+            found.append(reasons(seen.dataset, one, seen))
+    return found
+
+
+def side_by_side(seen: Seen, lefts: list[Left], profile: Profile) -> bool:
+    """Whether the accounts of several questions, laid side by side, tell of a few people whom each one hides.
+
+    A row that lacks severity is left out by every question that needs it, though perhaps for another reason that is
+    looked at before. The attacker knows these rules; not which reasons meet in one row.
+    """
+    names = list(dict.fromkeys(name for left in lefts for name in left.names))
+    if len(lefts) < 2 or not names:
+        return False
+    holds = np.zeros((len(names), len(seen.person)), dtype=bool)
+    for left in lefts:
+        for name, mask in zip(left.names, left.masks, strict=True):
+            holds[names.index(name)] |= mask
+    there, cell = np.unique(holds, axis=1, return_inverse=True)
+    cells = np.unique(np.concatenate([there, *meetings(len(names))], axis=1), axis=1)
+    rows, heads = np.zeros((2, cells.shape[1]), dtype=np.int64)
+    for place, pattern in enumerate(there.T):
+        at = int(np.flatnonzero((cells == pattern[:, None]).all(axis=0))[0])
+        rows[at] = (cell.ravel() == place).sum()
+        heads[at] = heads_in(cell.ravel() == place, seen.person)
+    of, people, gone = [np.ones(cells.shape[1], dtype=bool)], [heads_in(seen.person >= 0, seen.person)], [False]
+    for left in lefts:
+        steps = {name: heads_in(left.why == why, seen.person) for why, name in enumerate(left.names)}
+        told = protect({name: count for name, count in steps.items() if count}, exactly(profile))
+        before = np.zeros(cells.shape[1], dtype=bool)
+        for name, count in steps.items():
+            of.append(cells[names.index(name)] & ~before)
+            before |= of[-1]
+            people.append(count)
+            gone.append(told.get(name) is None)
+        of.append(~before)
+        people.append(heads_in(left.inside, seen.person))
+        gone.append(False)
+    found = Sums(np.array(of), rows, np.array(people), heads)
+    return any(few(found, int(place), gone, profile) for place in np.flatnonzero(gone))
+
+
+def meetings(reasons: int) -> list[NDArray[np.bool_]]:
+    """Patterns (reasons, m) that no attacker can rule out: any reasons together, or of many any two of them."""
+    if reasons <= MANY:
+        return [(np.arange(2**reasons) >> np.arange(reasons)[:, None]) % 2 == 1]
+    one = np.eye(reasons, dtype=bool)
+    return [np.zeros((reasons, 1), dtype=bool), one, *(one | one[:, [place]] for place in range(reasons))]
+
+
+def heads_in(rows: NDArray[np.bool_], person: Codes) -> int:
+    return len(np.unique(person[rows]))
+
+
+def few(found: Sums, place: int, gone: list[bool], profile: Profile) -> bool:
+    """Whether a hidden sum of few people can be told too closely."""
+    if not 0 < found.people[place] < profile.threshold:
+        return False
+    low, high = reach(found, np.array(gone), found.of[place], profile)
+    return high - low < profile.width
 
 
 def same_table(dataset: Dataset, question: Question) -> bool:
@@ -167,12 +237,16 @@ def reasons(dataset: Dataset, question: Question, seen: Seen | None = None) -> L
     """
     study, frame = dataset.study, dataset.arrived
     seen = seen or Seen(dataset)
-    why, names = np.full(len(frame), -1, dtype=np.int64), dict[str, int]()
+    why, names, masks = np.full(len(frame), -1, dtype=np.int64), dict[str, int](), list[NDArray[np.bool_]]()
 
     def out(rows: NDArray[np.bool_], reason: str) -> None:
         gone = rows & (why < 0)
         if gone.any():
-            why[gone] = names.setdefault(reason, len(names))
+            if reason not in names:
+                names[reason] = len(names)
+                masks.append(rows)
+            why[gone] = names[reason]
+            masks[names[reason]] = masks[names[reason]] | rows
 
     now = Draw(study, question, frame, dataset.origin, [])
     require(now, [*question.columns, *question.adjust, *study.clusters_of(question)])
@@ -185,7 +259,7 @@ def reasons(dataset: Dataset, question: Question, seen: Seen | None = None) -> L
         now.frame = frame[why < 0]
         for name in outermost(now, clusters):
             out(seen.gap(name), f"{name} missing")
-    return Left(why, tuple(names))
+    return Left(why, tuple(names), tuple(masks))
 
 
 def left_out(left: Left, group: Codes, person: Codes, groups: int) -> NDArray[np.int64]:
