@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from researchkit.disclosure import PROFILES, enough, hard_to_tell, name_of, protect, rounded, shown
+from researchkit.disclosure import PROFILES, enough, hard_to_tell, name_of, protect, rounded, shown, usual_base
 from researchkit.errors import DisclosureError, ParameterError
 
 RULES = [
@@ -56,12 +56,13 @@ def test_an_unknown_version_is_refused_with_the_nearest(asked, near):
 
 
 def test_a_profile_that_rounds_as_well_hides_what_it_hid_before():
-    profile = PROFILES[rounded("cms")]
+    profile = PROFILES[rounded("cms", 10)]
     assert (profile.threshold, profile.round_to, profile.label) == (11, 10, "cms-2024")
     assert [shown(count, profile) for count in (0, 10, 11, 14, 15)] == [0, None, 11, 11, 20]
-    assert rounded("nhs") == "nhs" and rounded("none") == "none" and PROFILES[rounded("five")].round_to == 5
+    assert rounded("nhs", usual_base(PROFILES["nhs"])) == "nhs" and rounded("none", 5) == "none"
+    assert PROFILES[rounded("five", usual_base(PROFILES["five"]))].round_to == 5
     with pytest.raises(KeyError):
-        PROFILES["csm rounded"]
+        PROFILES["csm rounded to 10"]
 
 
 def test_hidden_counts_leave_each_other_the_width_of_the_profile():

@@ -81,7 +81,7 @@ class Answer:
             "rows": arrived,
             "used": used,
             "dropped": [{"why": why, "rows": rows} for why, rows in kept.items()],
-            "disclosure": self.study.disclosure.removesuffix(ROUNDED),
+            "disclosure": self.study.disclosure.partition(ROUNDED)[0],
             "profile": profile.label,
             "rounded_to": profile.round_to,
         }
@@ -216,7 +216,7 @@ def among_others(study: Study, asked: Question, by: str | None) -> tuple[Study, 
     if canonical(value) in beside.held:
         refuse_few(0, study)
     if beside.rounded:
-        study = study.model_copy(update={"disclosure": rounded(study.disclosure)})
+        study = study.model_copy(update={"disclosure": rounded(study.disclosure, beside.rounded)})
     return study, replace(rows_of(study, study.table_of(asked), by), study=study, quiet=beside.quiet)
 
 

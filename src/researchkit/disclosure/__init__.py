@@ -6,7 +6,7 @@ data decides, and judges the report as a whole.
 
 from researchkit.disclosure.cells import account, apart, enough, hard_to_tell, nearest, protect, share, shown
 from researchkit.disclosure.log import TOO_FEW, WITH_IT, Hidden, hid, note, taken
-from researchkit.disclosure.profiles import LABELS, PROFILES, ROUNDED, Profile, name_of, rounded
+from researchkit.disclosure.profiles import LABELS, PROFILES, ROUNDED, Profile, name_of, rounded, usual_base
 
 __all__ = [
     "LABELS",
@@ -29,4 +29,5 @@ __all__ = [
     "share",
     "shown",
     "taken",
+    "usual_base",
 ]

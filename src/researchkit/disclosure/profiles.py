@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from researchkit.errors import ParameterError
 
-ROUNDED = " rounded"  # ends the name of a profile whose counts are rounded as well
+ROUNDED = " rounded to "  # and a base: ends the name of a profile whose counts are rounded as well
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Profile:
     @property
     def label(self) -> str:
         """Name and edition, as on every page: "cms-2024"."""
-        return f"{self.name.removesuffix(ROUNDED)}-{self.edition}"
+        return f"{self.name.partition(ROUNDED)[0]}-{self.edition}"
 
     @property
     def protects(self) -> bool:
@@ -45,14 +45,14 @@ class Profile:
 
 
 class Profiles(dict[str, Profile]):
-    """Profiles by name; "NAME rounded" is that profile with its counts rounded as well."""
+    """Profiles by name; "NAME rounded to 10" is that profile with its counts rounded as well."""
 
     def __missing__(self, name: str) -> Profile:
-        base = name.removesuffix(ROUNDED)
-        if base == name or base not in self:
+        known, found, base = name.partition(ROUNDED)
+        if not found or known not in self or not base.isdecimal():
             raise KeyError(name)
-        profile = self[base]
-        return replace(profile, name=name, round_to=10 if profile.threshold > 6 else 5) if profile.protects else profile
+        profile = self[known]
+        return replace(profile, name=name, round_to=max(int(base), profile.round_to)) if profile.protects else profile
 
 
 PROFILES = Profiles(
@@ -103,7 +103,12 @@ def name_of(asked: str) -> str:
     raise ParameterError(f"There is no disclosure profile {asked!r}{hint} There are {known}.".replace("?.", "?"))
 
 
-def rounded(name: str) -> str:
-    """The name of the same profile with counts rounded as well; one that rounds already stays as it is."""
+def rounded(name: str, base: int) -> str:
+    """The name of the same profile with counts rounded to a base; one that rounds as coarsely stays as it is."""
     profile = PROFILES[name]
-    return name if profile.round_to > 1 or not profile.protects else f"{name}{ROUNDED}"
+    return name if profile.round_to >= base or not profile.protects else f"{name}{ROUNDED}{base}"
+
+
+def usual_base(profile: Profile) -> int:
+    """What counts are rounded to where two pages differ by few people."""
+    return profile.round_to if profile.round_to > 1 else 10 if profile.threshold > 6 else 5

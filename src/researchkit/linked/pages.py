@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from researchkit.disclosure import PROFILES, Profile, hard_to_tell, protect
+from researchkit.disclosure import PROFILES, Profile, hard_to_tell, protect, usual_base
 from researchkit.errors import ResearchkitError
 from researchkit.flow import Draw, kept, outermost, require, whole
 from researchkit.linked.cells import Sums, reach
+from researchkit.linked.rounding import base
 from researchkit.readers.values import canonical, factors
 
 if TYPE_CHECKING:
@@ -38,14 +39,14 @@ class Company:
     """What the other pages leave a page to tell. `held` are the values that have no page, with their people."""
 
     held: dict[str, int]
-    rounded: bool
+    rounded: int  # the base that counts are rounded to; 0 where they are not
     quiet: bool
 
     def to_dict(self) -> dict[str, Any]:
         return {"held": self.held, "rounded": self.rounded, "quiet": self.quiet}
 
 
-ALONE = Company({}, rounded=False, quiet=False)
+ALONE = Company({}, rounded=0, quiet=False)
 
 
 @dataclass(frozen=True)
@@ -118,11 +119,21 @@ def company(dataset: Dataset, question: Question, column: str | None = None, see
     few = ((steps > 0) & (steps < profile.threshold)).any()
     others = [one for one in dataset.study.questions if one.id != question.id and same_table(dataset, one)]
     worked_out = bool(others) and any(adds_up(steps[:, place], profile) for place in np.flatnonzero(open_))
+    close = worked_out or any(near(left, one, group, open_, profile, seen) for one in others)
+    pairs = [apart(left, one, group, person, len(names)) for one in accounts(seen, others)] if column and close else []
     return Company(
         held=held,
-        rounded=worked_out or any(near(left, one, group, open_, profile, seen) for one in others),
+        rounded=base(pairs, open_, profile, usual_base(profile)) if close else 0,
         quiet=bool(few) if column else side_by_side(seen, [left, *accounts(seen, others)], profile),
     )
+
+
+def apart(left: Left, other: Left, group: Codes, person: Codes, groups: int) -> tuple[Codes, Codes, Codes, Codes]:
+    """People by group (groups,): in the answer of one question, of the other, in the one alone, in the other alone."""
+    one, two = left.inside, other.inside
+    sets = (one, two, one & ~two, two & ~one)
+    first, second, third, fourth = (heads(group[rows], person[rows], groups) for rows in sets)
+    return first, second, third, fourth
 
 
 def exactly(profile: Profile) -> Profile:
