@@ -135,3 +135,22 @@ def test_a_floor_of_a_few_people_is_not_shown(ask):
     for profile, told in (("none", "1.25"), ("cms", "not shown")):
         answer = ask(study={"scales": scales, "disclosure": profile}, frame=frame)
         assert told in str(account.ends(answer.dataset))
+
+
+def test_a_result_says_what_it_faced_and_in_a_simulated_study_what_was_planted(ask, tmp_path):
+    """BUR-1: exhaustion uses up compassion; one person tells both; the burnt-out have left; a light load."""
+    columns = {
+        "half": {},
+        "need": {"label": "Workload"},
+        "arm": {"source": "colleagues"},
+        "score": {"source": "staff member"},
+    }
+    (tmp_path / "truth.yml").write_text("q: {truth: 1, unit: points, deserves: supported, how: so}\n")
+    for simulated, planted in ((True, 1.0), (False, None)):
+        study = {"columns": columns, "simulated": simulated}
+        answer = ask(study=study, exposure={"column": "arm", "level": "b"}, adjust=["need"], expect="better")
+        told = answer.to_dict()
+        assert [one["word"] for one in told["rivals"]] == ["open", "faced", "open", "faced"]
+        assert told["rivals"][3]["by"] == "adjusted for Workload"
+        assert (told["planted"] or {}).get("truth") == planted
+        assert answer_question(tmp_path, "q", by="half=1").to_dict()["planted"] is None, "of all, not of a part"

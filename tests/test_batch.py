@@ -14,10 +14,12 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 
-from researchkit.batch import Job, Limits, plan, run, why
+from researchkit.batch import Job, Limits, plan, run, why, with_claim
+from researchkit.batch.key import Keys
 from researchkit.cli import main
 from researchkit.errors import ParameterError
 from researchkit.places import alone, maker, sweep
+from researchkit.report import Report
 from researchkit.study import load_study
 
 STUDY = """
@@ -357,3 +359,14 @@ def test_a_job_survives_its_way_to_a_worker(wards):
         Job(wards / "study.yml", "trust", "ward=😀 x", "nhs", {"a": [1, "x"]}, "a=1", wards), {"rows": "1"}, Limits(3)
     )
     assert task_from(task.to_json()) == task
+
+
+def test_a_report_that_was_not_made_still_has_its_claim(wards, tmp_path):
+    """For the ledger, which has no result to read it from; a study that cannot be read gives none, and stops nothing."""
+    report = Report("wards", "trust", None, "stopped", "no rows", tmp_path)
+    where = {("wards", "trust"): wards / "study.yml"}
+    named = with_claim(report, Keys(), where)
+    assert (named.claim, named.asked, named.reason) == ("MEC-1", "Is there more trust?", "no rows")
+    (wards / "study.yml").write_text("title: [", encoding="utf-8")
+    for there in (where, {}):
+        assert with_claim(report, Keys(), there) == report

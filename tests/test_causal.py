@@ -12,11 +12,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import yaml
 from answers import WORLDS, execute, undrawn
 
 import researchkit
 from researchkit import report
-from researchkit.claims import articles, claim
+from researchkit.claims import articles, claim, claims
 from researchkit.cli import main
 from researchkit.evidence import published
 from researchkit.study import load_study
@@ -75,6 +76,7 @@ def quotations(study, question) -> list[str]:
     labels = [label for part in (*study.columns.values(), *study.scales.values()) if (label := part.label)]
     codes = [label for column in study.columns.values() for label in column.codes.values()]
     own = [question.title, tested.statement, tested.rival, tested.exposure, tested.outcome, tested.design]
+    own += [rival.what for rival in tested.rivals]
     return [*own, *(article.title for article in articles()), *cells, *labels, *codes, study.title]
 
 
@@ -122,6 +124,29 @@ def test_indexes_and_ledger_too(reports, root):
     ]
     for page in (reports / "index.html", *reports.glob("*/index.html")):
         assert not found(visible(page.read_text(encoding="utf-8")), [*quoted, *sentences]), page
+    for page in (reports / "ledger.html", reports / "planted.html"):
+        assert not found(visible(page.read_text(encoding="utf-8")), [*quoted, *sentences, *claimed(root)]), page
+
+
+def claimed(root) -> list[str]:
+    """What the ledger quotes of the claims, of what others published, and of what was planted."""
+    parts = [
+        text
+        for one in claims()
+        for text in (
+            one.statement,
+            one.direction,
+            one.tension,
+            *(rival.what for rival in one.rivals),
+            *vars(one.needs).values(),
+        )
+    ]
+    planted = [
+        " ".join(told["how"].split())
+        for world in WORLDS
+        for told in yaml.safe_load((root / "data" / world / "truth.yml").read_text(encoding="utf-8")).values()
+    ]
+    return [*parts, *planted, *(str(cell) for cell in published().to_numpy().ravel())]
 
 
 @pytest.mark.parametrize(

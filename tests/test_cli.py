@@ -136,9 +136,26 @@ def test_claims_names_all_48_with_article_and_answer(call):
     assert len(re.findall(r"^[A-Z]{3}-\d  ", said, re.M)) == 48
     assert "contact_centre/retention" in said
     assert "by no study here" in said
+    assert "would need: " in said
     only = call("claims", "data/hospital")[1]
     assert "REC-2" in only
     assert "LOY-1" not in only
+
+
+def test_claims_of_a_study_tell_what_it_faces_and_what_came_of_it(call, tmp_path):
+    folder = tmp_path / "hospital" / "length_of_stay"
+    folder.mkdir(parents=True)
+    told = {"verdict": {"word": "supported", "sentence": "It was so."}}
+    (folder / "result.json").write_text(json.dumps(told), encoding="utf-8")
+    status, said = call("claims", "data/hospital", "--out", tmp_path)
+    assert status == 0
+    part = said[said.index("asked: hospital/length_of_stay") :]
+    assert part.index("supported: It was so.") < part.index("faced: mild illness")
+    assert "(drawn by lot)" in part
+    assert "open: the burnt-out have left; it takes an outcome from records" in said
+    assert said.count("no report yet") == 8
+    (folder / "result.json").write_text("{", encoding="utf-8")
+    assert call("claims", "data/hospital", "--out", tmp_path)[1].count("no report yet") == 9
 
 
 def test_data_list_tells_licence_citation_and_page(call):

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from researchkit import review
+from researchkit import review, wording
 from researchkit.answer import answer_question
 from researchkit.claims import claim, claims
 from researchkit.errors import EstimationError, StudyError
 from researchkit.evidence import published, scale
-from researchkit.evidence.pools import METRICS, TITLES, parted, pool, pools
+from researchkit.evidence.pools import METRICS, OVERLAPPING, TITLES, parted, pool, pools
+from researchkit.evidence.synthesis import random_effects
 from researchkit.simulate import write_world
 from researchkit.study import load_study
 
@@ -39,6 +40,8 @@ def test_a_claim_has_the_pools_that_hold_a_result_on_it():
     [
         (("E01",), "fewer than two"),
         (("E01", "E02"), "E01 and E02: they are of the same people"),
+        (("E11", "E12"), "E11 and E12: they are of the same people"),
+        (("E13", "E15"), "E13 and E15: they are of the same people"),
         (("E01", "E86"), "E86: the numbers were not seen"),
         (("E62", "E01"), "E62: the publication was retracted"),
         (("E18", "E22"), "E18: they are syntheses themselves"),
@@ -51,6 +54,11 @@ def test_a_claim_has_the_pools_that_hold_a_result_on_it():
 def test_what_must_not_be_pooled_is_refused_by_its_reason(ids, words):
     with pytest.raises(EstimationError, match=words):
         pool(rows(*ids))
+
+
+def test_whoever_overlaps_is_in_the_table_under_several_citations():
+    for group in OVERLAPPING:
+        assert rows(*group)["citation_short"].nunique() > 1
 
 
 def test_all_reasons_come_at_once():
@@ -77,6 +85,11 @@ def test_what_is_told_is_what_was_computed():
     line = table.data.set_index("pool").loc["REC_OBS"]
     assert line["estimate"] == math.exp(one.synthesis.estimate)
     assert line["low"] < line["estimate"] < line["high"] < 1
+    assert line["tau2_pm"] == one.other.tau2 and one.other.method == "PM"
+    again = random_effects(one.rows["yi"], one.rows["sei"], method="PM")
+    assert line["estimate_pm"] == math.exp(again.estimate)
+    told = dict(zip((col.header for col in table.columns), table.rows[0], strict=True))
+    assert told["Mean by another variance"].startswith(wording.number(line["estimate_pm"]))
     figure = review.picture("REC_OBS")
     assert len(figure.data) == len(one.rows) + 2
     assert list(figure.data["label"][-2:]) == ["All of them", "A new study"]

@@ -188,7 +188,9 @@ def test_pages_are_moved_into_place_and_leave_nothing_beside_them(tmp_path):
     first = (tmp_path / "index.html").read_bytes()
     write_index(tmp_path)
     assert (tmp_path / "index.html").read_bytes() == first
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["calibration.html", "centre", "index.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("calibration.html", "centre", "index.html", "ledger.csv", "ledger.html")
+    ]
     assert (tmp_path / "index.html").stat().st_mode & 0o044 == 0o044
 
 

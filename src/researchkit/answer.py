@@ -31,10 +31,12 @@ from researchkit.parts import Question
 from researchkit.protocol import standing
 from researchkit.readers.relation import stays
 from researchkit.readers.values import canonical
+from researchkit.rivals import faced
 from researchkit.robustness import Check, attack
 from researchkit.robustness.alternatives import with_unit
 from researchkit.robustness.check import why_not
 from researchkit.robustness.several import several
+from researchkit.simulate.planted import planted
 from researchkit.study import Study, load_study
 from researchkit.verdict import Verdict, judge
 from researchkit.warehouse import load
@@ -101,6 +103,7 @@ class Answer:
         """The result as JSON holds it: full precision, null where a number is not finite or protected."""
         study, question = self.study, self.question
         plan = standing(study, question)
+        others = faced(study, question, self.effect, self.checks)
         return {
             "schema": SCHEMA,
             "study": study.name,
@@ -122,6 +125,8 @@ class Answer:
             "model": self.effect.model.to_dict(),
             "robustness": self.robustness,
             "verdict": self.verdict.to_dict(),
+            "rivals": [one.to_dict() for one in others],
+            "planted": None if self.by else planted(study, question.id),
             "data": self.data,
             "provenance": self.provenance,
         }

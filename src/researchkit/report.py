@@ -72,6 +72,8 @@ class Report:
     word: str = ""
     seconds: float = 0.0
     unchanged: bool = False  # made by an earlier run from the same things, and left as it is
+    claim: str = ""  # that its question tests, and the question in words; a run adds both
+    asked: str = ""
 
     @property
     def page(self) -> Path:

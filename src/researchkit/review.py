@@ -108,16 +108,18 @@ def pools(claim: str | None = None) -> Table:
         made, told = pool.synthesis, _told(pool, pool.synthesis)
         alone = [pool.metric.back(one.estimate) for one in pool.without]
         moved = f"{wording.number(min(alone))} to {wording.number(max(alone))}" if alone else "–"
-        rows.append((pool.title, wording.count(made.k), pool.metric.unit, *told, wording.percent(made.i2, 0), moved))
+        other, share = _told(pool, pool.other)[0], wording.percent(made.i2, 0)
+        rows.append((pool.title, wording.count(made.k), pool.metric.unit, *told, share, moved, other))
         data.append({"pool": pool.name, "studies": made.k, "metric": pool.metric.kind, **_exact(pool)})
     columns = (
         *(Col("Pool"), Col("Studies", "right"), Col("As a"), Col("Mean (95 % interval)", "right")),
         *(Col("A new study", "right"), Col("Between studies", "right"), Col("Mean without one of them", "right")),
+        Col("Mean by another variance", "right"),
     )
     note = (
         f"Random effects: variance between studies by {names('REML')}; Hartung and Knapp's interval, never narrower "
         "than the plain one. “A new study” is where the true effect of another study is expected. “Between studies” is "
-        "the share of the variance that is not chance within them."
+        f"the share of the variance that is not chance within them. The last column has the variance by {names('PM')}."
     )
     return Table("What the published results give together", columns, tuple(rows), note, data=pd.DataFrame(data))
 
@@ -205,4 +207,5 @@ def _exact(pool: Pool) -> dict[str, float]:
     ends = {
         name: pool.metric.back(getattr(made, name)) for name in ("estimate", "low", "high", "next_low", "next_high")
     }
-    return {**ends, "tau2": made.tau2, "i2": made.i2, "q": made.q, "p_q": made.p_q}
+    other = {f"{name}_pm": pool.metric.back(getattr(pool.other, name)) for name in ("estimate", "low", "high")}
+    return {**ends, **other, "tau2_pm": pool.other.tau2, "tau2": made.tau2, "i2": made.i2, "q": made.q, "p_q": made.p_q}

@@ -17,8 +17,9 @@ from researchkit.disclosure import PROFILES, nearest
 from researchkit.errors import EstimationError, some
 from researchkit.linked import levels as linked
 from researchkit.linked.times import safe_times
-from researchkit.markup import read_yaml
 from researchkit.protocol import standing
+from researchkit.rivals import faced
+from researchkit.simulate.planted import planted
 from researchkit.tables import Prose, Table, frame
 
 if TYPE_CHECKING:
@@ -52,9 +53,20 @@ def asked(study: Study, question: Question) -> Table:
         "Expected": expected[question.expect],
         "Design": study.design_of(question),
         "Plan": plan_words(study, question),
+        **other_explanations(study, question),
     }
     data = pd.DataFrame({"": list(rows), "What the study file says": list(rows.values())})
     return frame(data, "What was asked")
+
+
+def other_explanations(study: Study, question: Question) -> dict[str, str]:
+    """What else could be behind the claim: what the plan faces, and by what, and what it leaves open."""
+    told = faced(study, question)
+    met = "; ".join(f"{one.what} ({one.by})" for one in told if one.word == "faced")
+    return {
+        "Other explanations faced": met or "none",
+        "Other explanations left open": "; ".join(one.what for one in told if one.word == "open") or "none",
+    }
 
 
 def plan_words(study: Study, question: Question) -> str:
@@ -309,10 +321,11 @@ def cutoffs(answer: Answer) -> Table | Prose:
 
 def truth(answer: Answer) -> Table | Prose:
     """In a simulated world: what was planted, beside the simple and the fair comparison."""
-    file = answer.study.folder / "truth.yml"
-    if not file.exists():
+    if not answer.study.simulated:
         return Prose(("These data were measured, not made: nobody knows the truth.",))
-    found = read_yaml(file.read_text(encoding="utf-8"), str(file))[0][answer.question.id]
+    found = planted(answer.study, answer.question.id)
+    if not found:
+        return Prose(("These data are simulated, and no truth of this question lies beside the study file.",))
     scale, unit = wording.scale(answer.effect.unit)
     rows = [{"": "Truth", "Value": wording.number(scale * found["truth"]), "95 % interval": "", "Holds the truth": ""}]
     for name, effect in (("Simple comparison", answer.crude), ("Fair comparison", answer.effect)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,8 @@ from researchkit.batch.key import Key, Keys, changed
 from researchkit.batch.ledger import record, recorded
 from researchkit.batch.memory import FOLDER, Memory
 from researchkit.batch.plan import Job, groups, literal, plan, studies
-from researchkit.batch.pool import Task, folder_of, locked_failure, make, up_to_date
+from researchkit.batch.pool import Task, folder_of, locked_failure, make, name_of, up_to_date
+from researchkit.errors import ResearchkitError
 from researchkit.held import held
 from researchkit.places import read_status, sweep, told_plainly
 from researchkit.report import Limits, Report, execute, told_to
@@ -69,18 +70,28 @@ def run(
     with told_plainly(out, out):
         sweep(out)
     keys, memory = Keys(), Memory(out, say)
+    where = {(name_of(job), job.question): job.study for job in jobs}
     sound = []
     for job in jobs:
         if why := memory.stops(keys, job):
-            yield locked_failure(job, out, why, "stopped")
+            yield with_claim(locked_failure(job, out, why, "stopped"), keys, where)
         else:
             sound.append(job)
     how = partial(made_or_left, keys, sound, out, workers, limits or Limits(), dask, through, say)
     for report in how(seconds=seconds, fresh=fresh):
         memory.note(report)
-        yield report
+        yield with_claim(report, keys, where)
     with told_plainly(out / FOLDER, out):
         memory.keep()
+
+
+def with_claim(report: Report, keys: Keys, where: Mapping[tuple[str, str], Path]) -> Report:
+    """The report with its claim and its question, so that one without a result has its place in the ledger, too."""
+    try:
+        question = keys.study(where[report.study, report.question]).question(report.question)
+    except (ResearchkitError, OSError, KeyError):
+        return report
+    return replace(report, claim=question.claim, asked=question.title)
 
 
 def made_or_left(

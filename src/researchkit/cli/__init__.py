@@ -13,6 +13,7 @@ import click
 
 from researchkit import wording
 from researchkit.cli.health import doctor
+from researchkit.cli.ledger import claims
 from researchkit.cli.plans import plan
 from researchkit.cli.runs import GOOD, NOT_ALL_GOOD, NOTHING_STARTED, compare, make_all
 from researchkit.disclosure import LABELS, PROFILES
@@ -31,7 +32,7 @@ class Command(click.Group):
             raise click.ClickException(str(error)) from error
 
 
-@click.group(cls=Command, commands=[doctor, plan], context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Command, commands=[claims, doctor, plan], context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="researchkit", message="researchkit %(version)s")
 def main() -> None:
     """Does compassionate handling go with loyalty, recovery and burnout?
@@ -291,30 +292,6 @@ def simulate(world: str, rows: int | None, seed: int | None, out: Path) -> None:
 
     for path in write_world(world, out, rows=rows, seed=seed):
         click.echo(path)
-
-
-@main.command()
-@click.argument("study", required=False, type=click.Path(path_type=Path))
-def claims(study: Path | None) -> None:
-    """The 48 claims under test, their articles, and which are answered by which study here.
-
-    Example: researchkit claims data/contact_centre
-    """
-    from researchkit import claims as shelf
-    from researchkit.study import load_study
-
-    found = [study] if study else sorted(Path("data").glob("*/study.yml"))
-    asked: dict[str, list[str]] = {}
-    for loaded in map(load_study, found):
-        for question in loaded.questions:
-            asked.setdefault(question.claim, []).append(f"{loaded.name}/{question.id}")
-    titles = {article.key: article for article in shelf.articles()}
-    for claim in shelf.claims():
-        if study and claim.id not in asked:
-            continue
-        said = "; ".join(f"{titles[key].title} ({titles[key].publisher})" for key in claim.articles)
-        answered = ", ".join(asked.get(claim.id, [])) or "by no study here"
-        click.echo(f"{claim.id}  {claim.statement}\n  said in: {said}\n  answered: {answered}")
 
 
 @main.command()

@@ -24,6 +24,9 @@ TITLES = {
     "BUR_EE": "Emotional exhaustion beside empathy",
     "BUR_DP": "Depersonalisation beside empathy",
 }
+# Results of the same people under different citations, as the notes of the table say.
+OVERLAPPING = (("E11", "E12"), ("E13", "E14", "E15"), ("E67", "E68"), ("E87", "E88"))
+GROUP_OF = {one: group[0] for group in OVERLAPPING for one in group}
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ METRICS = {
 class Pool:
     """Published results of one contrast (`rows`, with `yi` and `sei` on the scale of pooling) and their synthesis.
 
-    `without` has one synthesis for each row, made without it; it is empty for two.
+    `other` is the same by Paule and Mandel's variance between studies. `without` has one synthesis for each row, made
+    without it; it is empty for two.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Pool:
     metric: Metric
     rows: pd.DataFrame
     synthesis: Synthesis
+    other: Synthesis
     without: tuple[Synthesis, ...]
     notes: tuple[str, ...]
 
@@ -98,6 +103,7 @@ def pool(rows: pd.DataFrame, *, name: str = "pool", title: str = "Published resu
         metric,
         rows,
         random_effects(rows["yi"], rows["sei"]),
+        random_effects(rows["yi"], rows["sei"], method="PM"),
         tuple(leave_one_out(rows["yi"], rows["sei"])),
         tuple(notes),
     )
@@ -123,7 +129,8 @@ def objections(rows: pd.DataFrame) -> list[str]:
     against(rows["retracted"], "the publication was retracted.")
     against(rows["yi"].isna() | rows["sei"].isna(), "no effect with its standard error follows from what was printed.")
     against(rows["k_studies"].notna(), "they are syntheses themselves, and may hold the others.")
-    against(rows["citation_short"].duplicated(keep=False), "they are of the same people; keep one of each study.")
+    people = rows["id"].map(GROUP_OF).fillna(rows["citation_short"])
+    against(people.duplicated(keep=False), "they are of the same people; keep one of each study.")
     parts = rows["yi_metric"].map(parted)
     against(parts.map(lambda part: not part[0]) & rows["yi"].notna(), "their metric is one that cannot be pooled.")
     told = {(METRICS[kind].kind, contrast) for kind, contrast in parts if kind}
