@@ -23,9 +23,9 @@ from researchkit.warehouse import load
 
 NASTY = "<script>alert(1)</script>\"'&=1+1"
 OPEN = {  # claims that no simulated study asks about yet; a claim that has a question must leave this list
-    *("LOY-5", "LOY-6", "REC-4", "REC-5", "REC-6", "BUR-2", "BUR-3", "BUR-4", "BUR-5", "BUR-7", "BUR-8"),
-    *("MEC-2", "MEC-3", "MEC-5", "MEC-6", "MEC-7", "CUL-1", "CUL-3", "CUL-5", "CUL-6", "CUL-7", "CUL-9"),
-    *("PRA-1", "PRA-3", "PRA-4", "PRA-5", "PRA-6", "PRA-7", "PRA-8", "CHA-1", "CHA-2", "CHA-3", "CHA-4"),
+    *("REC-4", "REC-5", "REC-6", "BUR-2", "BUR-3", "BUR-4", "BUR-5", "BUR-7", "BUR-8"),
+    *("MEC-2", "MEC-3", "MEC-5", "MEC-6", "MEC-7", "CUL-1", "CUL-3", "CUL-5", "CUL-7"),
+    *("PRA-1", "PRA-3", "PRA-4", "PRA-5", "PRA-7", "PRA-8", "CHA-1", "CHA-2", "CHA-3"),
 }
 RIVALS = [
     {"what": "hard problems", "word": "faced", "by": "adjusted for Severity"},
