@@ -9,7 +9,10 @@ import pytest
 import yaml
 
 from researchkit.claims import Needs, Rival, claims
-from researchkit.rivals import RULES, WANTED, Seen, faced, overall, spoken
+from researchkit.rivals import faced, overall
+from researchkit.rivals.own import faced_by_design
+from researchkit.rivals.rules import RULES, WANTED
+from researchkit.rivals.seen import Seen, spoken
 from researchkit.robustness import Check
 from researchkit.study import load_study
 
@@ -38,6 +41,8 @@ QUESTION = {
     "smallest_effect": 0.1,
     "family": "loyalty",
 }
+
+MOOD = {"scales": {"mood": {"items": ["m1", "m2"], "across": "site", "label": "Mood"}}}
 
 
 @pytest.fixture
@@ -135,9 +140,13 @@ def test_every_claim_says_what_data_it_needs_in_words_of_its_own():
         ("ecological", {}, {}, "rows are not averages"),
         ("ecological", {}, {"aggregates": True}, ""),
         ("other", {"design": "randomised", "adjust": ["hard"]}, {}, ""),
+        ("reverse", {"adjust": ["hard"]}, {}, "adjusted for Severity of the problem"),
         ("measure", {"design": "randomised"}, {}, ""),
+        ("differs", {}, {}, ""),
+        ("differs", {"outcome": {"column": "mood", "kind": "score"}}, MOOD, "meaning of Mood compared across Site"),
+        ("raters", {}, {}, ""),
         (
-            "measure",
+            "raters",
             {},
             {"raters": {"two": {"of": "kind", "columns": ["one", "other"]}}},
             "agreement of raters on Kind",
@@ -159,6 +168,7 @@ def designed(asked, room, study=None, question=None, **parts):
 
 
 ROLL = {"unit": "site", "time": "month"}
+SEEN, HELD = {"minimum": None, "raters": ()}, {"minimum": 0.8, "raters": ("one", "other")}
 SITES = ("site", "team")  # for which it stays the same
 
 
@@ -192,16 +202,44 @@ SITES = ("site", "team")  # for which it stays the same
         ("recovery", {"among_failures": ("hard",), "at_failure": None}, "confounder", ("refund",), ""),
         ("recovery", {"among_failures": (), "at_failure": None}, "regression", (), ""),
         ("recovery", {"among_failures": (), "at_failure": "before"}, "regression", (), "from Stress before on"),
-        ("detection", {"of": "sensitivity", "by": "kind", "applicants_sd": None}, "measure", (), "held against Stayed"),
-        ("detection", {"of": "effect", "by": "before", "applicants_sd": None}, "measure", (), "held against Stress"),
-        ("detection", {"of": "correlation", "by": "kind", "applicants_sd": None}, "selection", (), ""),
-        ("detection", {"of": "correlation", "by": "kind", "applicants_sd": 1.0}, "selection", (), "corrected for the"),
+        (
+            "detection",
+            {"of": "sensitivity", "by": "kind", "applicants_sd": None, **SEEN},
+            "measure",
+            (),
+            "held against Stayed",
+        ),
+        (
+            "detection",
+            {"of": "effect", "by": "before", "applicants_sd": None, **SEEN},
+            "measure",
+            (),
+            "held against Stress",
+        ),
+        ("detection", {"of": "correlation", "by": "kind", "applicants_sd": None, **SEEN}, "selection", (), ""),
+        (
+            "detection",
+            {"of": "correlation", "by": "kind", "applicants_sd": 1.0, **SEEN},
+            "selection",
+            (),
+            "corrected for the",
+        ),
+        (
+            "detection",
+            {"of": "sensitivity", "by": "kind", "applicants_sd": None, **SEEN},
+            "differs",
+            (),
+            "held against",
+        ),
+        ("detection", {"of": "sensitivity", "by": "kind", "applicants_sd": None, **HELD}, "differs", (), ""),
+        ("detection", {"of": "sensitivity", "by": "kind", "applicants_sd": None, **SEEN}, "raters", (), ""),
+        ("detection", {"of": "sensitivity", "by": "kind", "applicants_sd": None, **HELD}, "raters", (), "2 raters"),
         ("something new", {}, "reverse", (), ""),
     ],
 )
 def test_a_design_of_its_own_faces_what_it_names(asked, room, parts, kind, about, words):
     seen = Seen(*designed(asked, room, **parts), None)
-    told = seen.own(Rival("something else", kind, about, about))
+    told = faced_by_design(seen, Rival("something else", kind, about, about))
     assert told.startswith(words) if words else told == ""
 
 

@@ -101,8 +101,10 @@ def _mark(*told: Sequence[dict[str, Any]]) -> str:
 @cache
 def _code() -> str:
     home = TEMPLATES.parent
-    files = [home / name for name in ("claims.yml", "claims.py", "rivals.py", "wording.py")]
-    files += [path for folder in ("site", "evidence", "templates") for path in sorted((home / folder).glob("*.*"))]
+    files = [home / name for name in ("claims.yml", "claims.py", "wording.py")]
+    files += [
+        path for folder in ("rivals", "site", "evidence", "templates") for path in sorted((home / folder).glob("*.*"))
+    ]
     return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
