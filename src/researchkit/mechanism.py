@@ -25,7 +25,7 @@ def effects(answer: Answer) -> figures.Figure | Prose:
         return why
     found, (scale, unit) = terms(answer), wording.scale(answer.effect.unit)
     mediator = wording.lower_first(names(answer)[1])
-    labels = {INDIRECT: f"Indirect, by way of {mediator}", DIRECT: "Direct, past it", TOTAL: "Total"}
+    labels = {INDIRECT: "Indirect, by way of it", DIRECT: "Direct, past it", TOTAL: "Total"}
     rows = [
         (label, scale * found[key].estimate, scale * found[key].low, scale * found[key].high)
         for key, label in labels.items()
@@ -51,12 +51,18 @@ def paths(answer: Answer) -> Table | Prose:
     part = answer.study.part(answer.question.mechanism.mediator if answer.question.mechanism else "")
     own = wording.units((part.unit if part else None) or "unit")  # type: ignore[union-attr]
     unit = wording.units(unit)
+    last, middle = wording.lower_first(outcome), wording.lower_first(mediator)
     lines = [
-        (FIRST, f"{exposure} to {mediator}", 1.0, f"{own} of {mediator}"),
-        (SECOND, f"{mediator} to {outcome}, {exposure} held equal", scale, f"{unit} per unit of {mediator}"),
-        (INDIRECT, f"{exposure} to {mediator} to {outcome}", scale, unit),
-        (DIRECT, f"{exposure} to {outcome}, {mediator} held equal", scale, unit),
-        (TOTAL, f"{exposure} to {outcome}", scale, unit),
+        (FIRST, f"{exposure} → {middle}", 1.0, f"{own} of {middle}"),
+        (
+            SECOND,
+            f"{mediator} → {last}, {wording.lower_first(exposure)} held equal",
+            scale,
+            f"{unit} per unit of {middle}",
+        ),
+        (INDIRECT, f"{exposure} → {middle} → {last}", scale, unit),
+        (DIRECT, f"{exposure} → {last}, {middle} held equal", scale, unit),
+        (TOTAL, f"{exposure} → {last}", scale, unit),
         (SHARE, "of the total by way of the mediator", 100.0, "per cent"),
     ]
     rows, values = [], []

@@ -17,6 +17,7 @@ from researchkit.errors import EstimationError
 from researchkit.estimators.mechanism import mechanism
 from researchkit.parts import Question
 from researchkit.sample import Sample
+from researchkit.wording import typed
 
 ALIKE = 0.1  # share of the variance of mediator and of outcome that lies between clusters
 UNEQUAL = 0.5  # spread of the logarithm of cluster sizes
@@ -41,7 +42,7 @@ class Situation:
     def id(self) -> str:
         kind = f"{'yes-no' if self.yes_no else 'score'}{'-uneven' if self.uneven else ''}"
         across = self.across.replace(" ", "-") or "rows"
-        return f"mechanism-n{self.n}-c{self.clusters}-{across}-a{self.a:g}-b{self.b:g}-{kind}"
+        return f"mechanism-n{self.n}-c{self.clusters}-{across}-a{typed(self.a)}-b{typed(self.b)}-{kind}"
 
 
 SITUATIONS = (

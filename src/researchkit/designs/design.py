@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar
 
 from researchkit.entries import Part
-
-if TYPE_CHECKING:
-    from researchkit.parts import Question
 
 
 class Design(Part):
@@ -35,7 +32,7 @@ class Design(Part):
         """Those of them in which a row of the sample may have no gap."""
         return self.columns
 
-    def against(self, question: Question) -> list[str]:
+    def against(self, question: Any) -> list[str]:
         """What is wrong with the entry beside the rest of its question, in words; it becomes a line of the errors."""
         return []
 

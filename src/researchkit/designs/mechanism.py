@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar
 
 from pydantic import model_validator
 
@@ -12,9 +12,6 @@ from researchkit import wording
 from researchkit.designs.design import Design
 from researchkit.entries import Names, Number, Part
 from researchkit.errors import some
-
-if TYPE_CHECKING:
-    from researchkit.parts import Question
 
 KINDS = ("score", "change", "yes_no")
 When = Number | str
@@ -65,7 +62,7 @@ class Mechanism(Design):
     def columns(self) -> tuple[str, ...]:
         return (self.mediator, *self.adjust, *(self.times.columns if self.times else ()))
 
-    def against(self, question: Question) -> list[str]:
+    def against(self, question: Any) -> list[str]:
         taken = {question.exposure.column: "exposure", question.outcome.column: "outcome"}
         problems = [
             f"the mediator {self.mediator!r} is the {taken[name]} too" for name in taken if name == self.mediator

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from researchkit.study import Study
 
 HALVINGS = 30  # of the way to the correlation at which the interval meets zero
-FURTHEST = 0.9  # the largest correlation of errors that is drawn
+LEAST, FURTHEST = 0.3, 0.9  # the largest correlation of errors that is drawn lies between
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def sources(asked: Asked) -> tuple[dict[str, Any], str]:
     when = spec.when(study.label) if spec else ""
     told = [
         "Rated by: "
-        + ", ".join(f"{name} {rater or 'not said'}" for name, rater in zip(asked.names, raters, strict=True))
+        + ", ".join(f"{name} ({rater or 'not said'})" for name, rater in zip(asked.names, raters, strict=True))
         + f". Measured at: {when}."
     ]
     # Exposure and outcome are marked for every question.
@@ -229,7 +229,10 @@ def sensitivity(asked: Asked, points: int = 37) -> list[tuple[float, float, floa
     from researchkit.estimators.paths import product
 
     draws, found = asked.paths.drawn(), []
-    for errors in np.linspace(-FURTHEST, FURTHEST, points).tolist():
+    zero = abs(correlation(asked.paths, asked.paths.b.estimate))
+    measured = [strength(asked.laid, group) for group in dict.fromkeys(asked.laid.sample.groups)]
+    most = min(FURTHEST, max(LEAST, 1.5 * max([zero, *measured])))  # so far that what matters is seen
+    for errors in np.linspace(-most, most, points).tolist():
         shift = shifted(asked.paths, errors)
         low, high, _ = product(draws, asked.effect.level, shift)
         found.append((errors, asked.paths.a.estimate * (asked.paths.b.estimate - shift), low, high))
