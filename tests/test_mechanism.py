@@ -24,6 +24,7 @@ from researchkit.estimators.linear import least_squares
 from researchkit.estimators.paths import _products as products
 from researchkit.estimators.paths import bootstrap, constant_within, fit, normals, product
 from researchkit.robustness.designed import mechanism as attacks
+from researchkit.robustness.designed import unseen
 from researchkit.simulate import simulate, truth, write_world
 from researchkit.study import load_study
 from researchkit.verdict import ruling
@@ -186,8 +187,8 @@ def test_a_planted_correlation_of_errors_is_undone_by_its_shift():
     one = drawn(0, mechanisms.SITUATIONS[0])
     sample = replace(one, outcome=y, exposure=x, covariates=np.empty((n, 0)), names=(), groups=(), more={"trust": m})
     paths = fit(laid(sample), ASKED, 0.95)
-    assert paths.b.estimate - attacks.shifted(paths, errors) == pytest.approx(0.3, abs=0.03)
-    assert attacks.shifted(paths, attacks.correlation(paths, 0.7)) == pytest.approx(0.7)
+    assert paths.b.estimate - unseen.shifted(paths, errors) == pytest.approx(0.3, abs=0.03)
+    assert unseen.shifted(paths, unseen.correlation(paths, 0.7)) == pytest.approx(0.7)
 
 
 def test_the_answer_is_nothing_at_the_partial_correlation():
@@ -199,15 +200,15 @@ def test_the_answer_is_nothing_at_the_partial_correlation():
     assert facts["correlation_at_zero"] == pytest.approx(np.corrcoef(*rest)[0, 1], rel=1e-9)
     limit = facts["correlation_of_the_limit"]
     assert 0 < limit < facts["correlation_at_zero"]
-    low, high, _ = product(asked.paths.drawn(), 0.95, attacks.shifted(asked.paths, limit))
+    low, high, _ = product(asked.paths.drawn(), 0.95, unseen.shifted(asked.paths, limit))
     assert min(abs(low), abs(high)) < 1e-3
 
 
 def test_a_measured_cause_left_out_does_what_its_strength_says():
     there = laid(drawn())
     whole, short = (fit(one, ASKED, 0.95) for one in (there, there.without("need")))
-    off = attacks.correlation(short, short.b.estimate - whole.b.estimate)
-    assert abs(off) == pytest.approx(attacks.strength(there, "need"), rel=1e-6)
+    off = unseen.correlation(short, short.b.estimate - whole.b.estimate)
+    assert abs(off) == pytest.approx(unseen.strength(there, "need"), rel=1e-6)
 
 
 def test_the_mirrored_model_leaves_as_much():
@@ -241,6 +242,33 @@ def test_inside_groups_what_groups_differ_in_plays_no_part():
     plain, _ = attacks.inside(asked_of(sample))
     assert facts["estimate"] == pytest.approx(plain["estimate"], rel=1e-6)
     assert "inside" in room.mechanism(sample, ASKED).notes[-1]
+
+
+def test_what_acts_on_mediator_and_outcome_by_the_arrows_must_be_held_equal(tmp_path):
+    told = (
+        STUDY.replace("  nurse: {type: id}", "  nurse: {type: id}\n  need: {}")
+        + "causes: [need -> trust, need -> stays, kindness -> trust -> stays]\n"
+    )
+    (tmp_path / "study.yml").write_text(told, encoding="utf-8")
+    table().to_csv(tmp_path / "visits.csv", index=False)
+    good = answer_question(tmp_path, "q")
+    (tmp_path / "study.yml").write_text(told.replace("    adjust: need\n", ""), encoding="utf-8")
+    bad = answer_question(tmp_path, "q")
+    name = "believed causes of the mediator"
+    assert next(check for check in good.checks if check.name == name).mark == ""
+    said = next(check for check in bad.checks if check.name == name).mark
+    assert said == "adjustment of the mediator: need acts on mediator and outcome and is not adjusted for"
+    assert said in bad.verdict.marks
+
+
+def test_a_weight_of_two_is_a_row_that_stands_twice():
+    sample = drawn(0, mechanisms.SITUATIONS[0])
+    twice = np.arange(60) % 3 == 0
+    weighted = laid(replace(sample, weights=np.where(twice, 2.0, 1.0)))
+    rows = np.concatenate([np.arange(60), np.flatnonzero(twice)])
+    arrays = {"outcome": sample.outcome[rows], "exposure": sample.exposure[rows], "covariates": sample.covariates[rows]}
+    doubled = laid(replace(sample, **arrays, more={"trust": sample.more["trust"][rows]}))
+    assert fit(weighted, ASKED, 0.95).indirect == pytest.approx(fit(doubled, ASKED, 0.95).indirect, rel=1e-9)
 
 
 # Planted truths
@@ -343,6 +371,16 @@ def test_tables_and_figures_tell_what_was_found(told):
     )
     assert asked["By way of"] == "Feeling heard"
     assert asked["Measured at"] == "exposure 0, mediator 1, outcome 7"
+
+
+def test_the_plan_says_by_way_of_what(told):
+    from researchkit.protocol import text
+
+    plan = "\n".join(text(told.study))
+    assert "- By way of: Feeling heard." in plan
+    assert (
+        "- Analysis: product of two paths, each by least squares, with a Monte Carlo interval; errors by Agent." in plan
+    )
 
 
 def test_a_plain_question_has_no_paths_to_tell():

@@ -108,12 +108,13 @@ def sources(answer: Answer) -> Table | Prose:
 def sensitivity(answer: Answer) -> figures.Figure | Prose:
     """The indirect effect over the strength of an unmeasured cause of mediator and outcome."""
     from researchkit.robustness.designed.mechanism import laid_out
-    from researchkit.robustness.designed.mechanism import sensitivity as over
+    from researchkit.robustness.designed.unseen import sensitivity as over
 
     if (why := missing(answer)) is not None:
         return why
     try:
-        rows = over(laid_out(answer.study, answer.question, answer.effect, answer.sample))
+        asked = laid_out(answer.study, answer.question, answer.effect, answer.sample)
+        rows = over(asked.laid, asked.paths, answer.effect.level)
     except EstimationError as error:
         return Prose((str(error),))
     scale, unit = wording.scale(answer.effect.unit)

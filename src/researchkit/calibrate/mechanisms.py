@@ -1,6 +1,7 @@
 """Simulated studies of a mechanism: how often the interval of the indirect effect holds the truth.
 
-Apart from the grid of `cells`, for a mechanism has three columns where a plain study has two.
+Apart from the grid of `cells`, for a mechanism has three columns where a plain study has two. To measure it:
+`python -m researchkit.calibrate.mechanisms` (about ten minutes; of 2,000 studies each).
 """
 
 from __future__ import annotations
@@ -127,3 +128,8 @@ def held(situation: Situation, studies: int) -> dict[str, float]:
         found += effect.low > 0 or effect.high < 0
     ran = max(studies - refused, 1)
     return {"held": inside / ran, "found": found / ran, "refused": refused / studies}
+
+
+if __name__ == "__main__":
+    for one in SITUATIONS:
+        print(one.id, held(one, 2_000), flush=True)
