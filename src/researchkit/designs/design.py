@@ -32,6 +32,11 @@ class Design(Part):
         """Those of them in which a row of the sample may have no gap."""
         return self.columns
 
+    @property
+    def held(self) -> tuple[str, ...]:
+        """Columns that the design holds equal beside what the question adjusts for."""
+        return ()
+
     def against(self, question: Any) -> list[str]:
         """What is wrong with the entry beside the rest of its question, in words; it becomes a line of the errors."""
         return []

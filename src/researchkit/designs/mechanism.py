@@ -62,6 +62,10 @@ class Mechanism(Design):
     def columns(self) -> tuple[str, ...]:
         return (self.mediator, *self.adjust, *(self.times.columns if self.times else ()))
 
+    @property
+    def held(self) -> tuple[str, ...]:
+        return self.adjust
+
     def against(self, question: Any) -> list[str]:
         taken = {question.exposure.column: "exposure", question.outcome.column: "outcome"}
         problems = [

@@ -17,7 +17,7 @@ import pandas as pd
 from researchkit.simulate.draws import Array, Columns, carried, hidden, predictor, rating, yes
 from researchkit.simulate.truths import SMALL, SUPPORTED, UNTOLD, Planted
 
-ROWS = 1_285
+ROWS = 1_303
 SEED = 20251101
 FILES = ("patients.csv", "staff.csv")
 CHUNK = 50_000  # patients made at once
