@@ -22,7 +22,7 @@ from researchkit.estimators import estimate
 from researchkit.estimators import mechanism as room
 from researchkit.estimators.linear import least_squares
 from researchkit.estimators.paths import _products as products
-from researchkit.estimators.paths import bootstrap, constant_within, fit, normals, product
+from researchkit.estimators.paths import apart, bootstrap, constant_within, fit, means, normals, product
 from researchkit.robustness.designed import mechanism as attacks
 from researchkit.robustness.designed import unseen
 from researchkit.simulate import simulate, truth, write_world
@@ -547,6 +547,15 @@ def test_a_mean_that_hardly_stands_for_its_cluster_is_noted():
     effect = room.mechanism(replace(drawn(), **values, **empty), ASKED)
     assert any(note.startswith("rough means: ") for note in effect.notes)
     assert any(note.startswith("between team only: care is the same for all of one team") for note in effect.notes)
+
+
+def test_what_is_alike_within_clusters_lies_apart_by_nothing_at_all():
+    sample = drawn()
+    shared = 0.1 + sample.cluster / 3  # whose means are off by rounding
+    assert np.ptp(shared - means(shared, sample)) > 0
+    assert not apart(shared, sample).any()
+    own = apart(sample.exposure, sample)
+    assert np.bincount(sample.cluster, weights=own) == pytest.approx(np.zeros(20), abs=1e-12)
 
 
 def test_who_is_alike_within_clusters():
