@@ -227,7 +227,7 @@ PLANTED = (
         "leader_care_hardest",
         "real",
         UNTOLD,
-        False,
+        True,
         "points",
         by_nurses("care"),
         "As `leader_care`, in the wards with the hardest cases: real, but these few wards could not show it.",
