@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         evidence,
         feedback,
         figures,
+        mechanism,
         review,
         rules,
         scales,
@@ -59,6 +60,7 @@ __all__ = [
     "judge",
     "load_dataset",
     "load_study",
+    "mechanism",
     "review",
     "rules",
     "scales",
@@ -85,7 +87,7 @@ _ROOM_OF = {
     "write_report": "report",
 }
 _ROOMS = {"account", "claims", "evidence", "feedback", "figures", "review", "rules", "scales", "simulate", "site"}
-_ROOMS |= {"soundness", "story", "tables"}
+_ROOMS |= {"mechanism", "soundness", "story", "tables"}
 
 
 def __getattr__(name: str) -> Any:

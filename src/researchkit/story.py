@@ -51,6 +51,7 @@ def asked(study: Study, question: Question) -> Table:
         "Adjusted for": ", ".join(study.label(name) for name in question.adjust) or "nothing",
         "Smallest effect that matters": f"{smallest} {wording.units(unit, smallest)}",
         "Expected": expected[question.expect],
+        **(question.special.rows(study.label) if question.special else {}),
         "Design": study.design_of(question),
         "Plan": plan_words(study, question),
         **other_explanations(study, question),

@@ -202,7 +202,7 @@ def sentence(effect: Effect, word: Word, question: Question, study: Study) -> st
     changed = f"{with_article(outcome)} that was {amount} {direction(effect, question)}"
     if word == "too small to matter" or (word == "supported" and question.expect == "equal"):
         return f"{what} went with a difference too small to matter: {changed} {where}"
-    if study.design_of(question) == "randomised":
+    if study.design_of(question) == "randomised" and (question.special is None or question.special.lots):
         verb = "raised" if effect.estimate > 0 else "lowered"
         return f"{what} {verb} {with_article(outcome, 'the')} by {amount} {where}"
     return f"{what} went with {changed} {where}"

@@ -15,6 +15,7 @@ from researchkit.figures.intervals import band, forest, interval, specifications
 from researchkit.figures.levels import distribution, dose
 from researchkit.figures.mini import mini
 from researchkit.figures.rules import at_limit, course
+from researchkit.figures.sensitivity import sensitivity
 from researchkit.figures.survival import Curve, curves
 
 __all__ = [
@@ -33,5 +34,6 @@ __all__ = [
     "funnel",
     "interval",
     "mini",
+    "sensitivity",
     "specifications",
 ]

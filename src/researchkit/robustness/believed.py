@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def believed_causes(dataset: Dataset, question: Question) -> Check:
     """What the arrows under `causes:` say of the adjustment; each fault is a mark on the verdict."""
     name, made = "believed causes", dataset.fingerprint
-    found = audit(dataset.study, question)
+    held = (*question.adjust, *(question.special.held if question.special else ()))
+    found = audit(dataset.study, question.model_copy(update={"adjust": held}))
     if found.reason:
         return Check(name, made, reason=found.reason)
     words = "; ".join(found.faults) or "The adjustment is one that the study's own arrows allow."

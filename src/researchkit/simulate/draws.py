@@ -80,6 +80,15 @@ def step(expected: Callable[[Columns], Array], columns: Columns, name: str) -> f
     return float(np.mean(expected(up) - expected(down)))
 
 
+def carried(
+    mediator: Callable[[Columns], Array], expected: Callable[[Columns], Array], columns: Columns, name: str, by: str
+) -> float:
+    """Mean change of the expected outcome where `mediator` (the column `by`) goes from what half a unit less of `name`
+    makes of it to what half a unit more does, and everything else stays: the natural indirect effect."""
+    up, down = (mediator({**columns, name: columns[name] + half}) for half in (0.5, -0.5))
+    return float(np.mean(expected({**columns, by: up}) - expected({**columns, by: down})))
+
+
 def switch(expected: Callable[[Columns], Array], columns: Columns, name: str) -> float:
     """Mean expected outcome with everybody at 1 in `name`, less that with everybody at 0."""
     on, off = ({**columns, name: np.full_like(columns[name], value)} for value in (1.0, 0.0))
