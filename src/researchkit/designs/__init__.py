@@ -5,8 +5,10 @@ in `robustness.designed` where it has attacks of its own, and a notebook.
 """
 
 from researchkit.designs.design import Design
+from researchkit.designs.dose import Dose
 from researchkit.designs.limit import Limit
 from researchkit.designs.mix import Mix
 from researchkit.designs.series import Series
+from researchkit.designs.subgroup import Subgroup
 
-__all__ = ["Design", "Limit", "Mix", "Series"]
+__all__ = ["Design", "Dose", "Limit", "Mix", "Series", "Subgroup"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from researchkit.entries import Part
 
@@ -29,6 +29,10 @@ class Design(Part):
         """Those of them in which a row of the sample may have no gap."""
         return self.columns
 
+    def against(self, question: Any) -> list[str]:
+        """What is wrong with the entry beside the rest of its question, in words; it becomes a line of the errors."""
+        return []
+
     def told(self, subject: str, outcome: str, label: Callable[[str], str]) -> tuple[str, str]:
         """Subject and object of the sentence of the verdict, from those of a plain contrast.
 
@@ -36,3 +40,14 @@ class Design(Part):
         higher", or that data cannot tell whether SUBJECT "goes with a different OBJECT".
         """
         return subject, outcome
+
+    def subject(self, question: Any, study: Any) -> str:
+        """What is compared, where it is not the exposure's own contrast: "Effort of 9 instead of 5"."""
+        return ""
+
+    def sentence(self, effect: Any, word: str, question: Any, study: Any, parts: tuple[str, str, str]) -> str:
+        """The whole sentence of the verdict, where the usual one does not serve.
+
+        `parts` are subject, outcome, and what follows the number: the interval, and among how many.
+        """
+        return ""
