@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         site,
         soundness,
         story,
+        subgroups,
         tables,
     )
 
@@ -66,6 +67,7 @@ __all__ = [
     "site",
     "soundness",
     "story",
+    "subgroups",
     "tables",
     "write_report",
 ]
@@ -85,7 +87,7 @@ _ROOM_OF = {
     "write_report": "report",
 }
 _ROOMS = {"account", "claims", "evidence", "feedback", "figures", "review", "rules", "scales", "simulate", "site"}
-_ROOMS |= {"soundness", "story", "tables"}
+_ROOMS |= {"soundness", "story", "subgroups", "tables"}
 
 
 def __getattr__(name: str) -> Any:
