@@ -14,7 +14,7 @@ from researchkit.estimators import duration, estimate_sample, leverage
 from researchkit.estimators.cox import cox
 from researchkit.estimators.design import design
 from researchkit.estimators.linear import cr2, least_squares
-from researchkit.estimators.ordered import _rows, fit
+from researchkit.estimators.ordered import fit, pulls
 
 BUILD = runpy.run_path(str(Path(__file__).with_name("test_estimators.py")))
 sample, question = BUILD["sample"], BUILD["question"]
@@ -168,7 +168,7 @@ def test_the_rows_of_an_ordered_answer_make_its_information():
     rng = np.random.default_rng(6)
     matrix, answer, weights = rng.normal(size=(90, 2)), np.arange(90) % 4, rng.uniform(0.5, 2, 90)
     at, information, _ = fit(matrix, answer, weights, ("a", "b"))
-    rows = _rows(matrix, answer, weights, at)
+    rows = pulls(matrix, answer, weights, at)
     assert sum(part.T @ part for part in rows) == pytest.approx(information)
 
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         site,
         soundness,
         story,
+        subgroups,
         tables,
     )
 
@@ -68,6 +69,7 @@ __all__ = [
     "site",
     "soundness",
     "story",
+    "subgroups",
     "tables",
     "write_report",
 ]
@@ -87,7 +89,7 @@ _ROOM_OF = {
     "write_report": "report",
 }
 _ROOMS = {"account", "claims", "evidence", "feedback", "figures", "review", "rules", "scales", "simulate", "site"}
-_ROOMS |= {"mechanism", "soundness", "story", "tables"}
+_ROOMS |= {"mechanism", "soundness", "story", "subgroups", "tables"}
 
 
 def __getattr__(name: str) -> Any:

@@ -192,19 +192,21 @@ def sentence(effect: Effect, word: Word, question: Question, study: Study) -> st
     value, limits = wording.estimate(scale * abs(effect.estimate), scale * effect.low, scale * effect.high)
     where = f"({wording.percent(effect.level, 0)} interval {limits}), {among(effect, study, question)}."
     what, outcome = cause(question, study), measured(question, study)
-    if question.special:
-        what, outcome = question.special.told(what, outcome, study.label)
+    if special := question.special:
+        what, outcome = special.told(special.subject(question, study) or what, outcome, study.label)
+        if own := special.sentence(effect, word, question, study, (what, outcome, where)):
+            return own
     amount = f"{value} {wording.units(unit, value)}"
     if word == "cannot tell":
         lean = "higher" if effect.estimate > 0 else "lower"
         doubt = f"These data cannot tell whether {wording.lower_first(what)} goes with a different {outcome}"
         return f"{doubt}: the estimate is {amount} {lean} {where}"
-    changed = f"{with_article(outcome)} that was {amount} {direction(effect, question)}"
+    changed = f"{wording.with_article(outcome)} that was {amount} {direction(effect, question)}"
     if word == "too small to matter" or (word == "supported" and question.expect == "equal"):
         return f"{what} went with a difference too small to matter: {changed} {where}"
     if study.design_of(question) == "randomised" and (question.special is None or question.special.lots):
         verb = "raised" if effect.estimate > 0 else "lowered"
-        return f"{what} {verb} {with_article(outcome, 'the')} by {amount} {where}"
+        return f"{what} {verb} {wording.with_article(outcome, 'the')} by {amount} {where}"
     return f"{what} went with {changed} {where}"
 
 
@@ -224,12 +226,6 @@ def measured(question: Question, study: Study) -> str:
         outcome.kind
     )
     return f"{prefix}“{wording.lower_first(name)}”" if prefix else wording.lower_first(name)
-
-
-def with_article(outcome: str, article: str = "a") -> str:
-    """Shares, rates, times and the net promoter score are counted; what a scale measures is not."""
-    counted = outcome.startswith(("share of ", "rate of ", "mean time ", "net promoter score"))
-    return f"{article} {outcome}" if counted else outcome
 
 
 def direction(effect: Effect, question: Question) -> str:

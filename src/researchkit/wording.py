@@ -96,3 +96,9 @@ def lower_first(text: str) -> str:
 def capital(text: str) -> str:
     """The first letter large, the others as they are."""
     return text[:1].upper() + text[1:]
+
+
+def with_article(outcome: str, article: str = "a") -> str:
+    """Shares, rates, times and the net promoter score are counted; what a scale measures is not."""
+    counted = outcome.startswith(("share of ", "rate of ", "mean time ", "net promoter score"))
+    return f"{article} {outcome}" if counted else outcome

@@ -5,9 +5,11 @@ in `robustness.designed` where it has attacks of its own, and a notebook.
 """
 
 from researchkit.designs.design import Design
+from researchkit.designs.dose import Dose
 from researchkit.designs.limit import Limit
 from researchkit.designs.mechanism import Mechanism
 from researchkit.designs.mix import Mix
 from researchkit.designs.series import Series
+from researchkit.designs.subgroup import Subgroup
 
-__all__ = ["Design", "Limit", "Mechanism", "Mix", "Series"]
+__all__ = ["Design", "Dose", "Limit", "Mechanism", "Mix", "Series", "Subgroup"]

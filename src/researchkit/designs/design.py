@@ -52,3 +52,14 @@ class Design(Part):
         higher", or that data cannot tell whether SUBJECT "goes with a different OBJECT".
         """
         return subject, outcome
+
+    def subject(self, question: Any, study: Any) -> str:
+        """What is compared, where it is not the exposure's own contrast: "Effort of 9 instead of 5"."""
+        return ""
+
+    def sentence(self, effect: Any, word: str, question: Any, study: Any, parts: tuple[str, str, str]) -> str:
+        """The whole sentence of the verdict, where the usual one does not serve.
+
+        `parts` are subject, outcome, and what follows the number: the interval, and among how many.
+        """
+        return ""

@@ -56,7 +56,7 @@ def ordered(sample: Sample, question: Question, level: float = 0.95) -> Effect:
         sample,
         effect.gradient,
         robust=sample.weights is not None,
-        rows=_rows(columns.matrix, answer, sample.weights, at),
+        rows=pulls(columns.matrix, answer, sample.weights, at),
         back=back,
         little=len(top) > 0 and top.sum() < crossed.SCARCE,
     )
@@ -105,7 +105,7 @@ def fit(
     return at, information, scores * weight[:, None]
 
 
-def _rows(matrix: Matrix, answer: NDArray[np.int64], weights: Vector | None, at: Vector) -> tuple[Matrix, Matrix]:
+def pulls(matrix: Matrix, answer: NDArray[np.int64], weights: Vector | None, at: Vector) -> tuple[Matrix, Matrix]:
     """Two matrices (n, k) whose cross products sum to the information.
 
     A row's information is that of its upper and lower threshold, [[t + b, -b], [-b, l + b]], taken to the coefficients;
@@ -176,7 +176,7 @@ def _difference(sample: Sample, columns: Design, at: Vector, worth: Vector) -> A
     share = shares(sample.weights, len(sample.outcome))
     if not sample.binary_exposure:
         return _slope(columns, at, worth, share)
-    one, none = (_mean(columns.at(arm), at, worth, share) for arm in (1.0, 0.0))
+    one, none = (mean_worth(columns.at(arm), at, worth, share) for arm in (1.0, 0.0))
     return Average(one.value - none.value, one.gradient - none.gradient)
 
 
@@ -186,7 +186,7 @@ def _below(matrix: Matrix, at: Vector) -> Matrix:
     return logistic(at[p:] - (matrix @ at[:p])[:, None])
 
 
-def _mean(matrix: Matrix, at: Vector, worth: Vector, share: Vector) -> Average:
+def mean_worth(matrix: Matrix, at: Vector, worth: Vector, share: Vector) -> Average:
     """Mean worth of a what-if: the last answer's, plus at each threshold the fall in worth times those below it."""
     below, falls = _below(matrix, at), worth[:-1] - worth[1:]
     density = below * (1 - below) * falls

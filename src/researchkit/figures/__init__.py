@@ -8,6 +8,7 @@ their precision; `chart` months in a row; `course` one series beside others;
 """
 
 from researchkit.figures.chart import chart
+from researchkit.figures.doses import bent
 from researchkit.figures.figure import MEDIA, Figure
 from researchkit.figures.funnel import funnel
 from researchkit.figures.ink import font
@@ -24,6 +25,7 @@ __all__ = [
     "Figure",
     "at_limit",
     "band",
+    "bent",
     "chart",
     "course",
     "curves",

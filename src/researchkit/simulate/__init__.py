@@ -19,7 +19,16 @@ import yaml
 
 from researchkit.errors import ParameterError
 from researchkit.faults import nearest
-from researchkit.simulate import contact_centre, contact_centre_trust, hospital, hospital_meaning, limits, truths
+from researchkit.simulate import (
+    contact_centre,
+    contact_centre_channels,
+    contact_centre_trust,
+    hospital,
+    hospital_meaning,
+    hospital_workload,
+    limits,
+    truths,
+)
 from researchkit.simulate.files import write_csv, write_parquet
 
 # Further studies of the two worlds, each a module with `chunks`, `population` and what it has PLANTED.
@@ -27,6 +36,8 @@ FURTHER: dict[str, Any] = {
     "contact_centre_limits": limits,
     "contact_centre_trust": contact_centre_trust,
     "hospital_meaning": hospital_meaning,
+    "contact_centre_channels": contact_centre_channels,
+    "hospital_workload": hospital_workload,
 }
 WORLDS: dict[str, Any] = {"contact_centre": contact_centre, "hospital": hospital, **FURTHER}
 PLANTED = {

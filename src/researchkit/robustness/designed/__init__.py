@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from researchkit.estimators import Effect
     from researchkit.parts import Question
 
-ROOMS: tuple[str, ...] = ("limit", "mechanism", "mix", "series")  # designs with attacks of their own
+# Designs with attacks of their own.
+ROOMS: tuple[str, ...] = (
+    "dose",
+    "limit",
+    "mechanism",
+    "mix",
+    "series",
+    "subgroup",
+)
 
 
 def designed(dataset: Dataset, question: Question, effect: Effect, sample: Sample) -> tuple[Check, ...]:
