@@ -31,12 +31,14 @@ if TYPE_CHECKING:
         evidence,
         feedback,
         figures,
+        power,
         review,
         rules,
         scales,
         simulate,
         site,
         soundness,
+        stages,
         story,
         tables,
     )
@@ -59,12 +61,14 @@ __all__ = [
     "judge",
     "load_dataset",
     "load_study",
+    "power",
     "review",
     "rules",
     "scales",
     "simulate",
     "site",
     "soundness",
+    "stages",
     "story",
     "tables",
     "write_report",
@@ -85,7 +89,7 @@ _ROOM_OF = {
     "write_report": "report",
 }
 _ROOMS = {"account", "claims", "evidence", "feedback", "figures", "review", "rules", "scales", "simulate", "site"}
-_ROOMS |= {"soundness", "story", "tables"}
+_ROOMS |= {"power", "soundness", "stages", "story", "tables"}
 
 
 def __getattr__(name: str) -> Any:

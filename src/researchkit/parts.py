@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from researchkit import wording
-from researchkit.designs import Design, Limit, Mix, Series
+from researchkit.designs import Design, Limit, Mix, Rollout, Series
 from researchkit.entries import Code, Codes, Names, Number, Part, Slug, Whole
 from researchkit.markup import as_list, code_keys, column_only, path_only
 
@@ -267,6 +267,7 @@ class Question(Part):
     series: Series | None = None
     limit: Limit | None = None
     mix: Mix | None = None
+    rollout: Rollout | None = None
 
     @model_validator(mode="after")
     def one_design_of_its_own(self) -> Question:

@@ -7,6 +7,7 @@ in `robustness.designed` where it has attacks of its own, and a notebook.
 from researchkit.designs.design import Design
 from researchkit.designs.limit import Limit
 from researchkit.designs.mix import Mix
+from researchkit.designs.rollout import Rollout
 from researchkit.designs.series import Series
 
-__all__ = ["Design", "Limit", "Mix", "Series"]
+__all__ = ["Design", "Limit", "Mix", "Rollout", "Series"]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from researchkit.estimators import Effect
     from researchkit.parts import Question
 
-ROOMS: tuple[str, ...] = ("limit", "mix", "series")  # designs with attacks of their own
+ROOMS: tuple[str, ...] = ("limit", "mix", "rollout", "series")  # designs with attacks of their own
 
 
 def designed(dataset: Dataset, question: Question, effect: Effect, sample: Sample) -> tuple[Check, ...]:
