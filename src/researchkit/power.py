@@ -7,6 +7,7 @@ time, is taken from data at hand, or given.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from researchkit.tables import Prose, Table, frame
 
 if TYPE_CHECKING:
     from researchkit.answer import Answer
+    from researchkit.parts import Question
 
 SEED, DRAWS = 20251101, 300
 UNITS = (8, 12, 16, 24, 36, 48)
@@ -160,34 +162,46 @@ def spread_of(answer: Answer) -> tuple[Spread, int, float]:
     return Spread(row, max(between - row / usual, 0.0 if row else between)), len(cells.periods), usual
 
 
-def table(answer: Answer, units: tuple[int, ...] = UNITS, draws: int = DRAWS) -> Table | Prose:
+def table(answer: Answer, units: Sequence[int] = UNITS, draws: int = DRAWS) -> Table | Prose:
     """How many units a further study would need to find the smallest effect that matters, by its design."""
-    question = answer.question
-    if question.rollout is None:
+    if answer.question.rollout is None:
         return Prose(("How large an effect this study could have seen stands above, among the attacks (design).",))
     spread, periods, usual = spread_of(answer)
-    rows = []
+    note = "How units wander is taken from those here that had not started."
+    return planned(answer.question, spread, periods=periods, rows=max(usual, 1.0), units=units, draws=draws, note=note)
+
+
+def planned(
+    question: Question,
+    spread: Spread,
+    *,
+    periods: int,
+    rows: float,
+    units: Sequence[int] = UNITS,
+    draws: int = DRAWS,
+    note: str = "",
+) -> Table:
+    """The power of each design for the smallest effect that matters to a question, before there are any data.
+
+    Raises
+    ------
+    ParameterError
+        As `power`.
+    """
+    effect, outcome = question.smallest_effect, question.outcome
+    told = []
     for many in units:
-        shares = {
-            design: power(
-                design,
-                units=many,
-                periods=periods,
-                rows=max(usual, 1.0),
-                effect=question.smallest_effect,
-                spread=spread,
-                draws=draws,
-            ).share
-            for design in DESIGNS
-        }
-        rows.append(
-            {"Units": many, **{wording.capital(name): wording.percent(share, 0) for name, share in shares.items()}}
-        )
-    scale, unit = wording.scale(answer.effect.unit)
-    least = wording.number(scale * question.smallest_effect)
-    note = (
+        line: dict[str, object] = {"Units": many}
+        for design in DESIGNS:
+            found = power(design, units=many, periods=periods, rows=rows, effect=effect, spread=spread, draws=draws)
+            line[wording.capital(design)] = wording.percent(found.share, 0)
+        told.append(line)
+    share = outcome.kind in ("yes_no", "ordered") and not outcome.nps
+    scale, unit = wording.scale("probability" if share else outcome.unit or "units")
+    least = wording.number(scale * effect)
+    words = (
         f"Share of {wording.count(draws)} simulated studies each that would find an effect of {least} "
-        f"{wording.units(unit, least)}, the smallest that matters, with {periods} times and the usual number of rows "
-        "of a unit at each; how units wander is taken from those here that had not started. 80 % is the usual aim."
+        f"{wording.units(unit, least)}, the smallest that matters, with {wording.count(periods)} times and "
+        f"{wording.number(rows)} rows of a unit at each. 80 % is the usual aim. {note}"
     )
-    return frame(pd.DataFrame(rows), "How many units a further study would need", note)
+    return frame(pd.DataFrame(told), "How many units a further study would need", words.strip())

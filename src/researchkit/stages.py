@@ -52,7 +52,7 @@ def schedule(answer: Answer) -> Table | Prose:
         rows.append(
             {
                 f"First {study.label(design.time).lower()}": "never, or later" if never else cells.periods[place],
-                f"By {study.label(design.unit).lower()}": "few" if few else wording.count(int(counts[place])),
+                f"How many, by {study.label(design.unit).lower()}": "few" if few else wording.count(int(counts[place])),
                 "In the answer": "as comparison" if place not in told else "yes",
             }
         )
@@ -78,7 +78,7 @@ def since(answer: Answer) -> figures.Figure | Prose:
     )
     if design.before == "last":
         points.append((base, 0.0, 0.0, 0.0))
-        note += f"Changes are counted from the last time before ({base}), so nothing can differ there. "
+        note += "Changes are counted from the last time before, so nothing can differ there. "
     hidden = len(laid.events) - len(shown)
     note += f"Left out: {hidden} that could single out a few people." if hidden else ""
     return figures.since(

@@ -15,6 +15,7 @@ from researchkit import wording
 from researchkit.cli.health import doctor
 from researchkit.cli.plans import plan
 from researchkit.cli.runs import GOOD, NOT_ALL_GOOD, NOTHING_STARTED, compare, make_all
+from researchkit.cli.sizes import power
 from researchkit.disclosure import LABELS, PROFILES
 from researchkit.errors import ResearchkitError
 
@@ -31,7 +32,7 @@ class Command(click.Group):
             raise click.ClickException(str(error)) from error
 
 
-@click.group(cls=Command, commands=[doctor, plan], context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Command, commands=[doctor, plan, power], context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="researchkit", message="researchkit %(version)s")
 def main() -> None:
     """Does compassionate handling go with loyalty, recovery and burnout?

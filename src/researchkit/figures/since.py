@@ -49,7 +49,8 @@ def since(
             fill, edge = (colour, "#ffffff") if known else ("#ffffff", colour)
             axes.plot([at], [value], marker="o", markersize=7, color=fill, markeredgecolor=edge, zorder=3)
         ink.number_axis(axes.xaxis, 8)
-        axes.set_xticks([at for at in axes.get_xticks() if at == int(at)])
+        low, high = points[0][0], points[-1][0]
+        axes.set_xticks([at for at in axes.get_xticks() if at == int(at) and low <= at <= high])
         ink.number_axis(axes.yaxis, 6)
         axes.set_xlabel(ink.wrapped(f"{wording.units(time)} since the start"))
         axes.set_ylabel(ink.wrapped(unit, 30))
