@@ -24,6 +24,7 @@ class Rollout(Design):
 
     room: ClassVar[str] = "rollout"
     notebook: ClassVar[str] = "22_roll_outs.ipynb"
+    replaces: ClassVar[bool] = True
     analysis: ClassVar[str] = "by group-time effects: each start against those that have not started"
     unit: str
     time: str

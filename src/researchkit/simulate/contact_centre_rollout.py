@@ -165,11 +165,12 @@ PLANTED = (
         "training",
         "real",
         "supported",
-        False,
+        True,
         "points",
         lambda contacts: among_started(compassion, contacts, "trained", "since"),
         "Mean rise in rated compassion over all contacts of trained sites, growing each month. Kinder sites were"
-        " trained first, and what grows misleads the usual two-way regression, which is too low.",
+        " trained first, so the crude difference is too large; what grows misleads the usual two-way regression, which"
+        " is too low.",
     ),
     Planted(
         "recommendation",
