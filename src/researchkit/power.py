@@ -191,7 +191,7 @@ def planned(
     effect, outcome = question.smallest_effect, question.outcome
     told = []
     for many in units:
-        line: dict[str, object] = {"Units": many}
+        line: dict[str, object] = {"Units": wording.count(many)}
         for design in DESIGNS:
             found = power(design, units=many, periods=periods, rows=rows, effect=effect, spread=spread, draws=draws)
             line[wording.capital(design)] = wording.percent(found.share, 0)

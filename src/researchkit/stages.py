@@ -14,12 +14,10 @@ import pandas as pd
 from researchkit import figures, wording
 from researchkit.disclosure import PROFILES
 from researchkit.estimators.effect import wald
-from researchkit.estimators.rollout import Laid, lay_out
+from researchkit.estimators.rollout import Laid, behind, lay_out
 from researchkit.tables import Prose, Table, frame
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from researchkit.answer import Answer
 
 ONCE = (
@@ -99,21 +97,12 @@ def limits(part: Any, level: float) -> tuple[float, float]:
 
 
 def enough(answer: Answer, laid: Laid, event: int, cohort: int | None = None) -> bool:
-    """Whether so many people stand behind a time since the start (of one cohort) that it may be told."""
+    """Whether so many people stand behind a time since the start (or a cohort) that it may be told."""
     profile, design = PROFILES[answer.study.disclosure], answer.question.rollout
     if not profile.protects or design is None:
         return True
     chosen = laid.found.event == event if cohort is None else (laid.found.event >= 0) & (laid.found.cohort == cohort)
-    unit = np.unique(answer.sample.more[design.unit], return_inverse=True)[1]
-    time = np.unique(answer.sample.more[design.time], return_inverse=True)[1]
-    for sides in (laid.found.treated, laid.found.compared):
-        inside = np.zeros((len(laid.cells.units), len(laid.cells.periods)), dtype=bool)
-        for place in np.flatnonzero(chosen):
-            inside[sides[place] > 0, laid.found.period[place]] = True
-        rows: NDArray[np.bool_] = inside[unit, time]
-        if answer.sample.heads(rows) < profile.threshold:
-            return False
-    return True
+    return behind(laid, answer.sample, design, chosen) >= profile.threshold
 
 
 def cohorts(answer: Answer) -> Table | Prose:

@@ -12,8 +12,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from researchkit import wording
+from researchkit.disclosure import PROFILES
 from researchkit.errors import EstimationError, some
 from researchkit.estimators import refuse
 from researchkit.estimators.effect import Effect, Model, Term, told, wald
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from researchkit.parts import Question
 
 POWER = 0.8
+FEWEST = max(profile.threshold for profile in PROFILES.values())
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,12 @@ def rollout(sample: Sample, question: Question, level: float = 0.95) -> Effect:
         df,
         unit=unit_of(question, sample),
         method=f"group-time effects against {whom}, averaged over all started, jackknife over {name}",
-        model=Model("group-time effects", f"jackknife over {name}", terms(laid, se, df, level), "mean difference"),
+        model=Model(
+            "group-time effects",
+            f"jackknife over {name}",
+            terms(laid, sample, design, se, df, level),
+            "mean difference",
+        ),
         notes=tuple(notes),
     )
 
@@ -228,13 +236,30 @@ def by_chance(laid: Laid) -> float:
     return float(np.std(placebo, ddof=1))
 
 
-def terms(laid: Laid, se: float, df: float, level: float) -> tuple[Term, ...]:
-    """The answer first, then each period since the start, then each cohort."""
-    periods = laid.cells.periods
+def terms(laid: Laid, sample: Sample, design: Rollout, se: float, df: float, level: float) -> tuple[Term, ...]:
+    """The answer first, then each period since the start, then each cohort; none of so few people that some profile
+    of disclosure would hide them."""
+    periods, found = laid.cells.periods, laid.found
     rows = [_term("all who had started", replace(laid.overall, se=se, df=df), level)]
-    rows += [_term(since(event), part, level) for event, part in laid.events.items()]
-    rows += [_term(f"started {periods[cohort]}", part, level) for cohort, part in laid.cohorts.items()]
-    return tuple(rows)
+    parts = [(since(event), part, found.event == event) for event, part in laid.events.items()]
+    for cohort, part in laid.cohorts.items():
+        parts.append((f"started {periods[cohort]}", part, (found.event >= 0) & (found.cohort == cohort)))
+    return (
+        *rows,
+        *(_term(name, part, level) for name, part, chosen in parts if behind(laid, sample, design, chosen) >= FEWEST),
+    )
+
+
+def behind(laid: Laid, sample: Sample, design: Rollout, chosen: NDArray[np.bool_]) -> int:
+    """How many people stand behind some comparisons (K,), on the side where they are fewer."""
+    unit, time = (np.unique(sample.more[name], return_inverse=True)[1] for name in (design.unit, design.time))
+    sides = []
+    for weights in (laid.found.treated, laid.found.compared):
+        inside = np.zeros(laid.cells.rows.shape, dtype=bool)
+        for place in np.flatnonzero(chosen):
+            inside[weights[place] > 0, laid.found.period[place]] = True
+        sides.append(sample.heads(inside[unit, time]))
+    return min(sides)
 
 
 def since(event: int) -> str:

@@ -18,6 +18,7 @@ from researchkit.estimators.permute import draw_again
 from researchkit.estimators.rollout import Before, Laid, lay_out
 from researchkit.estimators.twfe import two_way
 from researchkit.robustness.check import Check, why_not
+from researchkit.robustness.influence import FAST, FEW
 
 if TYPE_CHECKING:
     from researchkit.dataset import Dataset, Sample
@@ -47,8 +48,14 @@ def attacks(dataset: Dataset, question: Question, effect: Effect, sample: Sample
         regression(laid, effect, made),
         lots(laid, effect, made, drawn=drawn),
         mixed(dataset, question, effect, sample, made),
-        one_out(laid, effect, made),
+        *(() if told_already(laid, effect) else (one_out(laid, effect, made),)),
     )
+
+
+def told_already(laid: Laid, effect: Effect) -> bool:
+    """Whether `influence` itself has left out each in turn."""
+    count = int(laid.cells.cluster.max()) + 1
+    return count <= FEW and count * effect.n <= FAST
 
 
 def said(effect: Effect, value: float, low: float, high: float) -> str:
@@ -156,7 +163,8 @@ def other_ways(dataset: Dataset, question: Question, effect: Effect, sample: Sam
             found = lay_out(sample, question, **{entry: value}).overall
             low, high, _ = wald(found.estimate, found.se, effect.level, found.df)
         except EstimationError as error:
-            told.append(f"{words}: not to be had ({why_not(error, dataset.study)})")
+            why = why_not(error, dataset.study).removeprefix(f"The question {question.id!r}: ").split(". ")[0]
+            told.append(f"{words}: not to be had, for {why}")
             continue
         told.append(f"{words}: {said(effect, found.estimate, low, high)}")
         facts[f"{entry}_{value}".replace(" ", "_")] = {"estimate": found.estimate, "low": low, "high": high}
