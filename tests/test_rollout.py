@@ -449,6 +449,18 @@ def test_columns_at_odds_are_all_told_with_counts(tmp_path):
         effect_of(written(tmp_path, mixed, clusters="team"))
 
 
+def test_outcomes_that_are_infinite_or_never_vary_are_refused(tmp_path):
+    frame = rows([3, 3, None, None])
+    with pytest.raises(EstimationError, match="nothing to compare"):
+        effect_of(written(tmp_path, frame.assign(y=1.0)))
+    study = written(tmp_path, frame)
+    sample = load_dataset(study).sample(study.questions[0])
+    with pytest.raises(EstimationError, match="y has 1 values that are not finite"):
+        rollout(
+            replace(sample, outcome=np.where(np.arange(len(frame)) == 5, np.inf, sample.outcome)), study.questions[0]
+        )
+
+
 def test_times_that_are_no_times(tmp_path):
     frame = rows([3, 3, None, None])
     words = frame.assign(month=frame["month"].map(lambda one: f"month {one}"), began=frame["began"].map(str))

@@ -21,7 +21,7 @@ from researchkit.estimators.effect import Matrix, Vector
 from researchkit.estimators.rollout import Laid
 
 SEED = 20251101
-DRAWS, BATCH = 1_999, 4_000_000  # numbers of one comparison in one draw held at once
+DRAWS, BATCH, MOST = 1_999, 1_000_000, 20_000_000  # numbers held at once, and dealt out in all
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def draw_again(laid: Laid, level: float = 0.95, draws: int = DRAWS) -> Drawn | N
     moved = (begun[:, found.period].T - found.base @ begun.T)[after]
     mass = cells.weight * there(laid)[after]
     rng = np.random.default_rng(SEED)
-    draws = max(199, min(draws, int(6e8 / max(mass.size, 1))))
+    draws = max(199, min(draws, int(MOST / max(mass.size, 1))))
     orders = np.array([np.arange(size), *(rng.permutation(size) for _ in range(draws))])
     step = max(1, BATCH // max(mass.size, 1))
     parts = [means(orders[at : at + step], one, other, mass, (outcome, moved)) for at in range(0, len(orders), step)]

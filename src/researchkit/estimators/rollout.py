@@ -81,6 +81,7 @@ def rollout(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     Abraham 2021, Journal of Econometrics 225, 175-199), which is the same number in a balanced panel.
     """
     refuse.level(level)
+    refuse.check(replace(sample, cluster=None, crossed=None), question)
     laid = lay_out(sample, question)
     design, cells, overall = design_of(question), laid.cells, laid.overall
     unit = np.unique(sample.more[design.unit], return_inverse=True)[1]

@@ -98,11 +98,10 @@ class Combined:
 
     def __init__(self, cells: Panel, found: Contrasts) -> None:
         self.cells, self.found = cells, found
-        member = np.eye(int(cells.cluster.max()) + 1)[cells.cluster]  # (U, C)
         self.mass = found.treated.sum(axis=1)
-        self.mass_left = self.mass[:, None] - found.treated @ member
+        self.mass_left = self.mass[:, None] - by_cluster(found.treated, cells)
         other = found.compared.sum(axis=1)
-        other_left = other[:, None] - found.compared @ member
+        other_left = other[:, None] - by_cluster(found.compared, cells)
         tiny = 1e-9 * self.mass[:, None]
         self.stays = (self.mass_left > tiny) & (other_left > 1e-9 * other[:, None])
         means, lefts = [], []
@@ -111,7 +110,7 @@ class Combined:
             (found.compared, other, other_left),
         ):
             sums = np.einsum("ku,zku->zk", weights, found.change)
-            gone = (weights * found.change) @ member
+            gone = np.array([by_cluster(weights * change, cells) for change in found.change])
             means.append(sums / total)
             lefts.append((sums[:, :, None] - gone) / np.where(self.stays, total_left, 1.0))
         slopes, slopes_left = slopes_of(cells.products)
@@ -137,6 +136,13 @@ class Combined:
         moves = np.eye(periods)[found.period] - found.base
         sides = found.treated / self.mass[:, None] - found.compared / found.compared.sum(axis=1)[:, None]
         return np.asarray((sides * share[:, None]).T @ moves)
+
+
+def by_cluster(values: Matrix, cells: Panel) -> Matrix:
+    """Sums (K, C) of values (K, U) over the units of each cluster."""
+    sums = np.zeros((int(cells.cluster.max()) + 1, len(values)))
+    np.add.at(sums, cells.cluster, values.T)
+    return sums.T
 
 
 def slopes_of(products: Matrix) -> tuple[Vector, Matrix]:
