@@ -117,6 +117,7 @@ def chunks(rows: int, seed: int) -> Iterator[dict[str, pd.DataFrame]]:
     rng = np.random.default_rng([seed, 1])
     columns = contacts(rng, seed, rows)
     frame = {
+        "contact_id": np.arange(1, rows + 1),
         **labels(columns),
         **{
             key: value

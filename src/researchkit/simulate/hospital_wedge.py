@@ -88,11 +88,12 @@ def chunks(rows: int, seed: int) -> Iterator[dict[str, pd.DataFrame]]:
     calls = circumstances(rng, seed, rows)
     staff = circumstances(rng, seed, max(round(rows * WARDS * WAVES * A_WARD / ROWS), 1))
     answers = {
+        "answer_id": np.arange(1, len(staff["wave"]) + 1),
         **begun(staff, "support", "mission"),
         "exhaustion": np.round(exhaustion(staff), 1),
         "purpose": rating(purpose(staff), 1, 7, 0.1),
     }
-    visits = {**begun(calls, "trained"), "right_response": yes(rng, right(calls), rows)}
+    visits = {"call_id": np.arange(1, rows + 1), **begun(calls, "trained"), "right_response": yes(rng, right(calls), rows)}
     yield dict(zip(FILES, (pd.DataFrame(answers), pd.DataFrame(visits), hospitals(rng)), strict=True))
 
 
