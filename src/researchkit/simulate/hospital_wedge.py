@@ -93,7 +93,11 @@ def chunks(rows: int, seed: int) -> Iterator[dict[str, pd.DataFrame]]:
         "exhaustion": np.round(exhaustion(staff), 1),
         "purpose": rating(purpose(staff), 1, 7, 0.1),
     }
-    visits = {"call_id": np.arange(1, rows + 1), **begun(calls, "trained"), "right_response": yes(rng, right(calls), rows)}
+    visits = {
+        "call_id": np.arange(1, rows + 1),
+        **begun(calls, "trained"),
+        "right_response": yes(rng, right(calls), rows),
+    }
     yield dict(zip(FILES, (pd.DataFrame(answers), pd.DataFrame(visits), hospitals(rng)), strict=True))
 
 
