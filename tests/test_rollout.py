@@ -162,6 +162,23 @@ def test_nobody_who_has_started_is_a_comparison(contacts):
             assert (used > laid.found.period[place]).all()
 
 
+def test_units_of_one_cluster_are_left_out_together(tmp_path):
+    frame = rows([2, 2, 3, 3, 4, 4, None, None, None, None])
+    team = frame.assign(team=frame["site"].str[1:].astype(int) // 2)
+    effect = effect_of(written(tmp_path, team, clusters="team"))
+    left = [effect_of(written(tmp_path, team[team["team"] != one], clusters="team")).estimate for one in range(5)]
+    assert effect.clusters == 5
+    assert effect.se == pytest.approx(math.sqrt(4 / 5 * np.sum((np.array(left) - effect.estimate) ** 2)))
+
+
+def test_a_row_that_counts_twice_is_two_rows(tmp_path):
+    frame = rows([2, 2, 4, 4, None, None])
+    twice = frame.assign(w=np.where(frame.index % 5 == 0, 2, 1))
+    one = effect_of(written(tmp_path, twice, weights="w"))
+    other = effect_of(written(tmp_path, twice.loc[twice.index.repeat(twice["w"])]))
+    assert (one.estimate, one.se) == pytest.approx((other.estimate, other.se))
+
+
 def test_anticipated_months_are_neither_before_nor_after(tmp_path):
     frame = rows([4, 4, 4, None, None, None], noise=0.01)
     early = frame.assign(y=frame["y"] + 5 * ((frame["began"] - frame["month"]) == 1))
@@ -363,6 +380,20 @@ def test_power_is_that_of_the_estimator_itself():
     ]
     assert shares[0] < shares[1] < shares[2]
     assert power.power("cluster trial", units=24, periods=6, rows=10, effect=0.0, spread=spread).share < 0.1
+
+
+def test_the_standard_error_is_that_of_the_formula():
+    """Of a cluster trial, three times before and three after, from the variance of a cell's mean."""
+    found = power.power("cluster trial", units=40, periods=6, rows=20, effect=0, spread=power.Spread(2.0, 0.3))
+    expected = math.sqrt((0.3 + 2.0 / 20) * (1 / 3 + 1 / 3) * (1 / 20 + 1 / 20))
+    assert found.se == pytest.approx(expected, rel=0.05)
+
+
+def test_variances_are_found_in_the_data(answers):
+    spread, periods, usual = power.spread_of(answers["support"])
+    assert (periods, usual) == (6, pytest.approx(25, abs=3))
+    assert math.sqrt(spread.row) == pytest.approx(13, rel=0.05)
+    assert math.sqrt(spread.wander) == pytest.approx(2, rel=0.35)
 
 
 def tiny(begins):

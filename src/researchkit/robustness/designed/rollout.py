@@ -41,8 +41,9 @@ def attacks(dataset: Dataset, question: Question, effect: Effect, sample: Sample
     """The checks of a roll-out, in the order of the page."""
     made, laid = dataset.fingerprint, lay_out(sample, question)
     drawn = dataset.study.design_of(question) == "randomised"
+    time = wording.lower_first(dataset.study.label(design_of(question).time))
     return (
-        trend(laid, question, effect, made, drawn=drawn),
+        trend(laid, question, effect, made, drawn=drawn, time=time),
         bounds(laid, effect, made),
         other_ways(dataset, question, effect, sample, made),
         regression(laid, effect, made),
@@ -71,13 +72,12 @@ def amount(effect: Effect, value: float) -> str:
     return f"{number} {wording.units(unit, number)}"
 
 
-def trend(laid: Laid, question: Question, effect: Effect, made: str, *, drawn: bool) -> Check:
+def trend(laid: Laid, question: Question, effect: Effect, made: str, *, drawn: bool, time: str) -> Check:
     """Whether starters moved apart before the start, and what drift such a look would have missed.
 
     Roth (2022), American Economic Review: Insights 4, 305-322: a look that finds nothing may have had no power.
     """
     name, before = "times before the start", laid.before
-    time = question.rollout.time if question.rollout else "period"
     mark = "" if drawn else "roll-out: nobody drew lots for who started when"
     alone = "One alone has started, and what else happened there cannot be told from it." if laid.alone else ""
     if before is None:
