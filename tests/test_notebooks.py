@@ -12,7 +12,7 @@ import researchkit
 from researchkit.answer import MEDIA
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("[0-9]*.ipynb"))
-REPORTS = ("10_loyalty", "11_recovery", "12_burnout", "20_mechanisms")
+REPORTS = ("10_loyalty", "11_recovery", "12_burnout", "20_mechanisms", "22_roll_outs")
 KINDS = {
     "10_loyalty": ["days_as_customer", "recommendation", "calling_back", "training"],
     "11_recovery": ["recovery_time", "readmission"],

@@ -32,12 +32,14 @@ if TYPE_CHECKING:
         feedback,
         figures,
         mechanism,
+        power,
         review,
         rules,
         scales,
         simulate,
         site,
         soundness,
+        stages,
         story,
         subgroups,
         tables,
@@ -62,12 +64,14 @@ __all__ = [
     "load_dataset",
     "load_study",
     "mechanism",
+    "power",
     "review",
     "rules",
     "scales",
     "simulate",
     "site",
     "soundness",
+    "stages",
     "story",
     "subgroups",
     "tables",
@@ -89,7 +93,7 @@ _ROOM_OF = {
     "write_report": "report",
 }
 _ROOMS = {"account", "claims", "evidence", "feedback", "figures", "review", "rules", "scales", "simulate", "site"}
-_ROOMS |= {"mechanism", "soundness", "story", "subgroups", "tables"}
+_ROOMS |= {"mechanism", "power", "soundness", "stages", "story", "subgroups", "tables"}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from researchkit import wording
-from researchkit.designs import Design, Dose, Limit, Mechanism, Mix, Series, Subgroup
+from researchkit.designs import Design, Dose, Limit, Mechanism, Mix, Rollout, Series, Subgroup
 from researchkit.entries import Code, Codes, Names, Number, Part, Slug, Whole
 from researchkit.markup import as_list, code_keys, column_only, path_only
 
@@ -270,6 +270,7 @@ class Question(Part):
     mechanism: Mechanism | None = None
     subgroup: Subgroup | None = None
     dose: Dose | None = None
+    rollout: Rollout | None = None
 
     @model_validator(mode="after")
     def one_design_of_its_own(self) -> Question:

@@ -93,10 +93,12 @@ def judge(
     if strange:
         raise EstimationError(f"The check {strange[0]!r} was made from other data; run it again on these.")
     word, surer = surely(effect, question)
+    failed = tuple(str(check.facts["fails"]) for check in checks if check.facts.get("fails"))
+    word = "cannot tell" if failed else word  # an assumption that fails visibly: no interval helps
     return Verdict(
         word,
         sentence(effect, word, question, study),
-        (*reasons(effect, crude, question), *surer),
+        (*reasons(effect, crude, question), *surer, *failed),
         marks(effect, question, study, checks),
     )
 

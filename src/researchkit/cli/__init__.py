@@ -16,6 +16,7 @@ from researchkit.cli.health import doctor
 from researchkit.cli.ledger import claims
 from researchkit.cli.plans import plan
 from researchkit.cli.runs import GOOD, NOT_ALL_GOOD, NOTHING_STARTED, compare, make_all
+from researchkit.cli.sizes import power
 from researchkit.disclosure import LABELS, PROFILES
 from researchkit.errors import ResearchkitError
 
@@ -32,7 +33,9 @@ class Command(click.Group):
             raise click.ClickException(str(error)) from error
 
 
-@click.group(cls=Command, commands=[claims, doctor, plan], context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Command, commands=[claims, doctor, plan, power], context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(package_name="researchkit", message="researchkit %(version)s")
 def main() -> None:
     """Does compassionate handling go with loyalty, recovery and burnout?

@@ -9,7 +9,8 @@ from researchkit.designs.dose import Dose
 from researchkit.designs.limit import Limit
 from researchkit.designs.mechanism import Mechanism
 from researchkit.designs.mix import Mix
+from researchkit.designs.rollout import Rollout
 from researchkit.designs.series import Series
 from researchkit.designs.subgroup import Subgroup
 
-__all__ = ["Design", "Dose", "Limit", "Mechanism", "Mix", "Series", "Subgroup"]
+__all__ = ["Design", "Dose", "Limit", "Mechanism", "Mix", "Rollout", "Series", "Subgroup"]

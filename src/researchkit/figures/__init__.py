@@ -4,7 +4,7 @@
 under one another; `specifications` every way to adjust, sorted; `dose` the outcome over the exposure; `distribution`
 the spread of a score; `curves` who is still there; `mini` an interval for a line of the index; `funnel` sites over
 their precision; `chart` months in a row; `course` one series beside others;
-`at_limit` an outcome on both sides of a limit.
+`at_limit` an outcome on both sides of a limit; `since` an effect over the time since it began.
 """
 
 from researchkit.figures.chart import chart
@@ -17,12 +17,14 @@ from researchkit.figures.levels import distribution, dose
 from researchkit.figures.mini import mini
 from researchkit.figures.rules import at_limit, course
 from researchkit.figures.sensitivity import sensitivity
+from researchkit.figures.since import Point, since
 from researchkit.figures.survival import Curve, curves
 
 __all__ = [
     "MEDIA",
     "Curve",
     "Figure",
+    "Point",
     "at_limit",
     "band",
     "bent",
@@ -37,5 +39,6 @@ __all__ = [
     "interval",
     "mini",
     "sensitivity",
+    "since",
     "specifications",
 ]

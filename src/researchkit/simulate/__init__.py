@@ -22,9 +22,11 @@ from researchkit.faults import nearest
 from researchkit.simulate import (
     contact_centre,
     contact_centre_channels,
+    contact_centre_rollout,
     contact_centre_trust,
     hospital,
     hospital_meaning,
+    hospital_wedge,
     hospital_workload,
     limits,
     truths,
@@ -38,6 +40,8 @@ FURTHER: dict[str, Any] = {
     "hospital_meaning": hospital_meaning,
     "contact_centre_channels": contact_centre_channels,
     "hospital_workload": hospital_workload,
+    "contact_centre_rollout": contact_centre_rollout,
+    "hospital_wedge": hospital_wedge,
 }
 WORLDS: dict[str, Any] = {"contact_centre": contact_centre, "hospital": hospital, **FURTHER}
 PLANTED = {

@@ -17,14 +17,7 @@ if TYPE_CHECKING:
     from researchkit.parts import Question
 
 # Designs with attacks of their own.
-ROOMS: tuple[str, ...] = (
-    "dose",
-    "limit",
-    "mechanism",
-    "mix",
-    "series",
-    "subgroup",
-)
+ROOMS: tuple[str, ...] = ("dose", "limit", "mechanism", "mix", "rollout", "series", "subgroup")
 
 
 def designed(dataset: Dataset, question: Question, effect: Effect, sample: Sample) -> tuple[Check, ...]:
