@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         feedback,
         figures,
         mechanism,
+        peers,
         review,
         rules,
         scales,
@@ -61,6 +62,7 @@ __all__ = [
     "load_dataset",
     "load_study",
     "mechanism",
+    "peers",
     "review",
     "rules",
     "scales",
@@ -87,7 +89,7 @@ _ROOM_OF = {
     "write_report": "report",
 }
 _ROOMS = {"account", "claims", "evidence", "feedback", "figures", "review", "rules", "scales", "simulate", "site"}
-_ROOMS |= {"mechanism", "soundness", "story", "tables"}
+_ROOMS |= {"mechanism", "peers", "soundness", "story", "tables"}
 
 
 def __getattr__(name: str) -> Any:

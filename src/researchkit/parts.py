@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from researchkit import wording
-from researchkit.designs import Design, Limit, Mechanism, Mix, Series
+from researchkit.designs import Contagion, Design, Halves, Limit, Mechanism, Mix, Series, Within
 from researchkit.entries import Code, Codes, Names, Number, Part, Slug, Whole
 from researchkit.markup import as_list, code_keys, column_only, path_only
 
@@ -268,6 +268,9 @@ class Question(Part):
     limit: Limit | None = None
     mix: Mix | None = None
     mechanism: Mechanism | None = None
+    contagion: Contagion | None = None
+    halves: Halves | None = None
+    within: Within | None = None
 
     @model_validator(mode="after")
     def one_design_of_its_own(self) -> Question:

@@ -19,7 +19,15 @@ import yaml
 
 from researchkit.errors import ParameterError
 from researchkit.faults import nearest
-from researchkit.simulate import contact_centre, contact_centre_trust, hospital, hospital_meaning, limits, truths
+from researchkit.simulate import (
+    contact_centre,
+    contact_centre_trust,
+    hospital,
+    hospital_meaning,
+    hospital_teams,
+    limits,
+    truths,
+)
 from researchkit.simulate.files import write_csv, write_parquet
 
 # Further studies of the two worlds, each a module with `chunks`, `population` and what it has PLANTED.
@@ -27,6 +35,7 @@ FURTHER: dict[str, Any] = {
     "contact_centre_limits": limits,
     "contact_centre_trust": contact_centre_trust,
     "hospital_meaning": hospital_meaning,
+    "hospital_teams": hospital_teams,
 }
 WORLDS: dict[str, Any] = {"contact_centre": contact_centre, "hospital": hospital, **FURTHER}
 PLANTED = {

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from researchkit.estimators import Effect
     from researchkit.parts import Question
 
-ROOMS: tuple[str, ...] = ("limit", "mechanism", "mix", "series")  # designs with attacks of their own
+ROOMS: tuple[str, ...] = (  # designs with attacks of their own
+    "contagion",
+    "halves",
+    "limit",
+    "mechanism",
+    "mix",
+    "series",
+    "within",
+)
 
 
 def designed(dataset: Dataset, question: Question, effect: Effect, sample: Sample) -> tuple[Check, ...]:
