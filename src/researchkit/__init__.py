@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         feedback,
         figures,
         mechanism,
+        peers,
         power,
         review,
         rules,
@@ -64,6 +65,7 @@ __all__ = [
     "load_dataset",
     "load_study",
     "mechanism",
+    "peers",
     "power",
     "review",
     "rules",
@@ -93,7 +95,7 @@ _ROOM_OF = {
     "write_report": "report",
 }
 _ROOMS = {"account", "claims", "evidence", "feedback", "figures", "review", "rules", "scales", "simulate", "site"}
-_ROOMS |= {"mechanism", "power", "soundness", "stages", "story", "subgroups", "tables"}
+_ROOMS |= {"mechanism", "peers", "power", "soundness", "stages", "story", "subgroups", "tables"}
 
 
 def __getattr__(name: str) -> Any:

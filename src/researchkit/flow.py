@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from researchkit.disclosure import Profile, account
 from researchkit.errors import DataError, StudyError, listing, some
 from researchkit.faults import nearest
+from researchkit.panel import WHY, arranged, lonely
 from researchkit.parts import Keep, Question
 from researchkit.readers import Origin
 from researchkit.readers.values import among, distinct
@@ -126,10 +127,19 @@ def require(now: Draw, names: Sequence[str]) -> None:
 
 
 def complete(now: Draw, adjust: Sequence[str]) -> None:
-    """Drop what the question leaves out, then every row with a gap, each for its first reason."""
+    """Drop what the question leaves out, then every row with a gap, each for its first reason.
+
+    A question over waves reads columns that are made here; it is another one afterwards, about these.
+    """
+    came = arranged(now.question, now.frame)
+    now.question, now.frame = came.question, now.frame.assign(**came.columns)
     for rule in rules(now.frame, now.study, now.question):
         now.drop(~kept(now.frame, rule), rule.why)
+    for reason in came.reasons:
+        now.drop((now.frame[WHY] == reason).to_numpy(), reason)
     gapless(now, whole(now.question, adjust))
+    for out, reason in lonely(now.question, now.frame):
+        now.drop(out, reason)
 
 
 def whole(question: Question, adjust: Sequence[str]) -> tuple[str | None, ...]:

@@ -9,7 +9,19 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from researchkit import wording
-from researchkit.designs import Design, Dose, Limit, Mechanism, Mix, Rollout, Series, Subgroup
+from researchkit.designs import (
+    Contagion,
+    Design,
+    Dose,
+    Halves,
+    Limit,
+    Mechanism,
+    Mix,
+    Rollout,
+    Series,
+    Subgroup,
+    Within,
+)
 from researchkit.entries import Code, Codes, Names, Number, Part, Slug, Whole
 from researchkit.markup import as_list, code_keys, column_only, path_only
 
@@ -271,6 +283,9 @@ class Question(Part):
     subgroup: Subgroup | None = None
     dose: Dose | None = None
     rollout: Rollout | None = None
+    contagion: Contagion | None = None
+    halves: Halves | None = None
+    within: Within | None = None
 
     @model_validator(mode="after")
     def one_design_of_its_own(self) -> Question:

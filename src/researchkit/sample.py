@@ -110,6 +110,7 @@ def draw(
     clusters = study.clusters_of(question)
     require(now, [*question.columns, *chosen, *clusters])
     complete(now, chosen)
+    made = [name for name in now.frame.columns if name not in frame.columns]  # for a question over waves
     clusters = outermost(now, clusters)
     if now.frame.empty:
         told = "; ".join(f"{step.why}: {step.rows:,} rows" for step in now.flow)
@@ -137,7 +138,7 @@ def draw(
         binary_exposure=set(np.unique(exposure)) <= {0.0, 1.0},
         arms=arms,
         contrast=contrast,
-        exposure_name=exposure_name(study, question.exposure),
+        exposure_name=exposure_name(study, now.question.exposure),
         people=len(outcome) if people == "row" else int(now.frame[people].nunique()),
         person=None if people == "row" else pd.factorize(now.frame[people])[0].astype(np.int64),
         rows=rows,
@@ -147,7 +148,7 @@ def draw(
         offset_time=extras["offset_time"],
         weights=extras["weights"],
         baseline=extras["baseline"],
-        more={name: as_array(now.frame[name]) for name in question.own},
+        more={name: as_array(now.frame[name]) for name in (*question.own, *made)},
     )
 
 

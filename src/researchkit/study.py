@@ -219,7 +219,7 @@ def question_problems(study: Study, question: Question) -> list[str]:
     ):
         problems += [f"there is no {kind} {name!r}{nearest(name, known)}" for name in wanted if name not in known]
     exposure, outcome = question.exposure.column, question.outcome.column
-    if exposure == outcome:
+    if exposure == outcome and not (question.special and question.special.same):
         problems.append(f"{exposure!r} is both exposure and outcome")
     problems += [f"{name!r} is adjusted for twice" for name in question.adjust if question.adjust.count(name) > 1][:1]
     asked = [name for name in question.adjust if name in (exposure, outcome)]

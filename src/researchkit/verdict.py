@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from researchkit.study import Study
 
 ROUGH = ("few events", "very skewed")  # how a note begins that an interval holds the truth less often than it says
+FAILS = "assumption fails"  # and one that says that what the answer rests on is seen not to hold
 WIDE = "hardly any degrees of freedom"  # or more often
 SURER = 0.2  # of the error that is left: 99 % in place of 95 %
 
@@ -106,6 +107,8 @@ def judge(
 def surely(effect: Effect, question: Question) -> tuple[Word, tuple[str, ...]]:
     """The word, and where the interval is rough, what a wider one made of it."""
     word = ruling(effect.low, effect.high, question)
+    if failed := next((note for note in effect.notes if note.startswith(FAILS)), ""):
+        return "cannot tell", (f"{wording.capital(failed)}.",)
     rough = noted(effect, *ROUGH)
     if not rough or word == "cannot tell":
         return word, ()
@@ -170,6 +173,7 @@ def marks(effect: Effect, question: Question, study: Study, checks: Sequence[Che
     observational, planned = study.design_of(question) == "observational", standing(study, question).mark
     rater = study.source_of(question.outcome.column)
     one_source = rater is not None and rater == study.source_of(question.exposure.column)
+    one_source &= not (question.special and question.special.apart)
     few = next((note for note in effect.notes if note.startswith("few clusters")), "")
     found = [
         (bool(planned), planned),
@@ -178,6 +182,7 @@ def marks(effect: Effect, question: Question, study: Study, checks: Sequence[Che
         (observational and not (question.adjust or question.special), "not adjusted for anything"),
         (one_source, f"one source: {rater} rated both"),
         (bool(few), few),
+        (bool(noted(effect, FAILS)), next((note for note in effect.notes if note.startswith(FAILS)), "")),
         (bool(noted(effect, *ROUGH)), f"rough interval: {noted(effect, *ROUGH)}"),
         (bool(noted(effect, WIDE)), f"wide interval: {WIDE}"),
         (

@@ -4,8 +4,10 @@ Each has a file here (its entry in the study file), one of the same name in `est
 in `robustness.designed` where it has attacks of its own, and a notebook.
 """
 
+from researchkit.designs.contagion import Contagion
 from researchkit.designs.design import Design
 from researchkit.designs.dose import Dose
+from researchkit.designs.halves import Halves
 from researchkit.designs.limit import Limit
 from researchkit.designs.mechanism import Mechanism
 from researchkit.designs.mix import Mix
@@ -14,3 +16,15 @@ from researchkit.designs.series import Series
 from researchkit.designs.subgroup import Subgroup
 
 __all__ = ["Design", "Dose", "Limit", "Mechanism", "Mix", "Rollout", "Series", "Subgroup"]
+from researchkit.designs.within import Within
+
+__all__ = [
+    "Contagion",
+    "Design",
+    "Halves",
+    "Limit",
+    "Mechanism",
+    "Mix",
+    "Series",
+    "Within",
+]

@@ -13,7 +13,9 @@ class Design(Part):
 
     `room` is the module of `estimators` whose function of that name gives the effect, called with (sample, question,
     level); `notebook` the one that tells it. `lots` says whether lots drawn for the exposure speak for the headline, so
-    that a randomised study may say "raised"; `analysis` is the line of the plan.
+    that a randomised study may say "raised"; `analysis` is the line of the plan. `kinds` are the kinds of outcome that it
+    serves (all where there are none); `apart` says that exposure and outcome come from different people whatever their
+    columns say, `same` that they may be one column; `refits` that it may be fitted again without each of a few clusters.
     """
 
     room: ClassVar[str]
@@ -21,6 +23,10 @@ class Design(Part):
     replaces: ClassVar[bool] = False  # a plain contrast, not adjusted, asks for the same and may stand beside
     lots: ClassVar[bool] = True
     analysis: ClassVar[str] = "by a model of its own"
+    kinds: ClassVar[tuple[str, ...]] = ()
+    apart: ClassVar[bool] = False
+    same: ClassVar[bool] = False
+    refits: ClassVar[bool] = True
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -39,6 +45,9 @@ class Design(Part):
 
     def against(self, question: Any) -> list[str]:
         """What is wrong with the entry beside the rest of its question, in words; it becomes a line of the errors."""
+        kind = question.outcome.kind
+        if self.kinds and kind not in self.kinds:
+            return [f"`{self.room}` is for outcomes of kind {' or '.join(self.kinds)}, not {kind}"]
         return []
 
     def rows(self, label: Callable[[str], str]) -> dict[str, str]:

@@ -37,7 +37,7 @@ def score(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     Agrees with R `lm` and `sandwich::vcovHC(m, "HC3")`, or `clubSandwich::coef_test(m, "CR2", cluster,
     "Satterthwaite")`, or `sandwich::vcovCL(m, ~ a + b)`; all three also for `lm(weights = w)`.
     """
-    return _effect(sample, question, level, *checked(sample, question))
+    return of_columns(sample, question, level, *checked(sample, question))
 
 
 def change(sample: Sample, question: Question, level: float = 0.95) -> Effect:
@@ -52,7 +52,7 @@ def change(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     EstimationError
         As `score`; and if there is no baseline, or everybody started alike.
     """
-    return _effect(sample, question, level, *checked(sample, question))
+    return of_columns(sample, question, level, *checked(sample, question))
 
 
 def checked(sample: Sample, question: Question) -> tuple[Design, str, tuple[str, ...]]:
@@ -71,7 +71,7 @@ def checked(sample: Sample, question: Question) -> tuple[Design, str, tuple[str,
     return columns, "analysis of covariance on the baseline", notes
 
 
-def _effect(
+def of_columns(
     sample: Sample, question: Question, level: float, columns: Design, how: str, notes: tuple[str, ...]
 ) -> Effect:
     """Fit, and tell the first coefficient (the exposure's)."""

@@ -24,6 +24,7 @@ from researchkit.errors import ResearchkitError
 from researchkit.flow import Draw, kept, outermost, require, whole
 from researchkit.linked.cells import Sums, reach
 from researchkit.linked.rounding import base
+from researchkit.panel import WHY, arranged, lonely
 from researchkit.readers.values import canonical, factors
 
 if TYPE_CHECKING:
@@ -261,10 +262,24 @@ def reasons(dataset: Dataset, question: Question, seen: Seen | None = None) -> L
 
     now = Draw(study, question, frame, dataset.origin, [])
     require(now, [*question.columns, *question.adjust, *study.clusters_of(question)])
-    for rule in (*study.tables[dataset.table].keep, *question.keep):
+    for rule in study.tables[dataset.table].keep:
         out(~kept(frame, rule), rule.why)
-    for name in filter(None, whole(question, question.adjust)):
-        out(seen.gap(name), f"{name} missing")
+    there = why < 0
+    came = arranged(question, frame[there])  # as `flow.complete` does
+    for rule in question.keep:
+        out(~kept(frame, rule), rule.why)
+    for reason in came.reasons:
+        rows = np.zeros(len(frame), dtype=bool)
+        rows[there] = came.columns[WHY] == reason
+        out(rows, reason)
+    for name in whole(came.question, question.adjust):
+        if name and name in frame:
+            out(seen.gap(name), f"{name} missing")
+    still = why < 0
+    for alone, reason in lonely(came.question, frame[still]):
+        rows = np.zeros(len(frame), dtype=bool)
+        rows[still] = alone
+        out(rows, reason)
     clusters = study.clusters_of(question)
     if any((why < 0)[seen.gap(name)].any() for name in clusters):
         now.frame = frame[why < 0]

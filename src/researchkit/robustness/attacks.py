@@ -45,7 +45,9 @@ def attack(dataset: Dataset, question: Question, effect: Effect, sample: Sample)
         without = summed.influence(line, sample, question, effect, dataset.study, made)
     else:
         model, gaps = of_the_model(dataset, question, effect, sample)
-        without = influence(line, dataset, question, effect, sample)
+        without = Check("influence", made, reason=PLAIN)
+        if question.special is None or question.special.refits:
+            without = influence(line, dataset, question, effect, sample)
     return (
         specification_curve(line, dataset, question, effect, sample),
         unmeasured(line, dataset, question, effect, sample),

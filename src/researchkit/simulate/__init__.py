@@ -26,6 +26,7 @@ from researchkit.simulate import (
     contact_centre_trust,
     hospital,
     hospital_meaning,
+    hospital_teams,
     hospital_wedge,
     hospital_workload,
     limits,
@@ -42,6 +43,7 @@ FURTHER: dict[str, Any] = {
     "hospital_workload": hospital_workload,
     "contact_centre_rollout": contact_centre_rollout,
     "hospital_wedge": hospital_wedge,
+    "hospital_teams": hospital_teams,
 }
 WORLDS: dict[str, Any] = {"contact_centre": contact_centre, "hospital": hospital, **FURTHER}
 PLANTED = {

@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 
 # Designs with attacks of their own.
 ROOMS: tuple[str, ...] = ("dose", "limit", "mechanism", "mix", "rollout", "series", "subgroup")
+ROOMS: tuple[str, ...] = (  # designs with attacks of their own
+    "contagion",
+    "halves",
+    "limit",
+    "mechanism",
+    "mix",
+    "series",
+    "within",
+)
 
 
 def designed(dataset: Dataset, question: Question, effect: Effect, sample: Sample) -> tuple[Check, ...]:
