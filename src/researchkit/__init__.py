@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 
     from . import (
         account,
+        accuracy,
         claims,
         evidence,
         feedback,
         figures,
+        frontier,
         review,
         rules,
         scales,
@@ -50,12 +52,14 @@ __all__ = [
     "Verdict",
     "__version__",
     "account",
+    "accuracy",
     "answer_question",
     "claims",
     "estimate",
     "evidence",
     "feedback",
     "figures",
+    "frontier",
     "judge",
     "load_dataset",
     "load_study",
@@ -84,8 +88,8 @@ _ROOM_OF = {
     "judge": "verdict",
     "write_report": "report",
 }
-_ROOMS = {"account", "claims", "evidence", "feedback", "figures", "review", "rules", "scales", "simulate", "site"}
-_ROOMS |= {"soundness", "story", "tables"}
+_ROOMS = {"account", "accuracy", "claims", "evidence", "feedback", "figures", "frontier"}
+_ROOMS |= {"review", "rules", "scales", "simulate", "site", "soundness", "story", "tables"}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from researchkit import wording
-from researchkit.designs import Design, Limit, Mix, Series
+from researchkit.designs import Design, Detection, Limit, Mix, Recovery, Series, Tradeoff
 from researchkit.entries import Code, Codes, Names, Number, Part, Slug, Whole
 from researchkit.markup import as_list, code_keys, column_only, path_only
 
@@ -256,7 +256,7 @@ class Question(Part):
     adjust: Names = ()
     family: Literal["loyalty", "recovery", "burnout"] | None = None
     table: str | None = None
-    expect: Literal["better", "worse", "equal"] = "better"
+    expect: Literal["better", "worse", "equal", "not worse"] = "better"
     planned: bool = True
     negative_control: str | None = None
     weights: str | None = None
@@ -267,6 +267,9 @@ class Question(Part):
     series: Series | None = None
     limit: Limit | None = None
     mix: Mix | None = None
+    detection: Detection | None = None
+    recovery: Recovery | None = None
+    tradeoff: Tradeoff | None = None
 
     @model_validator(mode="after")
     def one_design_of_its_own(self) -> Question:

@@ -28,6 +28,7 @@ EXPECTED = {
     "better": "better outcomes with more of the exposure",
     "worse": "worse outcomes with more of the exposure (a claim against)",
     "equal": "no difference that matters",
+    "not worse": "outcomes that are not worse by the smallest effect that matters (non-inferiority)",
 }
 METHODS = {
     "score": "difference in means by least squares",
@@ -260,7 +261,9 @@ def about(study: Study, question: Question) -> Iterator[str]:
     yield f"- Outcome: {outcome_words(study, question.outcome)}."
     yield from (f"- {name} is {study.events[name]}." for name in question.columns if name in study.events)
     yield f"- Expected: {EXPECTED[question.expect]}. An effect below {least} would be too small to matter."
-    yield f"- Analysis: {METHODS[question.outcome.kind]}; {errors_words(study, question)}."
+    own = question.special
+    yield from (f"- {what}: {said}." for what, said in (own.rows(study.label) if own else {}).items())
+    yield f"- Analysis: {own.analysis if own else METHODS[question.outcome.kind]}; {errors_words(study, question)}."
     for words, names, otherwise in (
         ("Adjusted for", [study.label(name) for name in question.adjust], "nothing"),
         (

@@ -39,6 +39,7 @@ def asked(study: Study, question: Question) -> Table:
         "better": "better outcomes",
         "worse": "worse outcomes (a claim against)",
         "equal": "no difference that matters",
+        "not worse": "not worse by the smallest effect that matters",
     }
     built = {name: str(study.events[name]) for name in question.columns if name in study.events}
     rows = {
@@ -50,6 +51,7 @@ def asked(study: Study, question: Question) -> Table:
         "Adjusted for": ", ".join(study.label(name) for name in question.adjust) or "nothing",
         "Smallest effect that matters": f"{smallest} {wording.units(unit, smallest)}",
         "Expected": expected[question.expect],
+        **(question.special.rows(study.label) if question.special else {}),
         "Design": study.design_of(question),
         "Plan": plan_words(study, question),
     }

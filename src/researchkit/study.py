@@ -224,7 +224,7 @@ def question_problems(study: Study, question: Question) -> list[str]:
     problems += [f"{name!r} is adjusted for twice" for name in question.adjust if question.adjust.count(name) > 1][:1]
     asked = [name for name in question.adjust if name in (exposure, outcome)]
     problems += [f"{name!r} is asked about and cannot be adjusted for" for name in asked]
-    return problems
+    return problems + (question.special.against(question) if question.special else [])
 
 
 def event_problems(study: Study, name: str) -> list[str]:

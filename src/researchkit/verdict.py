@@ -8,7 +8,8 @@ The rule, with m the smallest effect that matters and the interval turned to the
     cannot tell           everything else
 
 An equivalence claim (`expect: equal`) is supported where the first line holds and contradicted where the whole
-interval lies beyond the band on one side.
+interval lies beyond the band on one side. A claim of non-inferiority (`expect: not worse`) is supported where the
+interval, turned to the good side, lies above -m, contradicted where it lies below, and else the data cannot tell.
 """
 
 from __future__ import annotations
@@ -132,6 +133,9 @@ def ruling(low: float, high: float, question: Question) -> Word:
     if question.expect == "equal":
         beyond = low > margin or high < -margin
         return "supported" if inside else "contradicted" if beyond else "cannot tell"
+    if question.expect == "not worse":
+        worst, best = (low, high) if claimed_side(question) > 0 else (-high, -low)
+        return "supported" if worst > -margin else "contradicted" if best < -margin else "cannot tell"
     if inside:
         return "too small to matter"
     if claimed_side(question) < 0:
@@ -200,9 +204,13 @@ def sentence(effect: Effect, word: Word, question: Question, study: Study) -> st
         doubt = f"These data cannot tell whether {wording.lower_first(what)} goes with a different {outcome}"
         return f"{doubt}: the estimate is {amount} {lean} {where}"
     changed = f"{with_article(outcome)} that was {amount} {direction(effect, question)}"
+    if question.expect == "not worse":
+        least = wording.number(scale * question.smallest_effect)
+        how = "was not worse by" if word == "supported" else "was worse by more than"
+        return f"{what} {how} {least} {wording.units(unit, least)}: it went with {changed} {where}"
     if word == "too small to matter" or (word == "supported" and question.expect == "equal"):
         return f"{what} went with a difference too small to matter: {changed} {where}"
-    if study.design_of(question) == "randomised":
+    if study.design_of(question) == "randomised" and (question.special is None or question.special.lots):
         verb = "raised" if effect.estimate > 0 else "lowered"
         return f"{what} {verb} {with_article(outcome, 'the')} by {amount} {where}"
     return f"{what} went with {changed} {where}"
@@ -228,7 +236,7 @@ def measured(question: Question, study: Study) -> str:
 
 def with_article(outcome: str, article: str = "a") -> str:
     """Shares, rates, times and the net promoter score are counted; what a scale measures is not."""
-    counted = outcome.startswith(("share of ", "rate of ", "mean time ", "net promoter score"))
+    counted = outcome.startswith(("share of ", "correlation of ", "rate of ", "mean time ", "net promoter score"))
     return f"{article} {outcome}" if counted else outcome
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from researchkit.entries import Part
 
@@ -12,12 +12,15 @@ class Design(Part):
     """An entry of a question, such as `mechanism: {mediator: trust}`.
 
     `room` is the module of `estimators` whose function of that name gives the effect, called with (sample, question,
-    level); `notebook` the one that tells it.
+    level); `notebook` the one that tells it. `lots` says whether lots drawn for the exposure speak for the headline, so
+    that a randomised study may say "raised"; `analysis` is the line of the plan.
     """
 
     room: ClassVar[str]
     notebook: ClassVar[str]
     replaces: ClassVar[bool] = False  # a plain contrast, not adjusted, asks for the same and may stand beside
+    lots: ClassVar[bool] = True
+    analysis: ClassVar[str] = "by a model of its own"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -28,6 +31,14 @@ class Design(Part):
     def whole(self) -> tuple[str, ...]:
         """Those of them in which a row of the sample may have no gap."""
         return self.columns
+
+    def against(self, question: Any) -> list[str]:
+        """What is wrong with the entry beside the rest of its question, in words; it becomes a line of the errors."""
+        return []
+
+    def rows(self, label: Callable[[str], str]) -> dict[str, str]:
+        """What was asked beyond a plain contrast, for the page and the plan: {what: said}."""
+        return {}
 
     def told(self, subject: str, outcome: str, label: Callable[[str], str]) -> tuple[str, str]:
         """Subject and object of the sentence of the verdict, from those of a plain contrast.

@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from researchkit.estimators import Effect
     from researchkit.parts import Question
 
-ROOMS: tuple[str, ...] = ("limit", "mix", "series")  # designs with attacks of their own
+ROOMS: tuple[str, ...] = (
+    "detection",
+    "limit",
+    "mix",
+    "recovery",
+    "series",
+    "tradeoff",
+)  # designs with attacks of their own
 
 
 def designed(dataset: Dataset, question: Question, effect: Effect, sample: Sample) -> tuple[Check, ...]:
