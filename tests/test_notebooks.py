@@ -12,11 +12,12 @@ import researchkit
 from researchkit.answer import MEDIA
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("[0-9]*.ipynb"))
-REPORTS = ("10_loyalty", "11_recovery", "12_burnout")
+REPORTS = ("10_loyalty", "11_recovery", "12_burnout", "26_detection", "27_tradeoffs")
 KINDS = {
     "10_loyalty": ["days_as_customer", "recommendation", "calling_back", "training"],
     "11_recovery": ["recovery_time", "readmission"],
     "12_burnout": ["workload", "leaving"],
+    "27_tradeoffs": ["made_good"],
 }
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries that run notebooks; ours are errors elsewhere

@@ -98,8 +98,8 @@ def unrestricted(means: Vector, sd: float, case: int) -> Vector:
 
     References
     ----------
-    Thorndike (1949), Personnel Selection, 169-176. Agrees with R `psychmeta::correct_r_uvdrr`, and
-    `psych::rangeCorrection` (cases "2" and "3").
+    Thorndike (1949), Personnel Selection, 169-176. Agrees with R `psych::rangeCorrection(case = 2)`; case 3 with
+    Lawley's formula in matrices.
     """
     found = covariances(means, case)
     spread = np.sqrt(np.diag(found))

@@ -159,7 +159,7 @@ def part(sample: Sample, rows: NDArray[np.bool_]) -> Sample:
     cut: dict[str, Any] = {
         name: value[rows] for name, value in arrays.items() if isinstance(value, np.ndarray) and len(value) == n
     }
-    return replace(sample, **cut)
+    return replace(sample, **cut, more={name: values[rows] for name, values in sample.more.items()})
 
 
 def by_model(sample: Sample, question: Question, level: float) -> Callable[[NDArray[np.bool_]], Effect | None]:

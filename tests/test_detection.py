@@ -1,0 +1,311 @@
+"""How well something is seen: R's numbers, intervals that hold the truth, and what is refused in words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from designed import question, sample
+from pydantic import ValidationError
+from scipy import stats
+
+from researchkit.errors import DataError, EstimationError, StudyError
+from researchkit.estimators import delta, estimate_sample
+from researchkit.estimators.forecast import held_against
+from researchkit.estimators.proportion import share
+from researchkit.scales.generalisability import generalise
+from researchkit.study import load_study
+
+DRAWS = 200
+
+
+@pytest.fixture(scope="module")
+def known(held):
+    frame = held.frames["contacts"]
+    frame = frame[frame["compassion"].notna()].reset_index(drop=True)
+    return frame.assign(agent=pd.factorize(frame["agent_id"])[0])
+
+
+# --- R's numbers --------------------------------------------------------------------------------------------------
+
+
+def test_a_share_has_wilsons_limits(held, known):
+    found = share(known["resolved"].to_numpy(float))
+    for quantity in ("value", "low", "high"):
+        assert getattr(found, quantity) == held("share_wilson", quantity)
+
+
+def test_a_correlation_and_its_error_by_cluster(held, known):
+    x, y = (known[name].to_numpy(float) for name in ("compassion", "trust"))
+    columns = delta.moments(x - x.mean(), y - y.mean())
+    found = delta.of_means(columns, delta.correlation, known["agent"].to_numpy(), spent=delta.GROUP)
+    rows = delta.of_means(columns, delta.correlation, spent=delta.GROUP)
+    assert found.values[0] == held("correlation", "r")
+    assert found.se() == held("correlation", "se", rel=1e-5)
+    assert rows.se() == held("correlation", "se_rows", rel=1e-5)
+
+
+@pytest.mark.parametrize("case", [2, 3])
+def test_range_restriction_is_that_of_thorndike(held, known, case):
+    columns = [known[name].to_numpy(float) for name in ("compassion", "trust", "tenure")[:case]]
+    means = delta.moments(*(column - column.mean() for column in columns)).mean(axis=0)
+    sd = 2 * float(np.std(columns[0 if case == 2 else 2]))
+    assert delta.unrestricted(means, sd, case)[0] == held(f"range_case_{case}", "r")
+
+
+def test_forecasts_are_held_against_what_came_as_glm_does(held, known):
+    chance = 1 / (1 + np.exp(-(1.5 - 0.25 * known["severity"].to_numpy(float))))
+    found = held_against(chance, known["resolved"].to_numpy(float), known["agent"].to_numpy())
+    assert found.intercept.estimate == held("forecast", "intercept")
+    assert found.intercept.se == held("forecast", "se_intercept")
+    assert found.slope.estimate == held("forecast", "slope")
+    assert found.slope.se == held("forecast", "se_slope")
+    assert found.brier == held("forecast", "brier")
+    came = sum(part.value * part.n for _, part in found.curve)
+    assert came == pytest.approx(known["resolved"].sum())
+
+
+def ratings():
+    """The table of `detection.R`: every source of variance is there."""
+    p, r, o = np.meshgrid(np.arange(1, 16.0), np.arange(1, 5.0), np.arange(1, 5.0), indexing="ij")
+    levels = 3 * np.sin(p) + 4 * np.cos(2 * r) + 4 * np.sin(3 * o)
+    twos = 2 * np.sin(p * r) + 1.5 * np.cos(2 * p * o) + np.cos(1.7 * r * o)
+    return levels + twos + 0.6 * np.sin(7 * p * r * o)
+
+
+def test_variance_of_raters_and_occasions_is_that_of_lme4(held):
+    two, three = generalise(ratings()[:, :, 0]).components, generalise(ratings()).components
+    names = {"person": "person", "rater": "rater", "person x rater": "Residual"}
+    for ours, theirs in names.items():
+        assert two[ours] == held("raters", theirs, rel=1e-4), ours
+    both = {"occasion": "occasion", "person x rater": "person:rater", "person x occasion": "person:occasion"}
+    both |= {"rater x occasion": "rater:occasion", "person x rater x occasion": "Residual"}
+    for ours, theirs in (names | both).items():
+        assert three[ours] == held("raters_and_occasions", theirs, rel=2e-4), ours
+
+
+def test_more_raters_and_occasions_are_worth_what_brennan_says():
+    found = generalise(ratings())
+    part = found.components
+    noise = part["person x rater"] / 2 + part["person x occasion"] / 3 + part["person x rater x occasion"] / 6
+    assert found.relative(2, 3) == pytest.approx(part["person"] / (part["person"] + noise))
+    levels = part["rater"] / 2 + part["occasion"] / 3 + part["rater x occasion"] / 6
+    assert found.absolute(2, 3) == pytest.approx(part["person"] / (part["person"] + noise + levels))
+    two = generalise(ratings()[:, :, 0])
+    needed = two.raters_for(0.9)
+    assert two.relative(needed) >= 0.9 > two.relative(needed - 1)
+
+
+def test_an_effect_is_freed_of_the_error_of_its_measure(held, known):
+    gold = known["compassion"].where(np.arange(len(known)) % 3 == 0)
+    drawn = sample(
+        known["trust"],
+        known["compassion_customer"],
+        {"severity": known["severity"]},
+        {"review": gold.to_numpy(float)},
+        cluster=known["agent"].to_numpy(),
+    )
+    found = estimate_sample(drawn, question(detection={"of": "effect", "by": "review"}))
+    assert found.estimate == held("corrected", "value")
+    assert found.se == held("corrected", "se")
+
+
+def test_the_matrix_method_by_hand():
+    """A flag with sensitivity 0.8 and specificity 0.9, half of whom have it: P(true | flag) = 8/9, P(true | none) = 2/11."""
+    truth, flag, times = [1, 1, 0, 0], [1, 0, 1, 0], [80, 20, 10, 90]
+    truth, flag = np.repeat(truth, times).astype(float), np.repeat(flag, times).astype(float)
+    outcome = 2 * truth + np.tile([0.5, -0.5], 100)
+    drawn = sample(outcome, flag, more={"review": truth})
+    found = estimate_sample(drawn, question(detection={"of": "effect", "by": "review"}))
+    shares = 8 / 9 - 2 / 11
+    assert found.model.terms[1].estimate == pytest.approx(2 * shares, abs=1e-9)
+    assert found.model.terms[2].estimate == pytest.approx(shares)
+    assert found.estimate == pytest.approx(2)
+
+
+# --- intervals hold the truth -------------------------------------------------------------------------------------
+
+
+def enough(inside, least=0.93):
+    """Not so few that an interval which keeps its promise would show it once in ten thousand runs."""
+    assert stats.binom.cdf(sum(inside), len(inside), least) > 1e-4, np.mean(inside)
+
+
+def flags(rng, n=240, agents=24, found=0.9):
+    """Agents of unequal skill: flag, gold, and codes of agents."""
+    agent = np.repeat(np.arange(agents), n // agents)
+    gold = (rng.random(n) < 0.4).astype(float)
+    skill = stats.norm.ppf(found) * np.sqrt(1.25) + rng.normal(0, 0.5, agents)[agent]
+    hit = rng.random(n) < stats.norm.cdf(skill)
+    flag = np.where(gold == 1, hit, rng.random(n) < 0.1).astype(float)
+    return flag, gold, agent
+
+
+def test_shares_hold_their_truth_in_clusters_and_where_a_part_is_reviewed():
+    rng = np.random.default_rng(3)
+    plain, part, naive = [], [], []
+    asked = {"of": "sensitivity", "by": "flag", "minimum": 0.5}
+    kind, exposure = {"kind": "yes_no", "outcome": {"yes": "1"}}, "flag"
+    for _ in range(DRAWS):
+        flag, gold, agent = flags(rng)
+        whole = estimate_sample(
+            sample(gold, flag, more={"flag": flag}, cluster=agent), question(**kind, exposure=exposure, detection=asked)
+        )
+        plain.append(whole.low <= 0.4 <= whole.high)
+        flag, gold, agent = flags(rng, n=960)
+        chance = np.where(flag == 1, 1.0, 0.3)
+        seen = rng.random(len(flag)) < chance
+        kept = sample(gold[seen], flag[seen], more={"flag": flag[seen], "chance": chance[seen]}, cluster=agent[seen])
+        found = estimate_sample(kept, question(**kind, exposure=exposure, detection=asked | {"chance": "chance"}))
+        part.append(found.low <= 0.4 <= found.high)
+        wrong = estimate_sample(kept, question(**kind, exposure=exposure, detection=asked))
+        naive.append(wrong.low <= 0.4 <= wrong.high)
+    enough(plain)
+    enough(part)
+    assert np.mean(naive) < 0.6  # those reviewed are not all there are
+
+
+def test_correlations_hold_their_truth_also_after_choice():
+    rng = np.random.default_rng(4)
+    told = {"of": "correlation", "by": "test", "minimum": 0.0}
+    plain, chosen = [], []
+    for _ in range(DRAWS):
+        x = rng.normal(size=60)
+        y = 0.5 * x + np.sqrt(0.75) * rng.normal(size=60)
+        found = estimate_sample(sample(y, x, more={"test": x}), question(exposure="test", detection=told))
+        plain.append(found.low <= 0.5 <= found.high)
+        x = rng.normal(size=400)
+        y = 0.5 * x + np.sqrt(0.75) * rng.normal(size=400)
+        best = x > 0.25
+        kept = sample(y[best], x[best], more={"test": x[best]})
+        found = estimate_sample(kept, question(exposure="test", detection=told | {"applicants_sd": 1}))
+        chosen.append(found.low <= 0.5 <= found.high)
+    enough(plain)
+    enough(chosen)
+
+
+def test_two_correlations_and_a_corrected_effect_hold_their_truth():
+    rng = np.random.default_rng(5)
+    two, freed, bare = [], [], []
+    for _ in range(DRAWS):
+        late = np.repeat([0.0, 1.0], 100)
+        agent = np.tile(np.repeat(np.arange(20), 5), 2)
+        score = rng.normal(size=200)
+        own = rng.normal(0, 0.3, 20)[agent]
+        gold = np.where(late == 1, 0.2, 0.7) * score + rng.normal(0, 1, 200) + own
+        r = [w / np.sqrt(w**2 + 1.09) for w in (0.7, 0.2)]
+        asked = {"of": "correlation", "by": "score_card"}
+        drawn = sample(gold, late, more={"score_card": score}, cluster=agent)
+        found = estimate_sample(drawn, question(detection=asked))
+        two.append(found.low <= r[1] - r[0] <= found.high)
+        truth = rng.normal(size=200) + own
+        measured = truth + rng.normal(0, 0.8, 200)
+        review = np.where(rng.random(200) < 0.4, truth, np.nan)
+        outcome = 0.5 * truth + rng.normal(size=200) + rng.normal(0, 0.3, 20)[agent]
+        drawn = sample(outcome, measured, more={"review": review}, cluster=agent)
+        found = estimate_sample(drawn, question(detection={"of": "effect", "by": "review"}))
+        freed.append(found.low <= 0.5 <= found.high)
+        bare.append(found.model.terms[1].low <= 0.5 <= found.model.terms[1].high)
+    enough(two)
+    enough(freed)
+    assert np.mean(bare) < 0.6
+
+
+# --- what is refused ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"of": "sensitivity", "by": "flag", "applicants_sd": 1}, "go with `of: correlation`"),
+        ({"of": "correlation", "by": "flag", "chosen_by": "z"}, "needs `applicants_sd`"),
+        ({"of": "effect", "by": "flag", "minimum": 0.1}, "does not go with `of: effect`"),
+        ({"of": "specificity", "by": "flag", "minimum": -0.1}, "between 0 and 1"),
+        ({"of": "correlation", "by": "flag", "forecast": "p"}, "goes with `of: sensitivity`"),
+        ({"of": "correlation", "by": "flag", "raters": ["one"]}, "name two or more"),
+    ],
+)
+def test_entries_that_do_not_fit_are_refused_with_the_way_out(told, said):
+    with pytest.raises(ValidationError, match=said):
+        question(detection=told)
+
+
+def against(told, **more):
+    asked = question(detection=told, **more)
+    return " ".join(asked.detection.against(asked))
+
+
+def test_an_entry_beside_the_rest_of_its_question():
+    share = {"of": "sensitivity", "by": "flag", "minimum": 0.5}
+    assert "kind yes_no" in against(share, exposure="flag")
+    assert "the exposure is 'flag' itself" in against(share, kind="yes_no")
+    assert "give the `minimum`" in against({"of": "sensitivity", "by": "care"}, kind="yes_no")
+    assert "held against itself" in against({"of": "correlation", "by": "score"})
+    assert "adjusted for nothing" in against({"of": "correlation", "by": "flag"}, adjust=["age"])
+    assert "both weigh" in against({"of": "correlation", "by": "flag", "chance": "p"}, weights="w")
+    assert "cannot be both" in against({"of": "effect", "by": "care"})
+
+
+def test_the_study_file_says_it_with_its_line(tmp_path, root):
+    text = (root / "data" / "contact_centre_detection" / "study.yml").read_text(encoding="utf-8")
+    path = tmp_path / "study.yml"
+    path.write_text(text.replace("by: cue, minimum: 0.8", "by: distressed, minimum: 0.8"), encoding="utf-8")
+    with pytest.raises(StudyError, match=r"line \d+: question cue_finds: .*held against itself"):
+        load_study(path)
+
+
+GOLD = np.tile([1.0, 0.0], 30)
+
+
+@pytest.mark.parametrize(
+    ("flag", "gold", "more", "said"),
+    [
+        (np.tile([0.0, 1.0, 2.0], 20), GOLD, {}, "a flag has two entries"),
+        (np.tile(["yes", "no", "maybe"], 20).astype(object), GOLD, {}, "a flag has two entries"),
+        (GOLD, np.zeros(60), {}, "there are 0 rows in which score is yes"),
+        (GOLD, GOLD, {"chance": np.zeros(60)}, "60 entries are no chance of being reviewed"),
+        (GOLD, GOLD, {"chance": np.array(["often"] * 60, dtype=object)}, "numbers are wanted here"),
+    ],
+    ids=["three values", "three words", "no true case", "chance of 0", "chance in words"],
+)
+def test_bad_flags_and_chances_are_said_by_name(flag, gold, more, said):
+    told = {"of": "sensitivity", "by": "flag", "minimum": 0.5} | ({"chance": "chance"} if more else {})
+    drawn = sample(gold, np.zeros(60), more={"flag": flag} | more)
+    with pytest.raises(EstimationError, match=said):
+        estimate_sample(drawn, question("yes_no", exposure="flag", detection=told))
+
+
+def test_constant_scores_few_reviews_and_useless_measures_are_refused():
+    flat = sample(np.arange(60), np.ones(60), more={"test": np.ones(60)})
+    with pytest.raises(EstimationError, match="never varies"):
+        estimate_sample(flat, question(exposure="test", detection={"of": "correlation", "by": "test", "minimum": 0}))
+    rng = np.random.default_rng(1)
+    review = np.where(np.arange(200) < 10, 1.0, np.nan)
+    told = {"of": "effect", "by": "review"}
+    drawn = sample(rng.normal(size=200), rng.normal(size=200), more={"review": review})
+    with pytest.raises(EstimationError, match="10 rows have a review"):
+        estimate_sample(drawn, question(detection=told))
+    drawn = sample(rng.normal(size=200), rng.normal(size=200), more={"review": rng.normal(size=200)})
+    with pytest.raises(EstimationError, match="hardly tells what the review finds"):
+        estimate_sample(drawn, question(detection=told))
+
+
+def test_all_found_is_no_certainty():
+    flag = np.ones(40)
+    told = {"of": "sensitivity", "by": "flag", "minimum": 0.5}
+    found = estimate_sample(
+        sample(flag, flag, more={"flag": flag}), question("yes_no", exposure="flag", detection=told)
+    )
+    assert found.estimate == pytest.approx(0.5)
+    assert found.low == pytest.approx(1 / (1 + stats.norm.ppf(0.975) ** 2 / 40) - 0.5)
+
+
+def test_ratings_without_variance_or_with_gaps_are_refused():
+    with pytest.raises(DataError, match="2 persons, 2 raters"):
+        generalise(np.ones((5, 1)))
+    with pytest.raises(DataError, match="missing or infinite"):
+        generalise(np.array([[1, np.nan], [2, 3]]))
+    with pytest.raises(DataError, match="All ratings are the same"):
+        generalise(np.ones((4, 3)))
+    with pytest.raises(EstimationError, match="per cent are to be divided"):
+        held_against(np.full(40, 50.0), np.tile([0.0, 1.0], 20))
