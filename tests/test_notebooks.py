@@ -17,7 +17,6 @@ KINDS = {
     "10_loyalty": ["days_as_customer", "recommendation", "calling_back", "training"],
     "11_recovery": ["recovery_time", "readmission"],
     "12_burnout": ["workload", "leaving"],
-    "27_tradeoffs": ["made_good"],
 }
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries that run notebooks; ours are errors elsewhere
