@@ -9,6 +9,7 @@ from designed import question, sample
 from pydantic import ValidationError
 from scipy import stats
 
+from researchkit.calibrate import weighed
 from researchkit.errors import DataError, EstimationError, StudyError
 from researchkit.estimators import delta, estimate_sample
 from researchkit.estimators.forecast import held_against
@@ -126,89 +127,14 @@ def test_the_matrix_method_by_hand():
 # --- intervals hold the truth -------------------------------------------------------------------------------------
 
 
-def enough(inside, least=0.93):
-    """Not so few that an interval which keeps its promise would show it once in ten thousand runs."""
-    assert stats.binom.cdf(sum(inside), len(inside), least) > 1e-4, np.mean(inside)
-
-
-def flags(rng, n=240, agents=24, found=0.9):
-    """Agents of unequal skill: flag, gold, and codes of agents."""
-    agent = np.repeat(np.arange(agents), n // agents)
-    gold = (rng.random(n) < 0.4).astype(float)
-    skill = stats.norm.ppf(found) * np.sqrt(1.25) + rng.normal(0, 0.5, agents)[agent]
-    hit = rng.random(n) < stats.norm.cdf(skill)
-    flag = np.where(gold == 1, hit, rng.random(n) < 0.1).astype(float)
-    return flag, gold, agent
-
-
-def test_shares_hold_their_truth_in_clusters_and_where_a_part_is_reviewed():
-    rng = np.random.default_rng(3)
-    plain, part, naive = [], [], []
-    asked = {"of": "sensitivity", "by": "flag", "minimum": 0.5}
-    kind, exposure = {"kind": "yes_no", "outcome": {"yes": "1"}}, "flag"
-    for _ in range(DRAWS):
-        flag, gold, agent = flags(rng)
-        whole = estimate_sample(
-            sample(gold, flag, more={"flag": flag}, cluster=agent), question(**kind, exposure=exposure, detection=asked)
-        )
-        plain.append(whole.low <= 0.4 <= whole.high)
-        flag, gold, agent = flags(rng, n=960)
-        chance = np.where(flag == 1, 1.0, 0.3)
-        seen = rng.random(len(flag)) < chance
-        kept = sample(gold[seen], flag[seen], more={"flag": flag[seen], "chance": chance[seen]}, cluster=agent[seen])
-        found = estimate_sample(kept, question(**kind, exposure=exposure, detection=asked | {"chance": "chance"}))
-        part.append(found.low <= 0.4 <= found.high)
-        wrong = estimate_sample(kept, question(**kind, exposure=exposure, detection=asked))
-        naive.append(wrong.low <= 0.4 <= wrong.high)
-    enough(plain)
-    enough(part)
-    assert np.mean(naive) < 0.6  # those reviewed are not all there are
-
-
-def test_correlations_hold_their_truth_also_after_choice():
-    rng = np.random.default_rng(4)
-    told = {"of": "correlation", "by": "test", "minimum": 0.0}
-    plain, chosen = [], []
-    for _ in range(DRAWS):
-        x = rng.normal(size=60)
-        y = 0.5 * x + np.sqrt(0.75) * rng.normal(size=60)
-        found = estimate_sample(sample(y, x, more={"test": x}), question(exposure="test", detection=told))
-        plain.append(found.low <= 0.5 <= found.high)
-        x = rng.normal(size=400)
-        y = 0.5 * x + np.sqrt(0.75) * rng.normal(size=400)
-        best = x > 0.25
-        kept = sample(y[best], x[best], more={"test": x[best]})
-        found = estimate_sample(kept, question(exposure="test", detection=told | {"applicants_sd": 1}))
-        chosen.append(found.low <= 0.5 <= found.high)
-    enough(plain)
-    enough(chosen)
-
-
-def test_two_correlations_and_a_corrected_effect_hold_their_truth():
-    rng = np.random.default_rng(5)
-    two, freed, bare = [], [], []
-    for _ in range(DRAWS):
-        late = np.repeat([0.0, 1.0], 100)
-        agent = np.tile(np.repeat(np.arange(20), 5), 2)
-        score = rng.normal(size=200)
-        own = rng.normal(0, 0.3, 20)[agent]
-        gold = np.where(late == 1, 0.2, 0.7) * score + rng.normal(0, 1, 200) + own
-        r = [w / np.sqrt(w**2 + 1.09) for w in (0.7, 0.2)]
-        asked = {"of": "correlation", "by": "score_card"}
-        drawn = sample(gold, late, more={"score_card": score}, cluster=agent)
-        found = estimate_sample(drawn, question(detection=asked))
-        two.append(found.low <= r[1] - r[0] <= found.high)
-        truth = rng.normal(size=200) + own
-        measured = truth + rng.normal(0, 0.8, 200)
-        review = np.where(rng.random(200) < 0.4, truth, np.nan)
-        outcome = 0.5 * truth + rng.normal(size=200) + rng.normal(0, 0.3, 20)[agent]
-        drawn = sample(outcome, measured, more={"review": review}, cluster=agent)
-        found = estimate_sample(drawn, question(detection={"of": "effect", "by": "review"}))
-        freed.append(found.low <= 0.5 <= found.high)
-        bare.append(found.model.terms[1].low <= 0.5 <= found.model.terms[1].high)
-    enough(two)
-    enough(freed)
-    assert np.mean(bare) < 0.6
+@pytest.mark.parametrize("make", weighed.STUDIES[:3])
+def test_intervals_hold_their_truth_and_the_naive_ones_do_not(make):
+    """Not so few that intervals which keep their promise would show it once in ten thousand runs."""
+    for name, held in weighed.coverage(DRAWS, make).items():
+        if name.startswith("not: "):
+            assert held / DRAWS < 0.6, name
+        else:
+            assert stats.binom.cdf(held, DRAWS, 0.93) > 1e-4, (name, held)
 
 
 # --- what is refused ----------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pytest
 from designed import question, sample
 from scipy import stats
 
+from researchkit.calibrate import weighed
 from researchkit.errors import EstimationError
 from researchkit.estimators import estimate_sample
 from researchkit.estimators import recovery as three
@@ -23,11 +24,6 @@ def known(held):
     frame = held.frames["contacts"]
     frame = frame[frame["compassion"].notna()].reset_index(drop=True)
     return frame.assign(agent=pd.factorize(frame["agent_id"])[0])
-
-
-def enough(inside, least=0.93):
-    """Not so few that an interval which keeps its promise would show it once in ten thousand runs."""
-    assert stats.binom.cdf(sum(inside), len(inside), least) > 1e-4, np.mean(inside)
 
 
 # --- two outcomes -------------------------------------------------------------------------------------------------
@@ -60,23 +56,11 @@ def two(rng, n=200, agents=20, effects=(0.3, 0.5)):
     return sample(outcome, care, more={"minutes": minutes}, cluster=agent)
 
 
-def test_region_net_and_break_even_price_hold_their_truth():
-    rng = np.random.default_rng(6)
-    truth = np.array([0.3, 0.5])
-    net, region, turn, word = [], [], [], []
-    for _ in range(DRAWS):
-        drawn = two(rng)
-        found = estimate_sample(drawn, asks())
-        net.append(found.low <= truth[0] - truth[1] <= found.high)
-        pair = both.both(drawn, asks())[0]
-        centre, edge = pair.region(0.95)
-        region.append(float(np.linalg.norm(np.linalg.solve(edge, truth - centre))) <= 1)
-        _, low, high = both.worth_it_below(pair, -1.0)
-        turn.append(low <= truth[0] / truth[1] <= high)
-        nothing = both.both(two(rng, effects=(0.0, 0.5)), asks())[0]
-        word.append(both.standing(nothing, ("high", "low")) == "cannot tell")
-    for inside in (net, region, turn, word):
-        enough(inside)
+@pytest.mark.parametrize("make", weighed.STUDIES[3:])
+def test_intervals_hold_their_truth(make):
+    """Not so few that intervals which keep their promise would show it once in ten thousand runs."""
+    for name, held in weighed.coverage(DRAWS, make).items():
+        assert stats.binom.cdf(held, DRAWS, 0.93) > 1e-4, (name, held)
 
 
 @pytest.mark.parametrize(
@@ -176,24 +160,6 @@ def test_three_arms_are_those_of_clubsandwich(held, known):
     for place, entry in enumerate(("recovery_kind", "recovery_usual", "recovery_between")):
         for quantity, value in (("value", found.values), ("se", found.se), ("df", found.df)):
             assert value[place] == held(entry, quantity), (entry, quantity)
-
-
-def test_the_contrasts_of_a_recovery_hold_their_truth():
-    rng = np.random.default_rng(7)
-    inside = []
-    for _ in range(DRAWS):
-        arm = np.tile([0, 0, 1, 2], 40)
-        agent = np.repeat(np.arange(16), 10)
-        kind, usual = (arm == 2).astype(float), (arm == 1).astype(float)
-        bad = np.where(arm > 0, rng.gamma(4, 1, 160), np.nan)
-        mean = np.nanmean(bad)
-        outcome = -0.6 * usual - 0.1 * kind - 0.3 * np.nan_to_num(bad - mean) + rng.normal(size=160)
-        drawn = arms(kind, usual, outcome + rng.normal(0, 0.4, 16)[agent], {"bad": bad}, cluster=agent)
-        found = three.three(drawn, recovers())
-        half = stats.t.ppf(0.975, found.df) * found.se
-        inside.append(np.abs(found.values - [-0.1, -0.6, 0.5]) <= half)
-    for contrast in np.array(inside).T:
-        enough(contrast)
 
 
 def test_other_numbers_of_arms_and_empty_columns_are_refused():
