@@ -226,6 +226,15 @@ def test_all_found_is_no_certainty():
     assert found.low == pytest.approx(1 / (1 + stats.norm.ppf(0.975) ** 2 / 40) - 0.5)
 
 
+def test_where_all_are_found_clusters_count_as_one_each_and_weights_for_what_they_are_worth():
+    flag, eight = np.ones(40), np.repeat(np.arange(8), 5)
+    t, z = stats.t.ppf(0.975, 7), stats.norm.ppf(0.975)
+    assert share(flag, eight).low == pytest.approx(1 / (1 + t**2 / 8))
+    uneven = np.where(np.arange(40) < 20, 3.0, 1.0)
+    worth = uneven.sum() ** 2 / (uneven**2).sum()
+    assert share(flag, weights=uneven).low == pytest.approx(1 / (1 + z**2 / worth))
+
+
 def test_ratings_without_variance_or_with_gaps_are_refused():
     with pytest.raises(DataError, match="2 persons, 2 raters"):
         generalise(np.ones((5, 1)))

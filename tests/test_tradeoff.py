@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,7 +16,8 @@ from researchkit.estimators import estimate_sample
 from researchkit.estimators import recovery as three
 from researchkit.estimators import tradeoff as both
 from researchkit.robustness.several import own_p
-from researchkit.verdict import ruling
+from researchkit.study import load_study
+from researchkit.verdict import ruling, sentence
 
 DRAWS = 200
 
@@ -206,3 +209,20 @@ def test_its_p_value_is_that_of_its_own_hypothesis():
     found = estimate_sample(sample(rng.normal(size=200), care), question())
     p = own_p(found, question(expect="not worse"))
     assert p == pytest.approx(2 * stats.t.sf((found.estimate + 0.1) / found.se, found.df))
+
+
+def test_each_word_of_not_worse_has_a_sentence_that_reads_well(root):
+    study = load_study(root / "data" / "contact_centre_tradeoffs")
+    asked = study.question("made_good")
+    care = np.repeat([0.0, 1.0], 100)
+    found = estimate_sample(sample(np.tile([0.0, 1.0], 100), care), question())
+    told = {}
+    for low, high in ((-0.1, 0.1), (-0.4, 0.2), (-0.9, -0.5)):
+        effect = replace(found, estimate=(low + high) / 2, low=low, high=high)
+        told[ruling(low, high, asked)] = sentence(effect, ruling(low, high, asked), asked, study)
+    kind = "A failure set right kindly instead of no failure"
+    assert told["supported"].startswith(f"{kind} was not worse by 0.25 points: it went with satisfaction afterwards")
+    assert told["contradicted"].startswith(f"{kind} was worse by more than 0.25 points: it went with")
+    assert (
+        "cannot tell whether a failure set right kindly instead of no failure is worse by 0.25" in told["cannot tell"]
+    )

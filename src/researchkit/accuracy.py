@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from researchkit import figures, wording
-from researchkit.disclosure import PROFILES
+from researchkit.disclosure import PROFILES, shown
 from researchkit.errors import ResearchkitError
 from researchkit.estimators import reviewed as seen
 from researchkit.estimators.forecast import held_against
@@ -47,12 +47,33 @@ def values(answer: Answer) -> Table | Prose:
         scale = 100.0 if share else 1.0
         value, limits = wording.estimate(*(scale * part for part in (term.estimate, term.low, term.high)))
         name = group(answer, term.term) if term.term in GROUPS else term.term
-        rows.append((wording.capital(name), value, limits, MEANS.get(term.term, "")))
+        of = counted(answer, entry, term.term)
+        rows.append((wording.capital(name), value, limits, of, MEANS.get(term.term, "")))
     unit = "per cent" if share else "points"
-    heads = (Col(""), Col(f"Value ({unit})" if share else "Value", "right"), Col("Interval", "right"), Col("Says"))
+    heads = (
+        Col(""),
+        Col(f"Value ({unit})" if share else "Value", "right"),
+        Col("Interval", "right"),
+        Col("Of", "right"),
+        Col("Says"),
+    )
     level = f"Intervals are at {wording.percent(answer.effect.level, 0)}"
     note = f"{level}; those reviewed count for as many as their chance says." if entry.chance else f"{level}."
     return Table("What it sees", heads, tuple(rows), note, "accuracy")
+
+
+def counted(answer: Answer, entry: Detection, name: str) -> str:
+    """Of how many rows a value is, as the profile lets it be told."""
+    sample, rows = answer.sample, np.ones(len(answer.sample.outcome), dtype=bool)
+    if entry.of in ("sensitivity", "specificity"):
+        flag, gold = seen.flagged(sample, entry), sample.outcome
+        true = gold == (1 if entry.of == "sensitivity" else 0)
+        among = {"sensitivity": gold == 1, "specificity": gold == 0}
+        among |= {"positive predictive value": flag == 1, "negative predictive value": flag == 0}
+        among |= {one: true & (sample.exposure == arm) for arm, one in enumerate(GROUPS)}
+        rows = among.get(name, rows)
+    n = shown(int(rows.sum()), PROFILES[answer.study.disclosure])
+    return "not shown" if n is None else wording.count(n)
 
 
 def group(answer: Answer, name: str) -> str:

@@ -89,8 +89,8 @@ def units(unit: str, shown: str = "2") -> str:
 
 
 def lower_first(text: str) -> str:
-    """A label inside a sentence; abbreviations such as NPS keep their capitals."""
-    return text if text[:2].isupper() or not text else text[0].lower() + text[1:]
+    """A label inside a sentence; abbreviations such as NPS keep their capitals, an article does not."""
+    return text if (text[:2].isupper() and text[1:2] != " ") or not text else text[0].lower() + text[1:]
 
 
 def capital(text: str) -> str:

@@ -40,7 +40,7 @@ def detection(sample: Sample, question: Question, level: float = 0.95) -> Effect
     effect = answered(sample, question, level)
     contrast = effect.contrast if entry.minimum is None else f"less the {entry.needed} that is needed"
     what = "corrected for its error" if entry.of == "effect" else f"{entry.of} of {entry.by.replace('_', ' ')}"
-    return replace(effect, contrast=f"{what}, {contrast}")
+    return replace(effect, contrast=f"{what}, {contrast}", n=len(sample.outcome))
 
 
 def answered(sample: Sample, question: Question, level: float) -> Effect:

@@ -29,8 +29,9 @@ def share(
     """The share of `yes` (n,) of 0 and 1, weighted, with Wilson's limits.
 
     With clusters or weights, Wilson's formula gets the number of independent rows that would be worth as much, and
-    Student's t with one degree of freedom less than there are clusters. Where all or none is yes the spread cannot be
-    seen; then weights alone say how many rows they are worth, and of clusters each counts as one.
+    Student's t with one degree of freedom less than there are clusters; never more than there are rows. Where all or
+    none is yes the spread cannot be seen; then weights alone say how many rows they are worth, and of clusters each
+    counts as one.
 
     References
     ----------
@@ -42,17 +43,18 @@ def share(
 
     n, tail = len(yes), (1 + level) / 2
     part = np.full(n, 1 / n) if weights is None else weights / weights.sum()
-    value = float(part @ yes)
+    both = bool(np.ptp(yes) > 0)
+    value = float(part @ yes) if both else float(yes[0])
     pulls = part * (yes - value)
     groups = n if cluster is None else len(np.unique(cluster))
     df = None if cluster is None else float(max(groups - 1, 1))
     z = float(special.ndtri(tail) if df is None else special.stdtrit(df, tail))
     if cluster is None and weights is None:
         worth = float(n)
-    elif 0 < value < 1:
+    elif both:
         each = pulls if cluster is None else summed(pulls[:, None], cluster)[:, 0]
         variance = float(each @ each) * groups / max(groups - 1, 1)
-        worth = min(value * (1 - value) / variance, 2.0 * n) if variance > 0 else float(n)
+        worth = min(value * (1 - value) / variance, float(n)) if variance > 0 else float(n)
     else:
         worth = min(float(groups), 1 / float(part @ part))
     middle = (value + z**2 / (2 * worth)) / (1 + z**2 / worth)
