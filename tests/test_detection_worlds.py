@@ -124,7 +124,12 @@ def test_what_the_pages_show_and_hide():
     assert "0.2 for one minute (the study file's price)" in str(rk.frontier.prices(gain))
     made = rk.frontier.arms(answer(NAMES[1], "made_good"))
     assert [row[0] for row in made.rows][:3] == ["No failure, mean", "Usual recovery, mean", "Kind recovery, mean"]
+    drawn = rk.frontier.contrasts(answer(NAMES[1], "made_good"))
+    assert drawn.data["estimate"].to_list() == [
+        term.estimate for term in answer(NAMES[1], "made_good").effect.model.terms
+    ]
     assert isinstance(rk.frontier.arms(gain), Prose)
+    assert isinstance(rk.frontier.contrasts(gain), Prose)
     assert isinstance(rk.frontier.pair(answer(NAMES[1], "made_good")), Prose)
 
 

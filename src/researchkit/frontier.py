@@ -71,6 +71,25 @@ def prices(answer: Answer) -> Table | Prose:
     return Table("Gain and price", heads, tuple(rows), note, "prices")
 
 
+def contrasts(answer: Answer) -> figures.Figure | Prose:
+    """The three contrasts of a recovery under one another, over the band of what is too small to matter."""
+    if answer.question.recovery is None:
+        return Prose((NO_ARMS,))
+    scale, unit = wording.scale(answer.effect.unit)
+    short = ("Kind, against no failure", "Usual, against no failure", "Kind, against usual")
+    terms = zip(short, answer.effect.model.terms, strict=True)
+    return figures.forest(
+        [(name, scale * term.estimate, scale * term.low, scale * term.high) for name, term in terms],
+        title="Each recovery against no failure, and against the other",
+        unit=wording.units(unit),
+        band=figures.band(answer.effect.unit, answer.question.smallest_effect),
+        highlight=0,
+        level=answer.effect.level,
+        name=f"{answer.question.id}-arms",
+        caption="Each dot is an estimate, each line holds every value that these data are compatible with.",
+    )
+
+
 def arms(answer: Answer) -> Table | Prose:
     """Means of the three arms, not adjusted, and the three contrasts, adjusted."""
     if answer.question.recovery is None:

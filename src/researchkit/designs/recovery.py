@@ -24,7 +24,7 @@ class Recovery(Design):
     """
 
     room: ClassVar[str] = "recovery"
-    notebook: ClassVar[str] = "27_tradeoffs.ipynb"
+    notebook: ClassVar[str] = "28_recovery_after_failure.ipynb"
     analysis: ClassVar[str] = "three arms by least squares: kind recovery against no failure, and against the usual one"
     lots: ClassVar[bool] = False  # a failure is nobody's lot
 
