@@ -149,6 +149,7 @@ def test_intervals_hold_their_truth_and_the_naive_ones_do_not(make):
         ({"of": "specificity", "by": "flag", "minimum": -0.1}, "between 0 and 1"),
         ({"of": "correlation", "by": "flag", "forecast": "p"}, "goes with `of: sensitivity`"),
         ({"of": "correlation", "by": "flag", "raters": ["one"]}, "name two or more"),
+        ({"of": "correlation", "by": "flag", "raters": ["a", "b"], "again": ["c"]}, "second ratings of the same"),
     ],
 )
 def test_entries_that_do_not_fit_are_refused_with_the_way_out(told, said):

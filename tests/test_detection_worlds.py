@@ -119,6 +119,12 @@ def test_what_the_pages_show_and_hide():
     assert isinstance(rk.accuracy.raters(fair), Prose)
     score = rk.accuracy.raters(answer(NAMES[0], "score_valid"))
     assert "The mean of 3 raters" in str(score)
+    assert [row[0] for row in score.rows][2:5:2] == [
+        "Strict and lenient occasions",
+        "What was rated, otherwise another time",
+    ]
+    assert "twice" in score.note
+    assert "The mean of 6 raters" in str(rk.accuracy.raters(answer(NAMES[0], "score_as_target")))
     gain = answer(NAMES[1], "worth_its_time")
     assert "a trade-off" in rk.frontier.pair(gain).alt
     assert "0.2 for one minute (the study file's price)" in str(rk.frontier.prices(gain))

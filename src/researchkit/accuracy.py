@@ -28,6 +28,13 @@ MEANS = {
     "negative predictive value": "of those not flagged, in how many it is not",
     "prevalence": "of all, in how many it is true",
 }
+SOURCES = {  # of the variance of a rating; the last, with what is not told from error, is everything else
+    "person": "What was rated",
+    "rater": "Strict and lenient raters",
+    "occasion": "Strict and lenient occasions",
+    "person x occasion": "What was rated, otherwise another time",
+    "rater x occasion": "Raters who were stricter another time",
+}
 NONE = "The question does not ask how well something is seen."
 FEW = "Some of these shares rest on fewer people than the disclosure profile lets be shown, so none is."
 
@@ -130,19 +137,18 @@ def raters(answer: Answer) -> Table | Prose:
     if entry is None or not entry.raters:
         return Prose(("The study file names no raters behind the score.",))
     try:
-        ratings = np.column_stack([seen.numbers(answer.sample, name) for name in entry.raters])
-        found = generalise(np.asarray(ratings[np.isfinite(ratings).all(axis=1)], dtype=np.float64))
+        found = generalise(seen.ratings(answer.sample, entry))
     except ResearchkitError as error:
         return Prose((f"Not told: {why_not(error, answer.study)}.",))
     total = sum(found.components.values())
-    sources = {"person": "What was rated", "rater": "Strict and lenient raters", "person x rater": "Everything else"}
     rows = [
-        (sources[name], wording.percent(part / total, 0), "of one rating's variance")
+        (SOURCES.get(name, "Everything else"), wording.percent(part / total, 0), "of one rating's variance")
         for name, part in found.components.items()
     ]
     rows += [worth(found, k) for k in sorted({1, 2, found.raters, 2 * found.raters})]
     heads = (Col(""), Col("Value", "right"), Col("Is"))
-    note = f"From {wording.count(len(entry.raters))} raters who all rated the same."
+    twice = " twice" if entry.again else ""
+    note = f"From {wording.count(len(entry.raters))} raters who all rated the same{twice}; means are of one occasion."
     return Table("Whose score it is", heads, tuple(rows), note, "raters")
 
 

@@ -26,7 +26,8 @@ class Detection(Design):
     With `minimum` the value is held to it, and the exposure is `by` itself; without, the exposure's two groups are
     compared. `chance` is a column with each row's chance of having been reviewed, where only a part was. `forecast` is
     a column with the chance (0 to 1) that the system gave to a yes; it is held against what came. `raters` are columns
-    with the same score by several people, for how much of it is theirs.
+    with the same score by several people, and `again` those of the same people on a second occasion, for how much of
+    the score is theirs.
 
     Who was chosen by a score varies less in it than those who were to be chosen from. `applicants_sd` is the standard
     deviation among all of these, of `by` or, where they were chosen by something else, of the column `chosen_by`.
@@ -44,6 +45,7 @@ class Detection(Design):
     chance: str | None = None
     forecast: str | None = None
     raters: Names = ()
+    again: Names = ()
     applicants_sd: Number | None = Field(None, gt=0)
     chosen_by: str | None = None
 
@@ -59,6 +61,10 @@ class Detection(Design):
             raise ValueError(f"a `minimum` of {self.of} lies between 0 and 1, such as 0.8 for 80 %")
         if self.forecast and self.of not in SHARES:
             raise ValueError("`forecast` goes with `of: sensitivity` or `of: specificity`")
+        if self.again and len(self.again) != len(self.raters):
+            raise ValueError(
+                "`again` holds the second ratings of the same `raters`, one column each, in the same order"
+            )
         if len(self.raters) == 1:
             raise ValueError("`raters` of one column cannot disagree; name two or more, or leave it out")
         return self
@@ -66,7 +72,7 @@ class Detection(Design):
     @property
     def columns(self) -> tuple[str, ...]:
         others = (self.chance, self.forecast, self.chosen_by)
-        return tuple(dict.fromkeys([self.by, *(name for name in others if name), *self.raters]))
+        return tuple(dict.fromkeys([self.by, *(name for name in others if name), *self.raters, *self.again]))
 
     @property
     def whole(self) -> tuple[str, ...]:

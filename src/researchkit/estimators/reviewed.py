@@ -67,6 +67,19 @@ def flagged(sample: Sample, entry: Detection) -> Vector:
     return yes
 
 
+def ratings(sample: Sample, entry: Detection) -> NDArray[np.float64]:
+    """The ratings (units, raters), or (units, raters, 2 occasions), of all units that every rater has rated."""
+    first, second = (
+        np.column_stack([numbers(sample, name) for name in names]) if names else None
+        for names in (entry.raters, entry.again)
+    )
+    if first is None:
+        raise EstimationError("the study file names no raters behind the score.")
+    table = first[:, :, None] if second is None else np.stack([first, second], axis=2)
+    whole = table[np.isfinite(table).all(axis=(1, 2))]
+    return np.asarray(whole[:, :, 0] if second is None else whole, dtype=np.float64)
+
+
 def rows(sample: Sample, kept: NDArray[np.bool_]) -> Sample:
     """Some rows of a sample; every array of it that has one entry a row."""
     n = len(sample.outcome)

@@ -25,6 +25,7 @@ PER_AGENT, HIRED_A_CALL, PICKED = 45, 0.25, 0.4
 REVIEWED = {1: 1.0, 0: 0.25}  # chance of a review, where the agent flagged the caller and where not
 APPLICANTS_SD = 10.0  # of the test, among all who applied
 TRUST_A_POINT = 0.5  # what one point of kindness, as experts find it, adds to trust
+LEANS = {"qa_1": 0.2, "qa_2": -0.2, "qa_3": 0.0}  # how lenient each rater is
 Frame = dict[str, Any]
 
 
@@ -42,9 +43,9 @@ def calls(rng: np.random.Generator, n: int, agents: int) -> Frame:
     target = yes(rng, 0.5, n)  # the second half of the year, in which the score carries pay
     eager = rng.normal(0.8, 0.9, agents)[agent]
     seen = np.where(target == 1, 0.3 * kindness + 2.4 + 0.5 * eager, kindness)
-    ratings = {
-        f"qa_{k + 1}": rating(seen + lean + rng.normal(0, 0.6, n), 1, 5, 0.5) for k, lean in enumerate((0.2, -0.2, 0.0))
-    }
+    ratings = {name: rating(seen + lean + rng.normal(0, 0.6, n), 1, 5, 0.5) for name, lean in LEANS.items()}
+    later = np.random.default_rng([n, agents])  # a draw of its own, so that it moves nothing else
+    again = {f"{name}_again": rating(seen + lean + later.normal(0, 0.6, n), 1, 5, 0.5) for name, lean in LEANS.items()}
     return {
         "agent": agent,
         "accent": other,
@@ -56,6 +57,7 @@ def calls(rng: np.random.Generator, n: int, agents: int) -> Frame:
         "flagged": noticed,
         "kindness": rating(kindness + rng.normal(0, 0.1, n), 1, 5, 0.1),
         **ratings,
+        **again,
         "felt": rating(0.9 * kindness + rng.normal(0.3, 0.75, n) + strict, 1, 7, 0.1),
         "trust": np.round(np.clip(2.5 + TRUST_A_POINT * kindness + rng.normal(0, 0.8, n) + 0.3 * strict, 1, 7), 1),
     }
@@ -100,6 +102,7 @@ def chunks(rows: int, seed: int) -> Iterator[dict[str, pd.DataFrame]]:
         "qa_1": found["qa_1"],
         "qa_2": found["qa_2"],
         "qa_3": found["qa_3"],
+        **{f"{name}_again": found[f"{name}_again"] for name in LEANS},
         "qa_score": score,
         "expert": hidden(found["kindness"], expert),
         "felt": found["felt"],

@@ -18,7 +18,6 @@ from researchkit.scales.generalisability import generalise
 
 if TYPE_CHECKING:
     from researchkit.dataset import Dataset, Sample
-    from researchkit.designs import Detection
     from researchkit.estimators import Effect
     from researchkit.parts import Question
 
@@ -118,27 +117,21 @@ def forecasts(question: Question, effect: Effect, sample: Sample) -> tuple[Facts
 def raters(question: Question, effect: Effect, sample: Sample) -> tuple[Facts, str]:
     """How much of the score is the raters', and how many of them would be enough."""
     entry = seen.asked(question)
-    ratings = rated(entry, sample)
-    found = generalise(ratings)
+    found = generalise(seen.ratings(sample, entry))
     worth = found.relative(found.raters)
     needed = found.raters_for(0.8)
     total = sum(found.components.values())
     own = wording.percent(found.components["person"] / total, 0)
     enough = f"{needed} raters would reach 0.8" if needed else "no number of raters up to 50 would reach 0.8"
+    once = " on one occasion" if found.occasions > 1 else ""
     words = (
-        f"{own} of the variance of one rating is that of what was rated; the mean of {found.raters} raters has a "
+        f"{own} of the variance of one rating is that of what was rated; the mean of {found.raters} raters{once} has a "
         f"generalisability of {wording.number(worth)} for ranking and"
         f" {wording.number(found.absolute(found.raters))} as "
         f"it stands; {enough}."
     )
     facts: Facts = {**found.components, "relative": worth, "raters_for_0.8": needed, "words": words}
     return facts, f"exposed: the score itself is worth {wording.number(worth)} only" if worth < ENOUGH else ""
-
-
-def rated(entry: Detection, sample: Sample) -> np.ndarray:
-    """The ratings (units, raters) of all units that every rater has rated."""
-    ratings = np.column_stack([seen.numbers(sample, name) for name in entry.raters])
-    return np.asarray(ratings[np.isfinite(ratings).all(axis=1)])
 
 
 def held_out(question: Question, effect: Effect, sample: Sample) -> tuple[Facts, str]:
