@@ -12,7 +12,16 @@ import researchkit
 from researchkit.answer import MEDIA
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("[0-9]*.ipynb"))
-REPORTS = ("10_loyalty", "11_recovery", "12_burnout", "20_mechanisms", "22_roll_outs")
+REPORTS = (
+    "10_loyalty",
+    "11_recovery",
+    "12_burnout",
+    "20_mechanisms",
+    "22_roll_outs",
+    "26_detection",
+    "27_tradeoffs",
+    "28_recovery_after_failure",
+)
 KINDS = {
     "10_loyalty": ["days_as_customer", "recommendation", "calling_back", "training"],
     "11_recovery": ["recovery_time", "readmission"],

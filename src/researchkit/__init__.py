@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 
     from . import (
         account,
+        accuracy,
         claims,
         evidence,
         feedback,
         figures,
+        frontier,
         mechanism,
         peers,
         power,
@@ -55,12 +57,14 @@ __all__ = [
     "Verdict",
     "__version__",
     "account",
+    "accuracy",
     "answer_question",
     "claims",
     "estimate",
     "evidence",
     "feedback",
     "figures",
+    "frontier",
     "judge",
     "load_dataset",
     "load_study",
@@ -94,8 +98,28 @@ _ROOM_OF = {
     "judge": "verdict",
     "write_report": "report",
 }
-_ROOMS = {"account", "claims", "evidence", "feedback", "figures", "review", "rules", "scales", "simulate", "site"}
-_ROOMS |= {"mechanism", "peers", "power", "soundness", "stages", "story", "subgroups", "tables"}
+_ROOMS = {
+    "account",
+    "accuracy",
+    "claims",
+    "evidence",
+    "feedback",
+    "figures",
+    "frontier",
+    "mechanism",
+    "peers",
+    "power",
+    "review",
+    "rules",
+    "scales",
+    "simulate",
+    "site",
+    "soundness",
+    "stages",
+    "story",
+    "subgroups",
+    "tables",
+}
 
 
 def __getattr__(name: str) -> Any:

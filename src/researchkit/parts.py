@@ -12,14 +12,17 @@ from researchkit import wording
 from researchkit.designs import (
     Contagion,
     Design,
+    Detection,
     Dose,
     Halves,
     Limit,
     Mechanism,
     Mix,
+    Recovery,
     Rollout,
     Series,
     Subgroup,
+    Tradeoff,
     Within,
 )
 from researchkit.entries import Code, Codes, Names, Number, Part, Slug, Whole
@@ -268,7 +271,7 @@ class Question(Part):
     adjust: Names = ()
     family: Literal["loyalty", "recovery", "burnout"] | None = None
     table: str | None = None
-    expect: Literal["better", "worse", "equal"] = "better"
+    expect: Literal["better", "worse", "equal", "not worse"] = "better"
     planned: bool = True
     negative_control: str | None = None
     weights: str | None = None
@@ -286,6 +289,9 @@ class Question(Part):
     contagion: Contagion | None = None
     halves: Halves | None = None
     within: Within | None = None
+    detection: Detection | None = None
+    recovery: Recovery | None = None
+    tradeoff: Tradeoff | None = None
 
     @model_validator(mode="after")
     def one_design_of_its_own(self) -> Question:

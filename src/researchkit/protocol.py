@@ -28,6 +28,7 @@ EXPECTED = {
     "better": "better outcomes with more of the exposure",
     "worse": "worse outcomes with more of the exposure (a claim against)",
     "equal": "no difference that matters",
+    "not worse": "outcomes that are not worse by the smallest effect that matters (non-inferiority)",
 }
 METHODS = {
     "score": "difference in means by least squares",

@@ -40,6 +40,7 @@ def asked(study: Study, question: Question) -> Table:
         "better": "better outcomes",
         "worse": "worse outcomes (a claim against)",
         "equal": "no difference that matters",
+        "not worse": "not worse by the smallest effect that matters",
     }
     built = {name: str(study.events[name]) for name in question.columns if name in study.events}
     rows = {

@@ -8,7 +8,8 @@ The rule, with m the smallest effect that matters and the interval turned to the
     cannot tell           everything else
 
 An equivalence claim (`expect: equal`) is supported where the first line holds and contradicted where the whole
-interval lies beyond the band on one side.
+interval lies beyond the band on one side. A claim of non-inferiority (`expect: not worse`) is supported where the
+interval, turned to the good side, lies above -m, contradicted where it lies below, and else the data cannot tell.
 """
 
 from __future__ import annotations
@@ -137,6 +138,9 @@ def ruling(low: float, high: float, question: Question) -> Word:
     if question.expect == "equal":
         beyond = low > margin or high < -margin
         return "supported" if inside else "contradicted" if beyond else "cannot tell"
+    if question.expect == "not worse":
+        worst, best = (low, high) if claimed_side(question) > 0 else (-high, -low)
+        return "supported" if worst > -margin else "contradicted" if best < -margin else "cannot tell"
     if inside:
         return "too small to matter"
     if claimed_side(question) < 0:
@@ -147,18 +151,17 @@ def ruling(low: float, high: float, question: Question) -> Word:
 def reasons(effect: Effect, crude: Effect | None, question: Question) -> tuple[str, ...]:
     """Why this word: the interval against zero, against the band, and against the crude answer."""
     scale, unit = wording.scale(effect.unit)
-    least = wording.number(scale * question.smallest_effect)
-    margin = f"{least} {wording.units(unit, least)}"
+    least = bound(scale, unit, question)
     level, limits = wording.percent(effect.level, 0), wording.interval(scale * effect.low, scale * effect.high)
     limits = f"The {level} interval runs from {limits} {wording.units(unit)}"
     zero = "and includes no difference" if effect.low <= 0 <= effect.high else "and excludes no difference"
     told = [f"{limits} {zero}."]
     if -question.smallest_effect < effect.low and effect.high < question.smallest_effect:
-        told.append(f"It lies wholly inside the band of what is too small to matter (±{margin}).")
+        told.append(f"It lies wholly inside the band of what is too small to matter (±{least}).")
     elif effect.low > question.smallest_effect or effect.high < -question.smallest_effect:
-        told.append(f"It lies wholly beyond what is too small to matter (±{margin}).")
+        told.append(f"It lies wholly beyond what is too small to matter (±{least}).")
     else:
-        told.append(f"It reaches into the band of what is too small to matter (±{margin}).")
+        told.append(f"It reaches into the band of what is too small to matter (±{least}).")
     if (
         crude is not None
         and crude is not effect
@@ -207,14 +210,26 @@ def sentence(effect: Effect, word: Word, question: Question, study: Study) -> st
     if word == "cannot tell":
         lean = "higher" if effect.estimate > 0 else "lower"
         doubt = f"These data cannot tell whether {wording.lower_first(what)} goes with a different {outcome}"
+        if question.expect == "not worse":
+            worse = f"{wording.lower_first(what)} is worse by {bound(scale, unit, question)}"
+            doubt = f"These data cannot tell whether {worse}"
         return f"{doubt}: the estimate is {amount} {lean} {where}"
     changed = f"{wording.with_article(outcome)} that was {amount} {direction(effect, question)}"
+    if question.expect == "not worse":
+        how = "was not worse by" if word == "supported" else "was worse by more than"
+        return f"{what} {how} {bound(scale, unit, question)}: it went with {changed} {where}"
     if word == "too small to matter" or (word == "supported" and question.expect == "equal"):
         return f"{what} went with a difference too small to matter: {changed} {where}"
     if study.design_of(question) == "randomised" and (question.special is None or question.special.lots):
         verb = "raised" if effect.estimate > 0 else "lowered"
         return f"{what} {verb} {wording.with_article(outcome, 'the')} by {amount} {where}"
     return f"{what} went with {changed} {where}"
+
+
+def bound(scale: float, unit: str, question: Question) -> str:
+    """The smallest effect that matters, as the sentence tells it."""
+    least = wording.number(scale * question.smallest_effect)
+    return f"{least} {wording.units(unit, least)}"
 
 
 def measured(question: Question, study: Study) -> str:

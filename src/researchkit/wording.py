@@ -89,8 +89,8 @@ def units(unit: str, shown: str = "2") -> str:
 
 
 def lower_first(text: str) -> str:
-    """A label inside a sentence; abbreviations such as NPS keep their capitals."""
-    return text if text[:2].isupper() or not text else text[0].lower() + text[1:]
+    """A label inside a sentence; abbreviations such as NPS keep their capitals, an article does not."""
+    return text if (text[:2].isupper() and text[1:2] != " ") or not text else text[0].lower() + text[1:]
 
 
 def capital(text: str) -> str:
@@ -100,5 +100,5 @@ def capital(text: str) -> str:
 
 def with_article(outcome: str, article: str = "a") -> str:
     """Shares, rates, times and the net promoter score are counted; what a scale measures is not."""
-    counted = outcome.startswith(("share of ", "rate of ", "mean time ", "net promoter score"))
+    counted = outcome.startswith(("share of ", "correlation of ", "rate of ", "mean time ", "net promoter score"))
     return f"{article} {outcome}" if counted else outcome

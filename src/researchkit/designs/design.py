@@ -12,10 +12,11 @@ class Design(Part):
     """An entry of a question, such as `mechanism: {mediator: trust}`.
 
     `room` is the module of `estimators` whose function of that name gives the effect, called with (sample, question,
-    level); `notebook` the one that tells it. `lots` says whether lots drawn for the exposure speak for the headline, so
-    that a randomised study may say "raised"; `analysis` is the line of the plan. `kinds` are the kinds of outcome that it
-    serves (all where there are none); `apart` says that exposure and outcome come from different people whatever their
-    columns say, `same` that they may be one column; `refits` that it may be fitted again without each of a few clusters.
+    level); `notebook` the one that tells it. `lots` says whether lots drawn for the exposure speak for the headline,
+    so that a randomised study may say "raised"; `analysis` is the line of the plan. `kinds` are the kinds of outcome
+    that it serves (all where there are none); `apart` says that exposure and outcome come from different people
+    whatever their columns say, `same` that they may be one column; `refits` that it may be fitted again without each
+    of a few clusters.
     """
 
     room: ClassVar[str]

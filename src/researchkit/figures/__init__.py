@@ -3,8 +3,9 @@
 `interval` draws the answer, crude and adjusted, over the band of what is too small to matter; `forest` estimates
 under one another; `specifications` every way to adjust, sorted; `dose` the outcome over the exposure; `distribution`
 the spread of a score; `curves` who is still there; `mini` an interval for a line of the index; `funnel` sites over
-their precision; `chart` months in a row; `course` one series beside others;
-`at_limit` an outcome on both sides of a limit; `since` an effect over the time since it began.
+their precision; `chart` months in a row; `course` one series beside others; `at_limit` an outcome on both sides of a
+limit; `since` an effect over the time since it began; `plane` two effects at once; `calibration` forecasts over what
+came.
 """
 
 from researchkit.figures.chart import chart
@@ -15,6 +16,7 @@ from researchkit.figures.ink import font
 from researchkit.figures.intervals import band, forest, interval, specifications
 from researchkit.figures.levels import distribution, dose
 from researchkit.figures.mini import mini
+from researchkit.figures.plane import calibration, plane
 from researchkit.figures.rules import at_limit, course
 from researchkit.figures.sensitivity import sensitivity
 from researchkit.figures.since import Point, since
@@ -28,6 +30,7 @@ __all__ = [
     "at_limit",
     "band",
     "bent",
+    "calibration",
     "chart",
     "course",
     "curves",
@@ -38,6 +41,7 @@ __all__ = [
     "funnel",
     "interval",
     "mini",
+    "plane",
     "sensitivity",
     "since",
     "specifications",

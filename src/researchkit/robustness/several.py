@@ -11,7 +11,7 @@ import numpy as np
 from researchkit import wording
 from researchkit.errors import ResearchkitError, some
 from researchkit.robustness.check import Check
-from researchkit.robustness.equivalence import two_one_sided
+from researchkit.robustness.equivalence import claimed_side, two_one_sided
 
 if TYPE_CHECKING:
     from researchkit.dataset import Dataset
@@ -85,10 +85,13 @@ def several(
 
 
 def own_p(effect: Effect, question: Question) -> float:
-    """The p-value of the question's own test: against no difference, or against one that matters (`expect: equal`)."""
-    if question.expect != "equal":
+    """The p-value of the question's own test: of no difference, or of one that matters (`equal`, `not worse`)."""
+    if question.expect not in ("equal", "not worse"):
         return effect.p
-    return float(two_one_sided(effect.estimate, effect.se, question.smallest_effect, effect.df)["p"])
+    both = two_one_sided(effect.estimate, effect.se, question.smallest_effect, effect.df)
+    if question.expect == "not worse":  # two-sided like the others, so that all are corrected alike
+        return float(min(2 * both["p_lower" if claimed_side(question) > 0 else "p_upper"], 1.0))
+    return float(both["p"])
 
 
 def _p_values(

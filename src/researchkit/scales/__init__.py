@@ -7,6 +7,7 @@ reversed, what an answer is worth, how many must be answered. Which answers are 
 from researchkit.scales.agreement import Agreement, icc, kappa, krippendorff
 from researchkit.scales.change import reliable_change
 from researchkit.scales.factor import Equal, Fit, invariance, one_factor
+from researchkit.scales.generalisability import Generalisability, generalise
 from researchkit.scales.keys import Cutoff, Key, burnout_cutoffs, instruments, load_key, read_instrument
 from researchkit.scales.reliability import cronbach_alpha, item_rest, omega
 from researchkit.scales.scoring import rule_of, score_scale, straight_lined
@@ -17,10 +18,12 @@ __all__ = [
     "Cutoff",
     "Equal",
     "Fit",
+    "Generalisability",
     "Key",
     "Shared",
     "burnout_cutoffs",
     "cronbach_alpha",
+    "generalise",
     "icc",
     "instruments",
     "invariance",

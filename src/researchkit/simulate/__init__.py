@@ -22,7 +22,9 @@ from researchkit.faults import nearest
 from researchkit.simulate import (
     contact_centre,
     contact_centre_channels,
+    contact_centre_detection,
     contact_centre_rollout,
+    contact_centre_tradeoffs,
     contact_centre_trust,
     hospital,
     hospital_meaning,
@@ -44,6 +46,8 @@ FURTHER: dict[str, Any] = {
     "contact_centre_rollout": contact_centre_rollout,
     "hospital_wedge": hospital_wedge,
     "hospital_teams": hospital_teams,
+    "contact_centre_detection": contact_centre_detection,
+    "contact_centre_tradeoffs": contact_centre_tradeoffs,
 }
 WORLDS: dict[str, Any] = {"contact_centre": contact_centre, "hospital": hospital, **FURTHER}
 PLANTED = {

@@ -17,14 +17,19 @@ if TYPE_CHECKING:
     from researchkit.parts import Question
 
 # Designs with attacks of their own.
-ROOMS: tuple[str, ...] = ("dose", "limit", "mechanism", "mix", "rollout", "series", "subgroup")
-ROOMS: tuple[str, ...] = (  # designs with attacks of their own
+ROOMS: tuple[str, ...] = (
     "contagion",
+    "detection",
+    "dose",
     "halves",
     "limit",
     "mechanism",
     "mix",
+    "recovery",
+    "rollout",
     "series",
+    "subgroup",
+    "tradeoff",
     "within",
 )
 
