@@ -1,4 +1,4 @@
-"""Six published studies: every figure that is known of them is found again.
+"""Seven published studies: every figure that is known of them is found again.
 
 The expected figures are those in the notes beside the published data, given as printed there: a figure is found again
 when it rounds to the same digits. They come from the publications or were computed with pandas, statsmodels and R.
@@ -24,7 +24,7 @@ from researchkit.parts import Keep
 from researchkit.scales import reliable_change
 from researchkit.study import Study, load_study
 
-NAMES = ("army_units", "carrard_2022", "cfpb_complaints", "claus_2020", "cms_hospitals", "nhs_staff")
+NAMES = ("annomi_mi", "army_units", "carrard_2022", "cfpb_complaints", "claus_2020", "cms_hospitals", "nhs_staff")
 DATA = Path(__file__).resolve().parents[1] / "data"
 
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         soundness,
         story,
         tables,
+        talk,
     )
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "soundness",
     "story",
     "tables",
+    "talk",
     "write_report",
 ]
 
@@ -85,7 +87,7 @@ _ROOM_OF = {
     "write_report": "report",
 }
 _ROOMS = {"account", "claims", "evidence", "feedback", "figures", "review", "rules", "scales", "simulate", "site"}
-_ROOMS |= {"soundness", "story", "tables"}
+_ROOMS |= {"soundness", "story", "tables", "talk"}
 
 
 def __getattr__(name: str) -> Any:

@@ -19,12 +19,13 @@ import yaml
 
 from researchkit.errors import ParameterError
 from researchkit.faults import nearest
-from researchkit.simulate import contact_centre, hospital, limits, truths
+from researchkit.simulate import contact_centre, hospital, limits, talk, truths
 from researchkit.simulate.files import write_csv, write_parquet
 
 # Further studies of the two worlds, each a module with `chunks`, `population` and what it has PLANTED.
 FURTHER: dict[str, Any] = {
     "contact_centre_limits": limits,
+    "contact_centre_talk": talk,
 }
 WORLDS: dict[str, Any] = {"contact_centre": contact_centre, "hospital": hospital, **FURTHER}
 PLANTED = {
