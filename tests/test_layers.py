@@ -28,6 +28,7 @@ HEAVY = (
     "sqlalchemy",
     "pyreadstat",
     "openpyxl",
+    "sklearn",
     "papermill",
     "nbconvert",
 )
@@ -35,6 +36,7 @@ WALLS = {  # library -> the rooms that may use it
     "statsmodels": {"estimators", "scales"},
     "openpyxl": {"readers"},
     "pyreadstat": {"readers"},
+    "sklearn": {"transcripts"},
     "duckdb": {"readers", "simulate"},
     "sqlalchemy": {"readers", "warehouse"},
     "pooch": {"sources"},

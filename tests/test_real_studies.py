@@ -1,4 +1,4 @@
-"""Eight published studies: every figure that is known of them is found again.
+"""Nine published studies: every figure that is known of them is found again.
 
 The expected figures are those in the notes beside the published data, given as printed there: a figure is found again
 when it rounds to the same digits. They come from the publications or were computed with pandas, statsmodels and R.
@@ -24,8 +24,8 @@ from researchkit.parts import Keep
 from researchkit.scales import reliable_change
 from researchkit.study import Study, load_study
 
-NAMES = ("army_units", "carrard_2022", "cfpb_complaints", "claus_2020", "cms_hospitals", "hcahps_states", "nhs_staff")
-NAMES += ("paskvan_2016",)
+NAMES = ("annomi_mi", "army_units", "carrard_2022", "cfpb_complaints", "claus_2020", "cms_hospitals", "hcahps_states")
+NAMES += ("nhs_staff", "paskvan_2016")
 DATA = Path(__file__).resolve().parents[1] / "data"
 
 

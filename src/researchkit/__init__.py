@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         story,
         subgroups,
         tables,
+        talk,
     )
 
 __all__ = [
@@ -81,6 +82,7 @@ __all__ = [
     "story",
     "subgroups",
     "tables",
+    "talk",
     "write_report",
 ]
 
@@ -119,6 +121,7 @@ _ROOMS = {
     "story",
     "subgroups",
     "tables",
+    "talk",
 }
 
 

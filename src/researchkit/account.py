@@ -32,7 +32,7 @@ MANY = 30  # different values of a column that are counted out where counts are 
 # A note that counts may single somebody out.
 COUNTED = re.compile(
     r"[0-9][0-9,]* (rows?|entry|entries|people|cells?|of them|responses|previews|tickets|contacts|transfers|times|dates"
-    r"|hospitals|merged cells|solved)\b"
+    r"|hospitals|merged cells|solved|turns|conversations|of [0-9][0-9,]* conversations)\b"
 )
 
 

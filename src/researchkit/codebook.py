@@ -62,14 +62,16 @@ def wanted(study: Study, table: str) -> Wanted:
     only_table = len(study.tables) == 1
     names += [*study.columns, *study.scales] if only_table else []
     made = {column for name, one in study.events.items() if study.table_of(one) == table for column in study.made(name)}
+    made |= set(study.heard_in(table))
     read, whose, times = of_events(study, table)
-    names, ids = [*(name for name in names if name not in made), *read], [*ids, *whose]
+    turns, speakers, orders = study.turns_in(table)
+    names, ids = [*(name for name in names if name not in made), *read, *turns], [*ids, *whose, *speakers]
     scales = [name for name in dict.fromkeys(names) if name in study.scales]
     items = [item for name in scales for item in study.scales[name].items]
     names += [str(study.scales[name].across) for name in scales if study.scales[name].across]
     columns = [name for name in dict.fromkeys([*names, *items]) if name not in study.scales]
     must = (must | set(items)) - set(study.scales) - made
-    return Wanted(tuple(columns), tuple(scales), frozenset(times), frozenset(must), frozenset(ids))
+    return Wanted(tuple(columns), tuple(scales), frozenset({*times, *orders}), frozenset(must), frozenset(ids))
 
 
 def variants(study: Study, question: Question) -> list[Question]:

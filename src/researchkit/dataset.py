@@ -26,6 +26,7 @@ from researchkit.readers.values import among, distinct
 from researchkit.sample import Sample, draw
 from researchkit.sources import locate
 from researchkit.study import Study
+from researchkit.transcripts import with_codes
 
 __all__ = ["Dataset", "Sample", "Step", "load_dataset"]
 
@@ -135,7 +136,8 @@ def load_dataset(study: Study, table: str | None = None) -> Dataset:
     gathered = gather(study, table, locate)
     frame, why, told = coded(study, table, gathered)
     frame, more = with_outcomes(study, table, frame, gathered.origin)
-    notes = [*gathered.notes, *told, *more, *people_note(study, table, frame), *doubles_note(gathered.frame)]
+    frame, heard = with_codes(study, table, frame, gathered.origin)
+    notes = [*gathered.notes, *told, *more, *heard, *people_note(study, table, frame), *doubles_note(gathered.frame)]
     accepted = study.tables[table].accept.items()
     notes += [f"{name}: that the export has changed here was looked at and accepted: {why}" for name, why in accepted]
     notes += map(str, filled(gathered.frame, units_of(study, table)))

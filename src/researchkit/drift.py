@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from pathlib import Path
 
@@ -70,10 +70,12 @@ def outlined(study: Study, table: str) -> dict[str, Outline]:
     """
     labels: dict[str, str] = {}
     for file in study.tables[table].files:
-        called = {**{name: name for name in file.rename.values()}, **file.rename}
+        names = {**{name: name for name in file.rename.values()}, **file.rename}
         for path, _ in paths_of(study, file, locate)[:1]:
-            labels |= {called.get(name, name): told.label for name, told in meanings(path, file).items()}
-    return outlines(gather(study, table, locate).frame, labels)
+            labels |= {names.get(name, name): told.label for name, told in meanings(path, file).items()}
+    found = outlines(gather(study, table, locate).frame, labels)
+    said = {called(study, text) for text in study.words_in(table)}  # what people said is neither kept nor told
+    return {name: replace(one, codes=None, words=()) if name in said else one for name, one in found.items()}
 
 
 def changes(
@@ -147,7 +149,10 @@ def used_by_questions(study: Study, table: str) -> set[str]:
     built = {name for name in names if name in study.events}
     made = {column for name in study.events for column in study.made(name)}
     names |= {item for name in names if name in study.scales for item in study.scales[name].items}
-    return (names - made) | {column for name in built for column in study.events[name].columns}
+    names |= {column for name in built for column in study.events[name].columns}
+    heard = study.heard_in(table)
+    names |= {column for name in {heard[one] for one in names & heard.keys()} for column in study.turns_of(name, table)}
+    return names - made - heard.keys()
 
 
 def read_by_questions(study: Study, table: str) -> set[str]:

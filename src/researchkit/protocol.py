@@ -185,6 +185,8 @@ def chosen(study: Study, question: Question) -> dict[str, Any]:
     events = {name: stored(study.events[name]) for name in sorted(columns) if name in study.events}
     columns |= {item for name in scales for item in study.scales[name].items}
     columns |= {column for name in events for column in study.events[name].columns}
+    made = study.heard_in(study.table_of(question))
+    heard = {name: stored(study.transcripts[name]) for name in sorted({made[one] for one in columns if one in made})}
     table = study.tables[study.table_of(question)]
     parts = {
         **stored(question, exclude={"planned", "alternatives"}),
@@ -194,6 +196,7 @@ def chosen(study: Study, question: Question) -> dict[str, Any]:
         "alternatives": {name: stored(study.alternatives[name]) for name in question.alternatives},
         "scales": scales,
         "events": events,
+        "transcripts": heard,
         "columns": {name: stored(study.columns[name]) for name in sorted(columns) if name in study.columns},
     }
     return dict(without_words(parts))
@@ -260,6 +263,8 @@ def about(study: Study, question: Question) -> Iterator[str]:
     yield f"- Exposure: {study.label(question.exposure.column)} ({question.exposure.column})."
     yield f"- Outcome: {outcome_words(study, question.outcome)}."
     yield from (f"- {name} is {study.events[name]}." for name in question.columns if name in study.events)
+    heard = study.heard_in(study.table_of(question))
+    yield from (f"- {name}: {study.transcripts[heard[name]]}." for name in question.columns if name in heard)
     yield f"- Expected: {EXPECTED[question.expect]}. An effect below {least} would be too small to matter."
     own = question.special
     yield from (f"- {what}: {said}." for what, said in (own.rows(study.label) if own else {}).items())

@@ -43,12 +43,17 @@ def asked(study: Study, question: Question) -> Table:
         "not worse": "not worse by the smallest effect that matters",
     }
     built = {name: str(study.events[name]) for name in question.columns if name in study.events}
+    made = study.heard_in(study.table_of(question))
+    coded = {
+        own: study.transcripts[own] for own in dict.fromkeys(made[name] for name in question.columns if name in made)
+    }
     rows = {
         f"Claim {tested.id}": tested.statement,
         "Said in": "; ".join(titles[key].title for key in tested.articles),
         "Exposure": study.label(question.exposure.column),
         "Outcome": question.outcome.label or study.label(question.outcome.column),
         **{f"Built: {study.label(name)}": how for name, how in built.items()},
+        **{f"Coded: {one.label or name}": str(one) for name, one in coded.items()},
         "Adjusted for": ", ".join(study.label(name) for name in question.adjust) or "nothing",
         "Smallest effect that matters": f"{smallest} {wording.units(unit, smallest)}",
         "Expected": expected[question.expect],

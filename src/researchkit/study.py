@@ -20,6 +20,7 @@ from researchkit.faults import nearest, told
 from researchkit.markup import Place, as_list, read_yaml
 from researchkit.measures import Built, Feedback, Raters
 from researchkit.parts import Alternative, Column, Question, Scale, Source, Table
+from researchkit.spoken import Transcript, called, made_in, of_transcripts, transcript_problems
 
 SHORT = (
     "files",
@@ -51,6 +52,7 @@ class Study(Part):
     events: dict[str, Built] = Field(default_factory=dict)
     feedback: dict[str, Feedback] = Field(default_factory=dict)
     raters: dict[str, Raters] = Field(default_factory=dict)
+    transcripts: dict[str, Transcript] = Field(default_factory=dict)
     causes: Names = ()
     alternatives: dict[str, Alternative] = Field(default_factory=dict)
     disclosure: Annotated[
@@ -95,13 +97,31 @@ class Study(Part):
             raise StudyError(f"{self.path} has no question {id!r}{nearest(id, found)}.")
         return found[id]
 
-    def table_of(self, part: Question | Built | Feedback | Raters) -> str:
+    def table_of(self, part: Question | Built | Feedback | Raters | Transcript) -> str:
         return part.table or next(iter(self.tables))
 
     def behind(self, table: str) -> tuple[str, ...]:
-        """The tables that the rows of one come from: itself, and those of the events that outcomes are built from."""
+        """The tables that the rows of one come from: itself, those of events, and those of turns that are coded."""
         here = [one for one in self.events.values() if self.table_of(one) == table]
-        return tuple(dict.fromkeys([table, *(str(when.table) for one in here for when in one.tables)]))
+        turns = [self.table_of(one) for one in self.transcripts.values() if one.into == table]
+        return tuple(dict.fromkeys([table, *(str(when.table) for one in here for when in one.tables), *turns]))
+
+    def heard_in(self, table: str) -> dict[str, str]:
+        """The columns that codes of transcripts make in a table, and of which transcript each is."""
+        return made_in(self.transcripts, table, next(iter(self.tables)))
+
+    def turns_of(self, name: str, table: str) -> tuple[str, ...]:
+        """The columns of a table that one declaration of transcripts reads."""
+        one = self.transcripts[name]
+        return one.read if self.table_of(one) == table else (one.conversation,)
+
+    def words_in(self, table: str) -> set[str]:
+        """The columns of a table that hold what people said."""
+        return {one.text for one in self.transcripts.values() if one.text and self.table_of(one) == table}
+
+    def turns_in(self, table: str) -> tuple[list[str], list[str], list[str]]:
+        """What transcripts read in a table: every column; those with ids or words; those that count turns."""
+        return of_transcripts(self.transcripts, table, next(iter(self.tables)))
 
     def made(self, name: str) -> tuple[str, ...]:
         """The columns of an outcome that is built from events."""
@@ -130,6 +150,9 @@ class Study(Part):
     def label(self, name: str) -> str:
         """What a column or scale is called on a page."""
         part = self.part(name)
+        of = None if part else next((own for table in self.tables if (own := self.heard_in(table).get(name))), None)
+        if of:
+            return called(of, self.transcripts[of], name, self.label)
         return (part.label if part else None) or name.replace("_", " ")
 
 
@@ -195,6 +218,7 @@ def disagreements(study: Study, lines: dict[Place, int]) -> list[str]:
     wrong: list[tuple[Place, str]] = []
     wrong += [(("feedback", name), text) for name in study.feedback for text in feedback_problems(study, name)]
     wrong += [(("raters", name), text) for name in study.raters for text in rater_problems(study, name)]
+    wrong += [(("transcripts", name), text) for name in study.transcripts for text in heard_problems(study, name)]
     wrong += [
         (("questions", number), text) for number, one in enumerate(study.questions) for text in compared(study, one)
     ]
@@ -283,3 +307,11 @@ def rater_problems(study: Study, name: str) -> list[str]:
         return [f"{name}: there is no table {spec.table!r}{nearest(spec.table, study.tables)}"]
     known = {*study.columns, *study.scales, *asked}
     return [] if spec.of in known else [f"{name}: no column or scale is called {spec.of!r}{nearest(spec.of, known)}"]
+
+
+def heard_problems(study: Study, name: str) -> list[str]:
+    """What is wrong with one declaration of transcripts, given the rest of the study."""
+    others = [one for other, spec in study.transcripts.items() if other != name for one in spec.made(other)]
+    taken = {*study.scales, *(made for one in study.events for made in study.made(one)), *others}
+    asked = {column for one in study.questions for column in (*one.columns, *study.clusters_of(one))}
+    return transcript_problems(name, study.transcripts[name], study.tables, taken, asked)

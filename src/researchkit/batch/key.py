@@ -129,6 +129,8 @@ class Keys:
                 continue
             wanted = columns_of(study, table, here)
             parts += [f"{table}/{name}: {held[name]}" for name in sorted(held) if name in wanted]
+            if wanted & study.heard_in(table).keys():  # the page says how far coder and people agree
+                parts += [note for note in self.dataset(study, table).notes if ": coded by " in note]
         for spec in (one for one in study.raters.values() if one.table and one.of in question.columns):
             held = self.of_columns(study, str(spec.table), None)
             parts += [f"{spec.table}/{name}: {held[name]}" for name in spec.read]

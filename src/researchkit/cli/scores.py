@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from researchkit import account, feedback, soundness, wording
+from researchkit import account, feedback, soundness, talk, wording
 from researchkit.dataset import load_dataset
 from researchkit.drift import Change, called, drift
 from researchkit.errors import DataError, ParameterError, ResearchkitError, listing, some
@@ -30,8 +30,12 @@ TABLES = (
 
 def told(study: Study) -> Iterator[str]:
     """For each scale its account, as loading gives it, then each table that tells what scores and answers are worth."""
-    if not (study.scales or study.feedback or study.raters):
-        raise ParameterError(f"{study.path} has no `scales:`, `feedback:` or `raters:`, so there is nothing to score.")
+    if not (study.scales or study.feedback or study.raters or study.transcripts):
+        raise ParameterError(
+            f"{study.path} has no `scales:`, `feedback:`, `raters:` or `transcripts:`, so there is nothing to score."
+        )
+    for name in study.transcripts:  # before any table is read: a coder that does not agree stops the reading
+        yield from ("", str(talk.agreement(study, name)))
     for table in study.tables:
         dataset = load_dataset(study, table)
         here = account.scales_here(dataset)

@@ -32,6 +32,7 @@ from researchkit.simulate import (
     hospital_wedge,
     hospital_workload,
     limits,
+    talk,
     truths,
 )
 from researchkit.simulate.files import write_csv, write_parquet
@@ -48,6 +49,7 @@ FURTHER: dict[str, Any] = {
     "hospital_teams": hospital_teams,
     "contact_centre_detection": contact_centre_detection,
     "contact_centre_tradeoffs": contact_centre_tradeoffs,
+    "contact_centre_talk": talk,
 }
 WORLDS: dict[str, Any] = {"contact_centre": contact_centre, "hospital": hospital, **FURTHER}
 PLANTED = {

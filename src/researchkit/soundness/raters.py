@@ -139,7 +139,8 @@ def observed(answer: Answer) -> Prose:
     """How far the raters agree who made any score that the question reads; or that nobody has said so."""
     study, question = answer.study, answer.question
     told = agreement(answer.dataset, question.columns)
-    declared = {spec.of for spec in study.raters.values()}
+    told += coded(answer)
+    declared = {spec.of for spec in study.raters.values()} | study.heard_in(answer.dataset.table).keys()
     for name in question.columns:
         source = study.source_of(name) or ""
         if name not in declared and any(word in source.lower() for word in OBSERVERS):
@@ -148,3 +149,21 @@ def observed(answer: Answer) -> Prose:
                 "not known: the study file names no units that were rated twice."
             )
     return Prose(tuple(told) or ("No score in this answer is said to come from an observer.",))
+
+
+def coded(answer: Answer) -> list[str]:
+    """A sentence for each code of conversations that the question reads: how it was made, and how far people agree.
+
+    The notes of the table tell it, for the words themselves are gone by now.
+    """
+    made = answer.study.heard_in(answer.dataset.table)
+    asked = {
+        column.removesuffix("_last").removesuffix("_share") for column in answer.question.columns if column in made
+    }
+    told = []
+    for note in answer.dataset.notes:
+        column, _, words = note.partition(": coded by ")
+        if words and column in asked:
+            wrong = " What the coder gets wrong dilutes the effect or hides it." if "kappa" in words else ""
+            told.append(f"“{answer.study.label(column)}” is coded by {words}{wrong}")
+    return told

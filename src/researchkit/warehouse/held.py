@@ -163,6 +163,10 @@ def load(study: Study, table: str | None = None) -> Dataset:
         raise StudyError(f"{study.path} has no table {table!r}{nearest(table, study.tables)}.")
     if not stays(study, table):
         return load_dataset(study, table)
+    if heard := sorted(set(study.heard_in(table).values())):
+        raise DataError(
+            f"{study.name}: `transcripts: {heard[0]}` reads every turn, and the rows of {table!r} stay in place."
+        )
     opened = relation(study, table, locate)
     try:
         look = looked(study, table, opened)
