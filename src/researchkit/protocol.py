@@ -259,7 +259,8 @@ def about(study: Study, question: Question) -> Iterator[str]:
     yield f"- {wording.capital(where.words)}."
     yield from (f"- Changed: {change}." for change in where.changes)
     yield f"- Claim {tested.id}: {tested.statement}"
-    yield f"- Design: {study.design_of(question)}; one row a {table.rows.removesuffix('s')}."
+    row = table.rows.removesuffix("s")
+    yield f"- Design: {study.design_of(question)}; one row {'an' if row[:1].lower() in 'aeiou' else 'a'} {row}."
     yield f"- Exposure: {study.label(question.exposure.column)} ({question.exposure.column})."
     yield f"- Outcome: {outcome_words(study, question.outcome)}."
     yield from (f"- {name} is {study.events[name]}." for name in question.columns if name in study.events)
