@@ -7,18 +7,20 @@ import io
 import json
 import re
 from functools import cache
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 
-from researchkit import simulate, site
+from researchkit import robustness, simulate, site
 from researchkit.answer import settled
 from researchkit.claims import claims
 from researchkit.estimators import estimate_sample
+from researchkit.robustness.designed import designed
 from researchkit.simulate.planted import planted
 from researchkit.site import truths, write_index
 from researchkit.study import load_study
-from researchkit.verdict import surely
+from researchkit.verdict import judge
 from researchkit.warehouse import load
 
 NASTY = "<script>alert(1)</script>\"'&=1+1"
@@ -293,10 +295,17 @@ def test_the_truth_is_read_beside_a_simulated_study_only(tmp_path, root):
 
 
 @cache
+def can_fail():
+    """The designs whose attacks can say that an assumption fails, which turns the word."""
+    files = Path(robustness.designed.__file__).parent.glob("*.py")
+    return {file.stem for file in files if '"fails"' in file.read_text(encoding="utf-8")}
+
+
+@cache
 def answered(world, folder):
     """Each question of a world: its claim, the word that its data give, and the one they deserve.
 
-    Without the attacks, which take most of an answer's time and have no say in its word.
+    Of the attacks only those of designs that can fail are made: no other has a say in the word.
     """
     study, tables, told = load_study(folder), {}, []
     for question in study.questions:
@@ -305,7 +314,10 @@ def answered(world, folder):
             tables[table] = load(study, table)
         sample = tables[table].sample(question)
         asked = settled(question, study, sample)
-        word, _ = surely(estimate_sample(sample, asked), asked)
+        effect = estimate_sample(sample, asked)
+        room = asked.special.room if asked.special else ""
+        checks = designed(tables[table], asked, effect, sample) if room in can_fail() else ()
+        word = judge(effect, asked, study, checks=checks, fingerprint=tables[table].fingerprint).word
         told.append((question.claim, question.id, word, (planted(study, question.id) or {}).get("deserves")))
     return told
 
@@ -323,7 +335,7 @@ def test_every_claim_has_a_simulated_study_that_asks_about_it(worlds):
 
 
 def test_the_worlds_get_the_verdicts_that_they_deserve(worlds):
-    """Of the claims asked about, at least 45 in 48 get only what they deserve."""
+    """At least 45 of the 48 claims get only what they deserve, whatever was asked about them."""
     missed = {(claim, id): (word, deserved) for claim, id, word, deserved in worlds if word != deserved}
-    asked, wrong = {claim for claim, *_ in worlds}, {claim for claim, _ in missed}
-    assert len(asked - wrong) * 48 >= 45 * len(asked), missed
+    met = {claim for claim, *_ in worlds} - {claim for claim, _ in missed}
+    assert len(met) >= 45, missed
