@@ -22,11 +22,7 @@ from researchkit.verdict import surely
 from researchkit.warehouse import load
 
 NASTY = "<script>alert(1)</script>\"'&=1+1"
-OPEN = {  # claims that no simulated study asks about yet; a claim that has a question must leave this list
-    *("REC-4", "REC-5", "REC-6", "BUR-2", "BUR-3", "BUR-4", "BUR-5", "BUR-7", "BUR-8"),
-    *("MEC-2", "MEC-3", "MEC-5", "MEC-6", "MEC-7", "CUL-1", "CUL-3", "CUL-5", "CUL-7"),
-    *("PRA-1", "PRA-3", "PRA-4", "PRA-5", "PRA-7", "PRA-8", "CHA-1", "CHA-2", "CHA-3"),
-}
+OPEN = {"MEC-3", "MEC-5"}  # no simulated study asks about these yet; a claim that has a question must leave the list
 RIVALS = [
     {"what": "hard problems", "word": "faced", "by": "adjusted for Severity"},
     {"what": "loyal customers", "word": "open", "by": "lots, or two sources"},
