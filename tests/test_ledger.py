@@ -22,7 +22,7 @@ from researchkit.verdict import surely
 from researchkit.warehouse import load
 
 NASTY = "<script>alert(1)</script>\"'&=1+1"
-OPEN = {"MEC-3", "MEC-5"}  # no simulated study asks about these yet; a claim that has a question must leave the list
+OPEN: set[str] = set()  # claims that no simulated study asks about; one that has a question must leave it
 RIVALS = [
     {"what": "hard problems", "word": "faced", "by": "adjusted for Severity"},
     {"what": "loyal customers", "word": "open", "by": "lots, or two sources"},
