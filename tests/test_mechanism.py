@@ -558,6 +558,17 @@ def test_what_is_alike_within_clusters_lies_apart_by_nothing_at_all():
     assert np.bincount(sample.cluster, weights=own) == pytest.approx(np.zeros(20), abs=1e-12)
 
 
+def test_a_few_large_residuals_make_the_interval_rough():
+    sample = drawn()
+    wild = np.exp(2 * np.random.default_rng(4).standard_normal(400))
+    assert not any(note.startswith("very skewed") for note in room.mechanism(sample, ASKED).notes)
+    for moved in (
+        replace(sample, outcome=sample.outcome + wild),
+        replace(sample, more={"trust": sample.more["trust"] - wild}),
+    ):
+        assert any(note.startswith("very skewed") for note in room.mechanism(moved, ASKED).notes)
+
+
 def test_who_is_alike_within_clusters():
     code = np.array([1, 0, 1, 0, 2])
     assert constant_within(np.array([5.0, 2, 5, 2, 9]), code)

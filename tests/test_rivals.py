@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from researchkit.claims import Needs, Rival, claims
+from researchkit.designs.mechanism import Times
 from researchkit.rivals import faced, overall
 from researchkit.rivals.own import faced_by_design
 from researchkit.rivals.rules import RULES, WANTED
@@ -191,7 +192,14 @@ SITES = ("site", "team")  # for which it stays the same
         ("halves", {"team": "site", "when": None, "lag": 0}, "one source", (), "two halves of each Site"),
         ("halves", {"team": "site", "when": None, "lag": 0}, "reverse", (), ""),
         ("mechanism", {"mediator": "before", "times": None}, "reverse", (), ""),
-        ("mechanism", {"mediator": "before", "times": object()}, "reverse", (), "exposure, mediator and outcome"),
+        ("mechanism", {"mediator": "before", "times": Times(exposure=1, mediator=1, outcome=2)}, "reverse", (), ""),
+        (
+            "mechanism",
+            {"mediator": "before", "times": Times(exposure=1, mediator=2, outcome="month")},
+            "reverse",
+            (),
+            "exposure, mediator and outcome",
+        ),
         ("series", ROLL, "trend", (), "beside the course of others by Site"),
         ("series", ROLL, "reverse", (), ""),
         ("limit", {"running": "hard"}, "selection", (), "those just beyond a limit of Severity of the problem"),

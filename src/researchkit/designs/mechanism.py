@@ -37,6 +37,11 @@ class Times(Part):
         return self
 
     @property
+    def apart(self) -> bool:
+        """Whether no two were measured at one time."""
+        return len({self.exposure, self.mediator, self.outcome}) == 3
+
+    @property
     def columns(self) -> tuple[str, ...]:
         return tuple(when for when in (self.exposure, self.mediator, self.outcome) if isinstance(when, str))
 

@@ -17,6 +17,7 @@ from researchkit.errors import EstimationError
 from researchkit.estimators.design import Design, design
 from researchkit.estimators.effect import Matrix, Term, Vector, terms
 from researchkit.estimators.linear import Line, cr2, hc3, least_squares, summed
+from researchkit.estimators.score import skewed
 
 if TYPE_CHECKING:
     from researchkit.dataset import Sample
@@ -178,7 +179,7 @@ def fit(laid: Laid, question: Question, level: float) -> Paths:
         np.array([df_a[0], df_b[1], df_b[0]]),
         (_left(on_mediator), _left(on_outcome)),
         errors,
-        first.notes,
+        (*first.notes, *_skewed((on_mediator, on_outcome), question)),
     )
 
 
@@ -205,6 +206,13 @@ def _left(line: Line) -> float:
     """Standard deviation of the residuals, in the weights' own mean where there are any."""
     total = len(line.residuals) if line.weights is None else float(line.weights.sum())
     return float(np.sqrt(line.residuals @ line.residuals / total))
+
+
+def _skewed(lines: tuple[Line, ...], question: Question) -> tuple[str, ...]:
+    """A note where a few large residuals of either line rule; those of yes or no are no measure of that."""
+    lines = lines[:1] if question.outcome.kind == "yes_no" else lines
+    rest = [line.residuals - line.residuals.mean() for line in lines]
+    return skewed(max((float(np.mean(one**3) / np.std(one) ** 3) for one in rest), key=abs))
 
 
 def product(draws: Matrix, level: float, shift: float = 0.0) -> tuple[float, float, float]:

@@ -47,7 +47,8 @@ def _halves(seen: Seen, design: Any, rival: Rival) -> str:
 
 
 def _mechanism(seen: Seen, design: Any, rival: Rival) -> str:
-    return "exposure, mediator and outcome measured in this order" if rival.kind == "reverse" and design.times else ""
+    ordered = rival.kind == "reverse" and design.times is not None and design.times.apart
+    return "exposure, mediator and outcome measured in this order" if ordered else ""
 
 
 def _series(seen: Seen, design: Any, rival: Rival) -> str:
