@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
@@ -23,6 +24,7 @@ class Dose(Design):
 
     room: ClassVar[str] = "dose"
     notebook: ClassVar[str] = "21_for_whom.ipynb"
+    analysis: ClassVar[str] = "curve over the dose; difference of predictions averaged over the sample"
     between: tuple[Number, Number] | None = None
     neutral: Number | None = None
     knots: Whole = Field(7, ge=3, le=9)
@@ -36,6 +38,12 @@ class Dose(Design):
                 "`between` names two values of the exposure that differ: the one to start from, then the other"
             )
         return self
+
+    def rows(self, label: Callable[[str], str]) -> dict[str, str]:
+        if self.between:
+            low, high = map(wording.typed, self.between)
+            return {"Doses": f"{high} against {low}, along a natural cubic spline with at most {self.knots} knots"}
+        return {"Neutral point": f"{wording.typed(self.neutral or 0.0)}: one step below it against one above"}
 
     def against(self, question: Any) -> list[str]:
         coded = question.exposure.level is not None or question.exposure.reference is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
@@ -24,6 +24,8 @@ class Subgroup(Design):
 
     room: ClassVar[str] = "subgroup"
     notebook: ClassVar[str] = "21_for_whom.ipynb"
+    analysis: ClassVar[str] = "model with exposure × moderator; difference of effects standardised over the sample"
+    lots: ClassVar[bool] = False  # nobody drew lots over who is in which group
     by: str
     between: Codes = ()
     per: Number = Field(1.0, gt=0)
@@ -39,6 +41,13 @@ class Subgroup(Design):
         if self.between and self.per != 1:
             raise ValueError("`per` goes without `between`: the difference is either between two values or per step")
         return self
+
+    def rows(self, label: Callable[[str], str]) -> dict[str, str]:
+        if self.between:
+            where = f"{self.between[1]} less {self.between[0]}"
+        else:
+            where = f"the two groups, or for each {wording.typed(self.per)} more of a number"
+        return {f"Effect compared by {wording.lower_first(label(self.by))}": where}
 
     def against(self, question: Any) -> list[str]:
         same = self.by in (question.exposure.column, question.outcome.column)
