@@ -52,8 +52,8 @@ class Halves(Design):
 
     def rows(self, label: Callable[[str], str]) -> dict[str, str]:
         before = f", at the {lower_first(label(str(self.when)))} before" if self.lag else ""
-        who = f"half of each {lower_first(label(self.team))}, by lot; the other half gives the outcome"
-        return {"Who rates": f"{who}{before}", "Splits": str(self.splits)}
+        who = f"half of each {lower_first(label(self.team))}, by lot{before}; the other half gives the outcome"
+        return {"Who rates": who, "Splits": str(self.splits)}
 
     def told(self, subject: str, outcome: str, label: Callable[[str], str]) -> tuple[str, str]:
         before = f" said a {lower_first(label(str(self.when)))} before" if self.lag else " says"

@@ -18,7 +18,7 @@ SLOPES: dict[str, dict[str, float]] = {
     "kind": {"kind": 0.3, "worn": -0.025},  # a person's own ups and downs, from one wave to the next
     "worn": {"worn": 0.3, "kind": 0.0},
     "compassion": {"one": 3.3, "person": 1.0, "surroundings": 1.0, "workload": -0.12},
-    "exhaustion": {"one": 44.0, "person": 1.0, "surroundings": -4.0, "workload": 2.0},
+    "exhaustion": {"one": 44.0, "person": 1.0, "good": -0.8, "workload": 2.0},
     "engaged": {"one": 4.4, "leader": 0.6, "workload": -0.15, "mood": 0.5},
     "content": {"one": 4.2, "support": 0.4, "discretion": 0.35, "skill": 0.5, "workload": -0.1, "mood": 0.5},
     "reappraised": {"one": 2.0, "trait": 0.7, "severity": -0.2},
@@ -83,6 +83,7 @@ def wards(rng: np.random.Generator, n: int) -> dict[str, Array]:
             **before,
             "workload": rating(7 - 0.5 * good[ward] + load + rng.normal(0, 0.8, n), 2, 14, 0.5) - 7,
             "surroundings": 0.2 * good[ward] + shared[ward],
+            "good": good[ward],
             "leader": leader,
             "mood": mood,
             "skill": skill,
