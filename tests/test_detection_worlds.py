@@ -153,3 +153,10 @@ def test_shares_of_few_people_are_not_shown_under_a_profile(tmp_path):
     assert PROFILES[found.study.disclosure].protects
     assert isinstance(rk.accuracy.values(found), Prose)
     assert isinstance(rk.accuracy.curve(found), Prose)
+
+
+def test_a_score_that_carries_pay_says_less_and_not_more():
+    found = effect(NAMES[0], "score_as_target")[1]
+    first, second = found.model.terms[:2]
+    assert found.estimate == pytest.approx(second.estimate - first.estimate)
+    assert found.high < 0
