@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -153,3 +154,16 @@ def test_shares_of_few_people_are_not_shown_under_a_profile(tmp_path):
     assert PROFILES[found.study.disclosure].protects
     assert isinstance(rk.accuracy.values(found), Prose)
     assert isinstance(rk.accuracy.curve(found), Prose)
+    assert [term.term for term in found.effect.model.terms] == ["sensitivity"]  # the result file holds no other share
+    whole = rk.answer_question(DATA / NAMES[0], "cue_finds", disclosure="cms")
+    assert "Specificity" in str(rk.accuracy.values(whole))
+    assert isinstance(rk.accuracy.values(replace(whole, by="half=first")), Prose)
+    made = rk.answer_question(DATA / NAMES[1], "made_good", disclosure="cms")
+    assert len(rk.frontier.arms(made).rows) == 3  # contrasts, and no means
+
+
+def test_a_score_that_carries_pay_says_less_and_not_more():
+    found = effect(NAMES[0], "score_as_target")[1]
+    first, second = found.model.terms[:2]
+    assert found.estimate == pytest.approx(second.estimate - first.estimate)
+    assert found.high < 0

@@ -10,6 +10,7 @@ from researchkit import figures, wording
 from researchkit.disclosure import PROFILES, shown
 from researchkit.errors import ResearchkitError
 from researchkit.estimators import reviewed as seen
+from researchkit.estimators.detection import GROUPS, described
 from researchkit.estimators.forecast import held_against
 from researchkit.robustness.check import why_not
 from researchkit.scales.generalisability import Generalisability, generalise
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from researchkit.answer import Answer
     from researchkit.designs import Detection
 
-SHARES = ("sensitivity", "specificity", "positive predictive value", "negative predictive value", "prevalence")
-GROUPS = ("the reference group", "the other group")
 MEANS = {
     "sensitivity": "of those in whom it is true, how many are found",
     "specificity": "of those in whom it is not, how many are passed over",
@@ -36,7 +35,7 @@ SOURCES = {  # of the variance of a rating; the last, with what is not told from
     "rater x occasion": "Raters who were stricter another time",
 }
 NONE = "The question does not ask how well something is seen."
-FEW = "Some of these shares rest on fewer people than the disclosure profile lets be shown, so none is."
+FEW = "Under this disclosure profile these shares are shown for all together, and where each rests on enough people."
 
 
 def values(answer: Answer) -> Table | Prose:
@@ -48,9 +47,10 @@ def values(answer: Answer) -> Table | Prose:
     if share and not told(answer, entry):
         return Prose((FEW,))
     rows = []
-    for term in answer.effect.model.terms:
-        if share and term.term not in (*SHARES, *GROUPS):
-            continue
+    terms = answer.effect.model.terms
+    if share:
+        terms = described(answer.sample, answer.question, answer.effect.level)
+    for term in terms:
         scale = 100.0 if share else 1.0
         value, limits = wording.estimate(*(scale * part for part in (term.estimate, term.low, term.high)))
         name = group(answer, term.term) if term.term in GROUPS else term.term
@@ -94,10 +94,15 @@ def group(answer: Answer, name: str) -> str:
 
 
 def told(answer: Answer, entry: Detection) -> bool:
-    """Whether every cell of flag by truth (and by group) has enough people, or nobody is protected."""
+    """Whether every cell of flag by truth (and by group) has enough people, or nobody is protected.
+
+    What pages of sites would give away together of a flag is not worked out, so there the shares are not shown at all.
+    """
     profile = PROFILES[answer.study.disclosure]
     if not profile.protects:
         return True
+    if answer.by:
+        return False
     sample = answer.sample
     flag, groups = seen.flagged(sample, entry), [np.ones(len(sample.outcome), dtype=bool)]
     if entry.minimum is None and sample.binary_exposure:
@@ -120,6 +125,8 @@ def curve(answer: Answer) -> figures.Figure | Prose:
     except ResearchkitError as error:
         return Prose((f"No curve is drawn: {why_not(error, answer.study)}.",))
     profile = PROFILES[answer.study.disclosure]
+    if profile.protects and answer.by:
+        return Prose((FEW,))
     for _, part in found.curve if profile.protects else ():
         yes = part.value * part.n
         if min(yes, part.n - yes) < profile.threshold:

@@ -98,16 +98,17 @@ def arms(answer: Answer) -> Table | Prose:
     kind, usual = three.arms(sample, answer.question)
     parts = {"No failure": ~(kind | usual), "Usual recovery": usual, "Kind recovery": kind}
     scale, unit = wording.scale(answer.effect.unit)
-    rows = []
-    for name, part in parts.items():
-        if sample.heads(part) < profile.threshold:
-            rows.append((name, "too few to show", ""))
-            continue
-        rows.append((f"{name}, mean", wording.number(scale * float(sample.outcome[part].mean()), 3), ""))
+    rows: list[tuple[str, str, str]] = []
+    if not profile.protects:  # the arms of several pages together could tell of a few people
+        rows = [
+            (f"{name}, mean", wording.number(scale * float(sample.outcome[at].mean()), 3), "")
+            for name, at in parts.items()
+        ]
     for term in answer.effect.model.terms:
         value, limits = wording.estimate(*(scale * part for part in (term.estimate, term.low, term.high)), sign=True)
         rows.append((wording.capital(term.term), f"{value} {wording.units(unit, value)}", limits))
     heads = (Col(""), Col("Value", "right"), Col("Interval", "right"))
     level = wording.percent(answer.effect.level, 0)
-    note = f"Means are not adjusted, contrasts are; intervals are at {level} each."
+    note = "Means are not shown under this disclosure profile" if profile.protects else "Means are not adjusted"
+    note += f"; contrasts are adjusted, their intervals at {level} each."
     return Table("Three arms", heads, tuple(rows), note, "arms")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from researchkit.dataset import Sample
     from researchkit.parts import Question
 
+GROUPS = ("the reference group", "the other group")
+
 
 def detection(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     """The answer that `Detection.of` asks for, with everything beside it as terms of its model.
@@ -64,20 +66,16 @@ def shares(sample: Sample, question: Question, level: float) -> Effect:
             f"The question {question.id!r}: there are {int(cases.sum())} rows in which {question.outcome.column} is "
             f"{'yes' if entry.of == 'sensitivity' else 'no'}; at least {FEWEST} are needed. Review more."
         )
-    beside = described(sample, flag, level)
     if entry.minimum is not None:
-        return held_to(sample, question, level, (right, cases), beside)
+        return held_to(sample, question, level, (right, cases))
     inner = rows(replace(sample, outcome=np.asarray(right, dtype=np.float64)), cases)
     outcome = question.outcome.model_copy(update={"column": entry.by, "yes": "1"})
     found = yes_no(inner, question.model_copy(update={"outcome": outcome}), level)
-    model = replace(found.model, terms=(*by_group(inner, level), *beside, *found.model.terms))
     method = f"{entry.of} among true cases, {found.method}"
-    return replace(found, method=method, model=model, notes=(*found.notes, *partly(sample, entry)))
+    return replace(found, method=method, notes=(*found.notes, *partly(sample, entry)))
 
 
-def held_to(
-    sample: Sample, question: Question, level: float, found: tuple[Vector, NDArray[np.bool_]], beside: tuple[Term, ...]
-) -> Effect:
+def held_to(sample: Sample, question: Question, level: float, found: tuple[Vector, NDArray[np.bool_]]) -> Effect:
     """One share less the minimum."""
     entry, (right, cases) = asked(question), found
     inner = rows(sample, cases)
@@ -85,6 +83,7 @@ def held_to(
     least = entry.minimum or 0.0
     notes = few(int(cases.sum()), inner) + partly(sample, entry)
     se = max(one.se, 1e-12)
+    term = Term(entry.of, one.value, one.se, one.low, one.high, math.nan)
     p = wald(one.value - least, se, level, one.df)[2]
     effect = told(
         inner,
@@ -95,15 +94,19 @@ def held_to(
         one.df,
         unit="probability",
         method=f"{entry.of} less the minimum, Wilson's limits{clustered(inner)}",
-        model=Model("share", "Wilson", beside, "share"),
+        model=Model("share", "Wilson", (term,), "share"),
         notes=notes,
     )
     return replace(effect, low=one.low - least, high=one.high - least, p=p)
 
 
-def described(sample: Sample, flag: Vector, level: float) -> tuple[Term, ...]:
-    """Sensitivity, specificity, both predictive values and how many there truly are, each with its limits."""
-    gold = sample.outcome
+def described(sample: Sample, question: Question, level: float) -> tuple[Term, ...]:
+    """Sensitivity and specificity (by group, where two are compared), both predictive values and how many there truly
+    are, each with its limits. They tell the counts behind them: whoever shows them asks the disclosure profile first.
+    """
+    entry = asked(question)
+    sample = reviewed(sample, entry)
+    flag, gold = flagged(sample, entry), sample.outcome
     wanted = {
         "sensitivity": (flag, gold == 1),
         "specificity": (1 - flag, gold == 0),
@@ -111,6 +114,10 @@ def described(sample: Sample, flag: Vector, level: float) -> tuple[Term, ...]:
         "negative predictive value": (1 - gold, flag == 0),
         "prevalence": (gold, np.ones(len(gold), dtype=bool)),
     }
+    if entry.minimum is None and sample.binary_exposure:
+        right, cases = wanted[entry.of]
+        sides = {name: cases & (sample.exposure == arm) for arm, name in enumerate(GROUPS)}
+        wanted = {name: (right, side) for name, side in sides.items()} | wanted
     return tuple(term_of(name, sample, yes, among, level) for name, (yes, among) in wanted.items() if among.any())
 
 
@@ -118,16 +125,3 @@ def term_of(name: str, sample: Sample, yes: Vector, among: NDArray[np.bool_], le
     inner = rows(sample, among)
     one = share(yes[among], inner.cluster, inner.weights, level)
     return Term(name, one.value, one.se, one.low, one.high, math.nan)
-
-
-def by_group(sample: Sample, level: float) -> tuple[Term, ...]:
-    """The share of each of the two groups compared."""
-    if not sample.binary_exposure:
-        return ()
-    names = ("the reference group", "the other group")
-    sides = [sample.exposure == arm for arm in (0, 1)]
-    return tuple(
-        term_of(name, sample, sample.outcome, side, level)
-        for name, side in zip(names, sides, strict=True)
-        if side.any()
-    )
