@@ -60,7 +60,7 @@ def test_a_profile_that_rounds_as_well_hides_what_it_hid_before():
     assert (profile.threshold, profile.round_to, profile.label) == (11, 10, "cms-2024")
     assert [shown(count, profile) for count in (0, 10, 11, 14, 15)] == [0, None, 11, 11, 20]
     assert rounded("nhs", usual_base(PROFILES["nhs"])) == "nhs" and rounded("none", 5) == "none"
-    assert PROFILES[rounded("five", usual_base(PROFILES["five"]))].round_to == 5
+    assert PROFILES[rounded("five", usual_base(PROFILES["five"]))].round_to == 10
     with pytest.raises(KeyError):
         PROFILES["csm rounded to 10"]
 

@@ -39,9 +39,11 @@ class Profile:
     def width(self) -> int:
         """How far apart the smallest and the largest value must lie that a hidden count can have.
 
-        Two hidden counts that together are as many people as may be shown leave each other this much room.
+        Two hidden counts that together are as many people as may be shown leave each other this much room. A rule that
+        rounds tells no count nearer than its base, and asks no more of a hidden one.
         """
-        return max(self.threshold - 1 - self.least, 1)
+        room = self.threshold - 1 - self.least
+        return max(min(room, self.round_to) if self.round_to > 1 else room, 1)
 
 
 class Profiles(dict[str, Profile]):
@@ -111,4 +113,4 @@ def rounded(name: str, base: int) -> str:
 
 def usual_base(profile: Profile) -> int:
     """What counts are rounded to where two pages differ by few people."""
-    return profile.round_to if profile.round_to > 1 else 10 if profile.threshold > 6 else 5
+    return profile.round_to if profile.round_to > 1 else 10

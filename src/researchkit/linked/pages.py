@@ -110,22 +110,19 @@ def company(dataset: Dataset, question: Question, column: str | None = None, see
         return ALONE  # the report itself will say why there is no answer
     person = seen.person
     group, names = groups_of(dataset, column) if column else (np.zeros(len(person), np.int64), [""])
-    counts = heads(group[left.inside], person[left.inside], len(names))
-    # The rows without a value have no page, but are a group like any other.
-    there = {name: int(count) for name, count in zip(names, counts, strict=True) if count} if column else {}
-    told = protect(there, exactly(profile))
-    held = {name: count for name, count in there.items() if name and told[name] is None}
+    others = [one for one in dataset.study.questions if one.id != question.id and same_table(dataset, one)]
+    beside = accounts(seen, others)
+    held = without_page([left, *beside], group, person, names, profile) if column else {}
     open_ = np.array([name not in held for name in names], dtype=bool)
     steps = left_out(left, group, person, len(names))
     few = ((steps > 0) & (steps < profile.threshold)).any()
-    others = [one for one in dataset.study.questions if one.id != question.id and same_table(dataset, one)]
     worked_out = bool(others) and any(adds_up(steps[:, place], profile) for place in np.flatnonzero(open_))
     close = worked_out or any(near(left, one, group, open_, profile, seen) for one in others)
-    pairs = [apart(left, one, group, person, len(names)) for one in accounts(seen, others)] if column and close else []
+    pairs = [apart(left, one, group, person, len(names)) for one in beside] if column and close else []
     return Company(
         held=held,
         rounded=base(pairs, open_, profile, usual_base(profile)) if close else 0,
-        quiet=bool(few) if column else side_by_side(seen, [left, *accounts(seen, others)], profile),
+        quiet=bool(few) if column else side_by_side(seen, [left, *beside], profile),
     )
 
 
@@ -140,6 +137,23 @@ def apart(left: Left, other: Left, group: Codes, person: Codes, groups: int) -> 
 def exactly(profile: Profile) -> Profile:
     """The profile as if it did not round: from a precise mean or error the number behind it can be worked out."""
     return replace(profile, round_to=1)
+
+
+def without_page(lefts: list[Left], group: Codes, person: Codes, names: list[str], profile: Profile) -> dict[str, int]:
+    """The values that have no page, with their people in the answer to the first question.
+
+    One that goes without for one question goes without for all of the table: how many rows it has would follow from
+    any page of it.
+    """
+    held: dict[str, int] = {}
+    first = heads(group[lefts[0].inside], person[lefts[0].inside], len(names))
+    for left in lefts:
+        counts = heads(group[left.inside], person[left.inside], len(names))
+        # The rows without a value have no page, but are a group like any other.
+        there = {name: int(count) for name, count in zip(names, counts, strict=True) if count}
+        told = protect(there, exactly(profile))
+        held |= {name: int(first[names.index(name)]) for name in there if name and told[name] is None}
+    return held
 
 
 def accounts(seen: Seen, others: list[Question]) -> list[Left]:
