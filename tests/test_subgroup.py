@@ -333,6 +333,8 @@ def test_sentences_say_both_effects_and_never_that_a_group_raised_anything(answe
 def test_pages_show_each_effect_and_hide_the_ends(answered):
     groups = subgroups.picture(answered(CENTRE, "every_channel"))
     assert list(groups.data["label"]) == ["Telephone", "Chat", "E-mail", "Chat less telephone"]
+    numbers = subgroups.picture(answered(HOSPITAL, "lighter_load"))
+    assert list(numbers.data["label"])[-1] == "Difference: 5 less 11"
     bend = subgroups.picture(answered(HOSPITAL, "too_much"))
     demand = answered(HOSPITAL, "too_much").sample.exposure
     assert demand.min() < bend.data["dose"].min() and bend.data["dose"].max() < demand.max()

@@ -55,8 +55,10 @@ def named(answer: Answer, term: Term) -> str:
         return codes[code] if code in codes else f"{label}: {code}"
 
     if term.term == "difference":
-        first, second = (place(one.term) for one in answer.effect.model.terms[1:3])
-        return f"{second} less {wording.lower_first(first)}"
+        first, second = (one.term.removeprefix("at ") for one in answer.effect.model.terms[1:3])
+        if first in codes:
+            return f"{codes[second]} less {wording.lower_first(codes[first])}"
+        return f"Difference: {second} less {first}"
     return wording.capital(term.term.replace(part.by, label)) if term.term.startswith("per ") else place(term.term)
 
 
@@ -118,9 +120,8 @@ def regression(answer: Answer) -> Table | Prose:
                 continue
             before, after = float(sample.baseline[here].mean()), float(sample.outcome[here].mean())
             told = {"Before": before, "After": after, "Change": after - before}
-            rows.append(
-                {"Start": start, "Exposure": side} | {name: wording.number(value) for name, value in told.items()}
-            )
+            shown = {name: wording.number(value, sign=name == "Change") for name, value in told.items()}
+            rows.append({"Start": start, "Exposure": side, **shown})
     if not rows:
         return Prose(("Too few people started at each level to be told of.",))
     note = "Those who start low rise and those who start high fall, also without the exposure: chance does that."
