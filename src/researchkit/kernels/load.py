@@ -40,7 +40,8 @@ LATER = "matplotlib_inline"
 # Chooses its progress bar by the shell when it is loaded; it comes along with others, and is loaded again when used.
 AGAIN = "tqdm"
 # Few reports use these, and they take as long to load as all the rest of what `readers` names: left to those reports.
-SELDOM = ("openpyxl", "pyreadstat", "rdata")
+# sklearn sets variables of the environment, too.
+SELDOM = ("openpyxl", "pyreadstat", "rdata", "sklearn")
 IMPORT = re.compile(r"^ *(?:from ([\w.]+) import (?:\(\s*)?(.*)|import (.+))$", re.MULTILINE)
 of_the_kernel: dict[str, ModuleType] = {}  # what an ordinary kernel has loaded when it begins
 
