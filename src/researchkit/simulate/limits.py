@@ -20,7 +20,7 @@ SEED = 20251101
 FILES = ("quarters.csv", "refunds.csv", "returns.csv", "contacts.csv", "awards.csv", "recruits.csv")
 COMPANIES, QUARTERS, BEGAN = 10, 32, 20
 REFUND, LATE, SCORE = 50.0, 14.0, 70.0  # euros, days, points of 100: where the rules have their limits
-EFFECTS = {"emphasis": 0.0, "discretion": 0.6, "exception": 0.01, "quality": 0.8, "bots": 0.25}
+EFFECTS = {"emphasis": 0.0, "discretion": 0.6, "exception": 0.01, "quality": 0.8, "cost": 0.3, "bots": 0.25}
 TOPICS = np.array(["simple question", "account", "complaint", "distress"])
 KIND = np.array([3.9, 3.5, 3.0, 2.6])  # compassion in each before the bots came
 SHARES = {"before": np.array([0.45, 0.25, 0.2, 0.1]), "after": np.array([0.15, 0.3, 0.35, 0.2])}
@@ -110,13 +110,15 @@ def awards(rng: np.random.Generator, n: int) -> pd.DataFrame:
     score = np.round(rng.normal(68, 12, n).clip(20, 100), 1)
     quality = score >= SCORE
     served = 5 + 0.02 * (score - SCORE) + EFFECTS["quality"] * quality + rng.normal(0, 0.9, n)
+    value = np.round(rng.lognormal(0.5, 0.6, n), 2)
     return pd.DataFrame(
         {
             "contract_id": numbered("t", n),
             "award_score": score,
             "award_by": np.where(quality, "quality", "price"),
-            "value": np.round(rng.lognormal(0.5, 0.6, n), 2),
+            "value": value,
             "vulnerable_served": np.round(served.clip(0, 10), 1),
+            "cost": np.round(1.1 * value + EFFECTS["cost"] * quality + rng.normal(0, 0.2, n), 2),
         }
     )
 
@@ -241,6 +243,15 @@ PLANTED = (
         lambda people: EFFECTS["quality"],
         "Jump at the score from which quality decides. Better bidders serve better anyhow, so the crude difference is"
         " larger.",
+    ),
+    Planted(
+        "quality_worth",
+        "real",
+        SUPPORTED,
+        True,
+        "points",
+        lambda people: EFFECTS["quality"] - 1.0 * EFFECTS["cost"],
+        "What quality adds, less a point for each million that it costs. Better bidders serve better anyhow.",
     ),
     Planted(
         "preview",
