@@ -13,7 +13,7 @@ from types import ModuleType, SimpleNamespace
 
 from researchkit.kernels.key import HOME, source
 
-NOT_IN_A_NOTEBOOK = {"kernels", "report", "export", "batch", "cli"}  # rooms that start notebooks or follow them
+NOT_IN_A_NOTEBOOK = {"kernels", "report", "export", "batch", "cli", "calibrate"}  # they start notebooks, or follow them
 KERNEL = ("IPython", "ipykernel.kernelapp", "ipykernel.debugger")
 USUAL = ("matplotlib.pyplot", "seaborn", "scipy.special")
 # What these libraries load for themselves when they first draw, save or fit.
@@ -41,7 +41,7 @@ LATER = "matplotlib_inline"
 AGAIN = "tqdm"
 # Few reports use these, and they take as long to load as all the rest of what `readers` names: left to those reports.
 # sklearn sets variables of the environment, too.
-SELDOM = ("openpyxl", "pyreadstat", "rdata", "sklearn")
+SELDOM = ("openpyxl", "pyreadstat", "rdata", "sklearn", "sqlalchemy")
 IMPORT = re.compile(r"^ *(?:from ([\w.]+) import (?:\(\s*)?(.*)|import (.+))$", re.MULTILINE)
 of_the_kernel: dict[str, ModuleType] = {}  # what an ordinary kernel has loaded when it begins
 
