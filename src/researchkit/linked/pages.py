@@ -115,7 +115,9 @@ def company(dataset: Dataset, question: Question, column: str | None = None, see
     held = without_page([left, *beside], group, person, names, profile) if column else {}
     open_ = np.array([name not in held for name in names], dtype=bool)
     steps = left_out(left, group, person, len(names))
-    few = ((steps > 0) & (steps < profile.threshold)).any()
+    # A few whom one question leaves out somewhere would follow from what another tells of the same rows.
+    all_steps = [steps, *(left_out(one, group, person, len(names)) for one in beside)] if column else []
+    few = any(((one > 0) & (one < profile.threshold)).any() for one in all_steps)
     worked_out = bool(others) and any(adds_up(steps[:, place], profile) for place in np.flatnonzero(open_))
     close = worked_out or any(near(left, one, group, open_, profile, seen) for one in others)
     pairs = [apart(left, one, group, person, len(names)) for one in beside] if column and close else []
