@@ -39,7 +39,8 @@ bench: .venv/.installed ## against one model at a time, other ways to make repor
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/bench_size.py && exit $$((models + reports))
 
 calibrate: .venv/.installed ## how often intervals hold the truth, over simulated studies; takes half an hour, goes on where it was stopped
-	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m researchkit.calibrate
+	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m researchkit.calibrate; grid=$$?; \
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m researchkit.calibrate.designs && exit $$grid
 
 reference: .venv/.installed ## renew the values that R computes from simulated data (needs R and the packages it names)
 	@folder=$$(mktemp -d) && $(BIN)/python tests/reference/worlds.py "$$folder" && \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 import os
 import signal
@@ -16,7 +17,7 @@ import pytest
 from scipy import stats
 
 from researchkit import site
-from researchkit.calibrate import cells, limits, page, run, studies, tell
+from researchkit.calibrate import cells, designs, limits, page, run, studies, tell, tried
 from researchkit.calibrate.__main__ import main
 from researchkit.calibrate.cells import grid
 from researchkit.estimators import estimate_sample
@@ -330,7 +331,7 @@ def test_the_page_shows_every_cell(tmp_path):
         text.count("<tr>") == len(ALL) + len(cells.KINDS) * 2 + 1
     )  # a header a kind, a summary line a kind, its header
     assert 'href="calibration.html"' in (tmp_path / "index.html").read_text(encoding="utf-8")
-    assert text.count("<svg") == sum(row.answered > 0 for row in KEPT.values())
+    assert text.count("<svg") == sum(row.answered > 0 for row in KEPT.values()) + len(tried.read())
 
 
 def test_a_miss_is_beyond_only_where_most_answers_warn():
@@ -343,3 +344,49 @@ def test_a_miss_is_beyond_only_where_most_answers_warn():
         assert page.standing(row) == standing
     (row,) = tell.told(cell, outcomes(1000, 950, warns="few events"))
     assert page.standing(row) == "holds"
+
+
+# Designs of their own
+
+
+def test_every_design_holds_the_truth_in_a_few_studies_of_its_first_situation():
+    """Few studies here, so that only a gross failure shows: 4 standard errors; `designs.csv` has many."""
+    first = {}
+    for part in designs.parts():
+        first.setdefault(part.design, part)
+    assert {"mechanism", "subgroup", "dose", "rollout", "series", "limit", "mix", "within"} <= set(first)
+    assert {"detection", "tradeoff", "recovery", "contagion", "halves"} <= set(first)
+    for design, part in first.items():
+        for row in part.run(6 if design in designs.PEERS else 25):
+            assert row.studies and abs(row.held - 0.95) <= 4 * math.sqrt(0.95 * 0.05 / row.studies), row
+
+
+def test_the_kept_designs_are_those_that_are_tried():
+    kept = tried.read()
+    made = [(row.design, row.situation) for part in designs.parts() for row in part.run(1)]
+    assert [(row.design, row.situation) for row in kept] == made and len(set(made)) == len(made)
+    assert not [row for row in kept if row.misses]
+
+
+def test_the_page_shows_every_design(tmp_path):
+    site.write_index(tmp_path)
+    text = (tmp_path / "calibration.html").read_text(encoding="utf-8")
+    kept = tried.read()
+    assert text.count('<tr class="tried">') == len(kept) > 0
+    for row in kept:
+        assert f'<th scope="row">{html.escape(row.situation)}' in text, row
+
+
+def test_a_share_has_wilsons_limits():
+    """R: prop.test(190, 200, correct = FALSE)."""
+    assert tried.wilson(190, 200) == pytest.approx((0.910421852, 0.972617354), abs=1e-9)
+    assert tried.wilson(200, 200)[1] == 1.0
+    narrow, wide = tried.tried("limit", "?", 1000, 910), tried.tried("limit", "?", 1000, 990)
+    assert narrow.standing == "narrow" and narrow.misses and wide.standing == "wide" and not wide.misses
+    assert tried.tried("limit", "?", 0, 0).low == 0.0
+
+
+def test_what_was_tried_is_read_as_it_was_written(tmp_path):
+    rows = (tried.tried("mix", "a, b", 300, 287), tried.tried("within", "x", 40, 40))
+    tried.write(rows, tmp_path / "designs.csv")
+    assert tried.read(tmp_path / "designs.csv") == rows and tried.read(tmp_path / "none.csv") == ()

@@ -10,6 +10,7 @@ from researchkit.calibrate.cells import KINDS, band
 from researchkit.calibrate.limits import LIMITS
 from researchkit.calibrate.studies import SEED
 from researchkit.calibrate.tell import Row
+from researchkit.calibrate.tried import Tried
 
 LEFT, RIGHT, WIDTH = 0.80, 1.0, 200  # the axis of the drawings: shares at its ends, and its length
 EXPOSED = {"half": "one in two exposed", "few": "few exposed", "number": "a number"}
@@ -36,6 +37,23 @@ def view(rows: Sequence[Row]) -> dict[str, Any]:
         "summary": summary(rows),
         "ticks": [(_place(share), wording.percent(share, 0)) for share in (0.8, 0.9, 0.95)],
     }
+
+
+def designs(rows: Iterable[Tried]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """By design, what the page prints of each situation in `designs.csv`."""
+    told: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        line = {
+            "situation": row.situation,
+            "standing": "misses" if row.misses else row.standing,
+            "studies": wording.count(row.studies),
+            "held": wording.percent(row.held) if row.studies else "",
+            "limits": f"{wording.fixed(100 * row.low, 1)} to {wording.percent(row.high)}" if row.studies else "",
+            "line": (_place(row.low), _place(row.high)),
+            "dot": _place(row.held) if row.studies else None,
+        }
+        told.setdefault(row.design, []).append(line)
+    return list(told.items())
 
 
 def standing(row: Row) -> str:

@@ -35,6 +35,8 @@ STANDINGS = {  # of a situation in the calibration: how it looks, and what it is
     "beyond": ("open", "beyond the promise"),
     "refused": ("small", "mostly refused"),
     "misses": ("failed", "missed"),
+    "narrow": ("open", "lower than chance makes likely"),
+    "wide": ("small", "wider than promised"),
 }
 ORIGINS = ("real data", "simulated")
 
@@ -120,11 +122,12 @@ def _made(out: Path, mark: str, *beside: str) -> bool:
 @cache
 def _calibration() -> str:
     """The page of how often the intervals hold the truth; "" where no results lie in the package."""
-    from researchkit.calibrate import page, tell
+    from researchkit.calibrate import page, tell, tried
 
     if not tell.RESULTS.exists():
         return ""
-    return _template("calibration.html.j2").render(page.view(tell.read()), looks=STANDINGS, style=style())
+    told = page.view(tell.read()) | {"designs": page.designs(tried.read())}
+    return _template("calibration.html.j2").render(told, looks=STANDINGS, style=style())
 
 
 def ledger(out: str | Path) -> Table:
