@@ -14,6 +14,7 @@ import numpy as np
 from researchkit.calibrate.studies import SEED
 from researchkit.errors import DataError
 from researchkit.transcripts.agreement import agreed, kappa
+from researchkit.wording import typed
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Situation:
     @property
     def id(self) -> str:
         return (
-            f"kappa, {self.conversations} conversations, heard in {self.heard:g}, "
-            f"coder hears {self.found:g} of it and {self.extra:g} of the rest"
+            f"kappa, {self.conversations} conversations, heard in {typed(self.heard)}, "
+            f"coder hears {typed(self.found)} of it and {typed(self.extra)} of the rest"
         )
 
 

@@ -62,8 +62,8 @@ def _own(design: str, situation: Any, held: Callable[[Any, int], dict[str, float
 
     def run(studies: int) -> Iterator[Tried]:
         found = held(situation, studies)
-        answered = round(studies * (1 - found["refused"]))
-        yield tried(design, name, answered, round(found["held"] * answered))
+        answered = _number(1 - found["refused"], studies)
+        yield tried(design, name, answered, _number(found["held"], answered))
 
     return Part(design, draws, run)
 
@@ -80,9 +80,14 @@ def _weighed(design: str, make: Callable[..., weighed.Held]) -> Part:
 def _peers(design: str, questions: Sequence[str]) -> Part:
     def run(studies: int) -> Iterator[Tried]:
         for one in peers.coverage(questions, studies):
-            yield tried(design, one.question.replace("_", " "), one.studies, round(one.share * one.studies))
+            yield tried(design, one.question.replace("_", " "), one.studies, _number(one.share, one.studies))
 
     return Part(design, 40, run)
+
+
+def _number(share: float, studies: int) -> int:
+    """How many studies a share was of; half is added, for such a share is a whole number but for its last digit."""
+    return int(share * studies + 0.5)
 
 
 def main(words: Sequence[str]) -> int:

@@ -18,6 +18,7 @@ from researchkit.errors import EstimationError
 from researchkit.estimators import estimate_sample
 from researchkit.parts import Question
 from researchkit.sample import Sample
+from researchkit.wording import typed
 
 Made = tuple[Sample, Question, float]  # a study, what it asks, and its truth
 JUMP = 0.3  # the truth of each series and at each limit, in points or, of shares, as a probability
@@ -42,7 +43,7 @@ class Series:
     @property
     def id(self) -> str:
         season = f", season of {self.season}" if self.season else ""
-        return f"series of {self.times} times, memory {self.memory:g}, {self.others} others{season}"
+        return f"series of {self.times} times, memory {typed(self.memory)}, {self.others} others{season}"
 
     def study(self, rng: np.random.Generator) -> Made:
         units = self.others + 1
