@@ -1,6 +1,6 @@
 """Every design in simulated studies: `python -m researchkit.calibrate.designs [draws]` writes `designs.csv`.
 
-Without a number it draws as many as take some four minutes of one core; `make calibrate` calls it after the grid.
+Without a number it draws as many as take some five minutes of one core; `make calibrate` calls it after the grid.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _peers(design: str, questions: Sequence[str]) -> Part:
         for one in peers.coverage(questions, studies):
             yield tried(design, one.question.replace("_", " "), one.studies, _number(one.share, one.studies))
 
-    return Part(design, 40, run)
+    return Part(design, 150, run)
 
 
 def _number(share: float, studies: int) -> int:
