@@ -167,6 +167,22 @@ def test_sites_round_so_coarsely_that_the_others_do_not_tell_of_one():
     assert chosen > 10 and rounding.roomy(*pair, open_, profile, chosen)
 
 
+def test_a_question_about_a_few_takes_no_page_from_the_others():
+    """Whoever is few by a rule of one question alone has pages for the others; whoever has few rows has none."""
+    person, names = np.arange(200), ["North", "South", "West", ""]
+    group = np.repeat([0, 1, 2], [100, 94, 6])
+    everyone = pages.Left(np.full(200, -1), ())
+    picked = pages.Left(np.where((group == 0) & (person >= 3), 0, -1), ("not new",))  # 3 left at North
+    held = [set(pages.without_page(one, group, person, names, PROFILES["cms"])) for one in (everyone, picked)]
+    assert "West" in held[0] and len(held[0]) == 2 and held[0] != {"West", "North"}
+    assert {"West", "North"} <= held[1]
+
+
+def test_no_site_rounds_so_coarsely_that_its_count_is_lost():
+    one, other, more = (np.array(counts) for counts in ([30, 31, 80], [31, 31, 80], [1, 0, 0]))
+    assert rounding.base([(one, other, 0 * more, more)], np.ones(3, dtype=bool), PROFILES["ukllc"], 10) <= 30
+
+
 UNEVEN = {"North": {"severity": 12, "trust": 12}, "South": {"severity": 3, "stayed": 13}, "East": {"kindness": 20}}
 EVEN = {site: {"trust": 3} for site in ("North", "South", "East", "Quay")}
 

@@ -112,7 +112,7 @@ def company(dataset: Dataset, question: Question, column: str | None = None, see
     group, names = groups_of(dataset, column) if column else (np.zeros(len(person), np.int64), [""])
     others = [one for one in dataset.study.questions if one.id != question.id and same_table(dataset, one)]
     beside = accounts(seen, others)
-    held = without_page([left, *beside], group, person, names, profile) if column else {}
+    held = without_page(left, group, person, names, profile) if column else {}
     open_ = np.array([name not in held for name in names], dtype=bool)
     steps = left_out(left, group, person, len(names))
     # A few whom one question leaves out somewhere would follow from what another tells of the same rows.
@@ -141,20 +141,19 @@ def exactly(profile: Profile) -> Profile:
     return replace(profile, round_to=1)
 
 
-def without_page(lefts: list[Left], group: Codes, person: Codes, names: list[str], profile: Profile) -> dict[str, int]:
-    """The values that have no page, with their people in the answer to the first question.
+def without_page(left: Left, group: Codes, person: Codes, names: list[str], profile: Profile) -> dict[str, int]:
+    """The values that have no page, with their people in the answer.
 
-    One that goes without for one question goes without for all of the table: how many rows it has would follow from
-    any page of it.
+    One that has few rows in the table goes without for every question of it, and so does the one that would tell of it:
+    any page of it would tell how many rows it has.
     """
+    inside = heads(group[left.inside], person[left.inside], len(names))
     held: dict[str, int] = {}
-    first = heads(group[lefts[0].inside], person[lefts[0].inside], len(names))
-    for left in lefts:
-        counts = heads(group[left.inside], person[left.inside], len(names))
+    for counts in (inside, heads(group, person, len(names))):
         # The rows without a value have no page, but are a group like any other.
         there = {name: int(count) for name, count in zip(names, counts, strict=True) if count}
         told = protect(there, exactly(profile))
-        held |= {name: int(first[names.index(name)]) for name in there if name and told[name] is None}
+        held |= {name: int(inside[names.index(name)]) for name in there if name and told[name] is None}
     return held
 
 

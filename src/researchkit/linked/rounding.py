@@ -20,7 +20,9 @@ Counts = NDArray[np.int64]
 def base(
     pairs: list[tuple[Counts, Counts, Counts, Counts]], open_: NDArray[np.bool_], profile: Profile, usual: int
 ) -> int:
-    """The smallest base, from the usual one up, that leaves every small difference open; the largest if none does.
+    """The smallest base, from the usual one up, that leaves every small difference open.
+
+    If none does, the largest that still tells how large the smallest group is.
 
     Parameters
     ----------
@@ -30,8 +32,9 @@ def base(
     open_
         (g,) the groups that have a page.
     """
-    wanted = [one for one in BASES if one >= usual]
-    return next((one for one in wanted if all(roomy(*pair, open_, profile, one) for pair in pairs)), BASES[-1])
+    least = min((int(one[open_ & (one > 0)].min(initial=BASES[-1])) for one, *_ in pairs), default=usual)
+    wanted = [usual, *(one for one in BASES if usual < one <= least)]
+    return next((one for one in wanted if all(roomy(*pair, open_, profile, one) for pair in pairs)), wanted[-1])
 
 
 def roomy(
