@@ -6,6 +6,7 @@ Apart from the grid of `cells`, for a mechanism has three columns where a plain 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
@@ -14,7 +15,8 @@ from zlib import crc32
 import numpy as np
 
 from researchkit.calibrate.studies import SEED
-from researchkit.errors import EstimationError
+from researchkit.calibrate.tried import counted
+from researchkit.estimators.effect import Effect
 from researchkit.estimators.mechanism import mechanism
 from researchkit.parts import Question
 from researchkit.sample import Sample
@@ -115,19 +117,13 @@ def question(kind: str) -> Question:
 
 def held(situation: Situation, studies: int) -> dict[str, float]:
     """Of so many studies: the share whose interval holds the truth, that find an effect, and that are refused."""
-    inside = found = refused = 0
     asked = question("yes_no" if situation.yes_no else "score")
-    for number in range(studies):
+
+    def one(number: int) -> tuple[Callable[[], Effect], float]:
         sample, truth = study(situation, number)
-        try:
-            effect = mechanism(sample, asked)
-        except EstimationError:
-            refused += 1
-            continue
-        inside += effect.low <= truth <= effect.high
-        found += effect.low > 0 or effect.high < 0
-    ran = max(studies - refused, 1)
-    return {"held": inside / ran, "found": found / ran, "refused": refused / studies}
+        return (lambda: mechanism(sample, asked)), truth
+
+    return counted(studies, one)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ and 98.9 % in a wedge of six units: the jackknife errs on the wide side where ha
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 from zlib import crc32
@@ -15,7 +16,8 @@ from zlib import crc32
 import numpy as np
 
 from researchkit.calibrate.studies import SEED
-from researchkit.errors import EstimationError
+from researchkit.calibrate.tried import counted
+from researchkit.estimators.effect import Effect
 from researchkit.estimators.rollout import rollout
 from researchkit.parts import Question
 from researchkit.sample import Sample
@@ -126,19 +128,13 @@ def question(situation: Situation) -> Question:
 
 def held(situation: Situation, studies: int) -> dict[str, float]:
     """Of so many studies: the share whose interval holds the truth, that find an effect, and that are refused."""
-    inside = found = refused = 0
     asked = question(situation)
-    for number in range(studies):
+
+    def one(number: int) -> tuple[Callable[[], Effect], float]:
         sample, truth = study(situation, number)
-        try:
-            effect = rollout(sample, asked)
-        except EstimationError:
-            refused += 1
-            continue
-        inside += effect.low <= truth <= effect.high
-        found += effect.low > 0 or effect.high < 0
-    ran = max(studies - refused, 1)
-    return {"held": inside / ran, "found": found / ran, "refused": refused / studies}
+        return (lambda: rollout(sample, asked)), truth
+
+    return counted(studies, one)
 
 
 if __name__ == "__main__":

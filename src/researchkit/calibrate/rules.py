@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
@@ -13,9 +14,10 @@ from zlib import crc32
 import numpy as np
 
 from researchkit.calibrate.studies import SEED
+from researchkit.calibrate.tried import counted
 from researchkit.calibrate.weighed import asks, drawn
-from researchkit.errors import EstimationError
 from researchkit.estimators import estimate_sample
+from researchkit.estimators.effect import Effect
 from researchkit.parts import Question
 from researchkit.sample import Sample
 from researchkit.wording import typed
@@ -143,18 +145,13 @@ SITUATIONS: tuple[Situation, ...] = (
 
 def held(situation: Situation, studies: int) -> dict[str, float]:
     """Of so many studies: the share whose interval holds the truth, that find an effect, and that are refused."""
-    inside = found = refused = 0
-    for number in range(studies):
-        sample, asked, truth = situation.study(np.random.default_rng([SEED, crc32(situation.id.encode()), number]))
-        try:
-            effect = estimate_sample(sample, asked)
-        except EstimationError:
-            refused += 1
-            continue
-        inside += effect.low <= truth <= effect.high
-        found += effect.low > 0 or effect.high < 0
-    ran = max(studies - refused, 1)
-    return {"held": inside / ran, "found": found / ran, "refused": refused / studies}
+
+    def one(number: int) -> tuple[Callable[[], Effect], float]:
+        rng = np.random.default_rng([SEED, crc32(situation.id.encode()), number])
+        sample, asked, truth = situation.study(rng)
+        return (lambda: estimate_sample(sample, asked)), truth
+
+    return counted(studies, one)
 
 
 if __name__ == "__main__":

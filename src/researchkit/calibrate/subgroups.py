@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from researchkit.calibrate.studies import SEED
-from researchkit.errors import EstimationError
+from researchkit.calibrate.tried import counted
 from researchkit.estimators import estimate_sample
+from researchkit.estimators.effect import Effect
 from researchkit.parts import Question
 from researchkit.sample import Sample
 from researchkit.wording import typed
@@ -139,18 +140,12 @@ def question(kind: str, **design: Any) -> Question:
 
 def held(situation: Situation, studies: int) -> dict[str, float]:
     """Of so many studies: the share whose interval holds the truth, that find a difference, and that are refused."""
-    inside = found = refused = 0
-    for number in range(studies):
+
+    def one(number: int) -> tuple[Callable[[], Effect], float]:
         sample, asked, truth = study(situation, number)
-        try:
-            effect = estimate_sample(sample, asked)
-        except EstimationError:
-            refused += 1
-            continue
-        inside += effect.low <= truth <= effect.high
-        found += effect.low > 0 or effect.high < 0
-    ran = max(studies - refused, 1)
-    return {"held": inside / ran, "found": found / ran, "refused": refused / studies}
+        return (lambda: estimate_sample(sample, asked)), truth
+
+    return counted(studies, one)
 
 
 if __name__ == "__main__":

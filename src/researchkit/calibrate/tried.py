@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from statistics import NormalDist
+
+from researchkit.errors import EstimationError
+from researchkit.estimators.effect import Effect
 
 RESULTS = Path(__file__).with_name("designs.csv")
 PROMISED = 0.95
@@ -37,6 +40,25 @@ class Tried:
     def misses(self) -> bool:
         """Whether it lies 4 standard errors or more below: among a hundred situations chance hardly does that."""
         return bool(self.studies) and self.held < PROMISED - 4 * (PROMISED * (1 - PROMISED) / self.studies) ** 0.5
+
+
+def counted(studies: int, study: Callable[[int], tuple[Callable[[], Effect], float]]) -> dict[str, float]:
+    """Of so many studies: the share whose interval holds the truth, that find an effect, and that are refused.
+
+    `study` gives, for each number, how its effect is estimated and what is true.
+    """
+    inside = found = refused = 0
+    for number in range(studies):
+        estimated, truth = study(number)
+        try:
+            effect = estimated()
+        except EstimationError:
+            refused += 1
+            continue
+        inside += effect.low <= truth <= effect.high
+        found += effect.low > 0 or effect.high < 0
+    ran = max(studies - refused, 1)
+    return {"held": inside / ran, "found": found / ran, "refused": refused / studies}
 
 
 def tried(design: str, situation: str, studies: int, held: int) -> Tried:

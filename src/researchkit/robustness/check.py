@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from researchkit.disclosure import PROFILES
+from researchkit.errors import ResearchkitError
 
 if TYPE_CHECKING:
+    from researchkit.dataset import Dataset, Sample
+    from researchkit.estimators import Effect
+    from researchkit.parts import Question
     from researchkit.study import Study
 
+Attack = Callable[["Question", "Effect", "Sample"], tuple[dict[str, Any], str]]  # facts, and the mark
 Way = tuple[str, float, float, float]  # what was adjusted for, or an alternative's label; estimate, low, high
 
 
@@ -37,6 +43,22 @@ class Check:
     def to_dict(self) -> dict[str, Any]:
         told: dict[str, Any] = {"check": self.name, "ran": self.ran, **self.facts}
         return told if self.ran else {**told, "reason": self.reason}
+
+
+def each(
+    wanted: Mapping[str, tuple[Attack, object]], dataset: Dataset, question: Question, effect: Effect, sample: Sample
+) -> tuple[Check, ...]:
+    """The attacks whose condition holds, each with its facts and mark, or with the reason why it could not run."""
+    found = []
+    for name, (attack, there) in wanted.items():
+        if not there:
+            continue
+        try:
+            facts, mark = attack(question, effect, sample)
+            found.append(Check(name, dataset.fingerprint, facts, mark=mark))
+        except ResearchkitError as error:
+            found.append(Check(name, dataset.fingerprint, reason=why_not(error, dataset.study)))
+    return tuple(found)
 
 
 def why_not(error: Exception, study: Study) -> str:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from researchkit import wording
-from researchkit.errors import ResearchkitError
 from researchkit.estimators import estimate_sample
 from researchkit.estimators import reviewed as seen
 from researchkit.estimators.forecast import held_against
 from researchkit.estimators.score import score as plain
-from researchkit.robustness.check import Check, why_not
+from researchkit.robustness.check import Check, each
 from researchkit.scales.generalisability import generalise
 
 if TYPE_CHECKING:
@@ -40,19 +39,10 @@ def attacks(dataset: Dataset, question: Question, effect: Effect, sample: Sample
         "who was chosen": (chosen, entry.applicants_sd),
         "errors that lean": (leaning, entry.of == "effect"),
     }
-    found = []
-    for name, (check, wanted) in asked.items():
-        if not wanted:
-            continue
-        try:
-            facts, mark = check(question, effect, sample)
-            found.append(Check(name, dataset.fingerprint, facts, mark=mark))
-        except ResearchkitError as error:
-            found.append(Check(name, dataset.fingerprint, reason=why_not(error, dataset.study)))
-    return tuple(found)
+    return each(asked, dataset, question, effect, sample)
 
 
-Facts = dict[str, object]
+Facts = dict[str, Any]
 
 
 def unweighted(question: Question, effect: Effect, sample: Sample) -> tuple[Facts, str]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from researchkit import wording
-from researchkit.errors import ResearchkitError
 from researchkit.estimators import recovery as three
-from researchkit.robustness.check import Check, why_not
+from researchkit.robustness.check import Check, each
 from researchkit.robustness.equivalence import two_one_sided
 from researchkit.robustness.several import holm
 
@@ -30,19 +29,10 @@ def attacks(dataset: Dataset, question: Question, effect: Effect, sample: Sample
         "what rises by itself": (by_itself, entry.at_failure),
         "how bad it was": (unequal, entry.among_failures),
     }
-    found = []
-    for name, (check, there) in wanted.items():
-        if not there:
-            continue
-        try:
-            facts, mark = check(question, effect, sample)
-            found.append(Check(name, dataset.fingerprint, facts, mark=mark))
-        except ResearchkitError as error:
-            found.append(Check(name, dataset.fingerprint, reason=why_not(error, dataset.study)))
-    return tuple(found)
+    return each(wanted, dataset, question, effect, sample)
 
 
-Facts = dict[str, object]
+Facts = dict[str, Any]
 
 
 def hypotheses(question: Question, effect: Effect, sample: Sample) -> tuple[Facts, str]:
