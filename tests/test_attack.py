@@ -22,6 +22,7 @@ from scipy.optimize import linprog
 
 from researchkit import answer, internal
 from researchkit.batch import plan, run
+from researchkit.dataset import load_dataset
 from researchkit.disclosure import PROFILES, apart
 from researchkit.linked import exposed, hidden, levels, pages, reach, rounding, runs, table
 from researchkit.linked.cells import reaches, small
@@ -161,10 +162,14 @@ def test_the_accounts_of_two_questions_side_by_side_tell_of_no_few(tmp_path, mon
 def test_sites_round_so_coarsely_that_the_others_do_not_tell_of_one():
     """14 at North and 1 at South lack only what one of two questions asks; all pages together tell of 15."""
     one, other, more = (np.array(counts) for counts in ([143, 60, 80], [157, 61, 80], [14, 1, 0]))
-    pair, open_, profile = (one, other, 0 * more, more), np.ones(3, dtype=bool), PROFILES["ukllc"]
-    assert not rounding.roomy(*pair, open_, profile, 10)
-    chosen = rounding.base([pair], open_, profile, 10)
-    assert chosen > 10 and rounding.roomy(*pair, open_, profile, chosen)
+    pair, open_, profile = (
+        rounding.Pair(one, other, 0 * more, more, (15, 15)),
+        np.ones(3, dtype=bool),
+        PROFILES["ukllc"],
+    )
+    assert list(rounding.tight(pair, open_, profile, 10)) == [False, True, False]
+    chosen, still = rounding.base([pair], open_, profile, 10)
+    assert chosen > 10 and still.all() and not rounding.tight(pair, open_, profile, chosen).any()
 
 
 def test_a_question_about_a_few_takes_no_page_from_the_others():
@@ -178,9 +183,28 @@ def test_a_question_about_a_few_takes_no_page_from_the_others():
     assert {"West", "North"} <= held[1]
 
 
-def test_no_site_rounds_so_coarsely_that_its_count_is_lost():
+@pytest.mark.parametrize(
+    ("whole", "to", "still"), [((1, 1), 0, [False] * 3), ((-19, 21), 10, [True] * 3)], ids=["exact", "rounded"]
+)
+def test_no_site_rounds_so_coarsely_that_its_count_is_lost(whole, to, still):
+    """One at North lacks what a question asks. If all together are told exactly, no rounding of sites hides that."""
     one, other, more = (np.array(counts) for counts in ([30, 31, 80], [31, 31, 80], [1, 0, 0]))
-    assert rounding.base([(one, other, 0 * more, more)], np.ones(3, dtype=bool), PROFILES["ukllc"], 10) <= 30
+    pair = rounding.Pair(one, other, 0 * more, more, whole)
+    found, pages = rounding.base([pair], np.ones(3, dtype=bool), PROFILES["ukllc"], 10)
+    assert (found, list(pages)) == (to, still)
+
+
+def test_a_small_site_that_no_rounding_hides_has_no_page(tmp_path, monkeypatch):
+    """Of 19 at South one lacks trust, and all pages tell exactly of 15: coarser counts would lose South's own."""
+    frame = attack.world({"North": 157, "South": 19}, {"North": {"trust": 14}, "South": {"trust": 1}})
+    where = attack.write(tmp_path / "visits", frame, "ukllc")
+    study = load_study(where)
+    data = load_dataset(study, study.table_of(study.questions[0]))
+    found = [pages.company(data, question, "site") for question in study.questions]
+    assert [(one.held, one.rounded) for one in found] == [({"South": 19}, 20), ({"South": 18}, 20)]
+    assert attack.recovered(frame, attack.pages(where), PROFILES["ukllc"]) == []
+    monkeypatch.setattr(pages, "base", lambda pairs, open_, *rest: (10, open_))
+    assert any("South" in one for one in attack.recovered(frame, attack.pages(where), PROFILES["ukllc"]))
 
 
 UNEVEN = {"North": {"severity": 12, "trust": 12}, "South": {"severity": 3, "stayed": 13}, "East": {"kindness": 20}}

@@ -23,7 +23,7 @@ from researchkit.disclosure import PROFILES, Profile, hard_to_tell, protect, usu
 from researchkit.errors import ResearchkitError
 from researchkit.flow import Draw, kept, outermost, require, whole
 from researchkit.linked.cells import Sums, reach
-from researchkit.linked.rounding import base
+from researchkit.linked.rounding import Pair, base, ends
 from researchkit.panel import WHY, arranged, lonely
 from researchkit.readers.values import canonical, factors
 
@@ -120,20 +120,29 @@ def company(dataset: Dataset, question: Question, column: str | None = None, see
     few = any(((one > 0) & (one < profile.threshold)).any() for one in all_steps)
     worked_out = bool(others) and any(adds_up(steps[:, place], profile) for place in np.flatnonzero(open_))
     close = worked_out or any(near(left, one, group, open_, profile, seen) for one in others)
-    pairs = [apart(left, one, group, person, len(names)) for one in beside] if column and close else []
+    pairs = [apart(left, one, group, person, len(names), profile) for one in beside] if column and close else []
+    to, still = base(pairs, open_, profile, usual_base(profile)) if close else (0, open_)
+    inside = heads(group[left.inside], person[left.inside], len(names))
+    held |= {names[place]: int(inside[place]) for place in np.flatnonzero(open_ & ~still) if names[place]}
     return Company(
         held=held,
-        rounded=base(pairs, open_, profile, usual_base(profile)) if close else 0,
+        rounded=to,
         quiet=bool(few) if column else side_by_side(seen, [left, *beside], profile),
     )
 
 
-def apart(left: Left, other: Left, group: Codes, person: Codes, groups: int) -> tuple[Codes, Codes, Codes, Codes]:
-    """People by group (groups,): in the answer of one question, of the other, in the one alone, in the other alone."""
+def apart(left: Left, other: Left, group: Codes, person: Codes, groups: int, profile: Profile) -> Pair:
+    """Two questions of a table, by group (groups,), and what pages about everybody tell of their difference."""
     one, two = left.inside, other.inside
     sets = (one, two, one & ~two, two & ~one)
     first, second, third, fourth = (heads(group[rows], person[rows], groups) for rows in sets)
-    return first, second, third, fourth
+    few = 0 < heads_in(one ^ two, person) < profile.threshold  # then those pages round, too
+    to = usual_base(profile) if few else profile.round_to
+    all_ = np.array([heads_in(one, person), heads_in(two, person)])
+    low, high = ends(all_, np.ones(2, dtype=bool), profile, to)
+    # Whoever is in two groups counts twice here; as a precaution that is taken as known.
+    twice = int((second - first).sum() - (all_[1] - all_[0]))
+    return Pair(first, second, third, fourth, (low[1] - high[0] + twice, high[1] - low[0] + twice))
 
 
 def exactly(profile: Profile) -> Profile:

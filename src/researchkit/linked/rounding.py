@@ -6,7 +6,7 @@ many they differ there. What is left for one site must be open by the profile's 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,51 +17,61 @@ BASES = (5, 10, 20, 50, 100, 200, 500, 1000)
 Counts = NDArray[np.int64]
 
 
-def base(
-    pairs: list[tuple[Counts, Counts, Counts, Counts]], open_: NDArray[np.bool_], profile: Profile, usual: int
-) -> int:
-    """The smallest base, from the usual one up, that leaves every small difference open.
+@dataclass(frozen=True)
+class Pair:
+    """People in the answers of two questions, by group (g,): of the one, of the other, in the one alone, in the other.
 
-    If none does, the largest that still tells how large the smallest group is.
+    `apart` holds the least and the most by which the other can be larger over all groups, as pages tell.
+    """
+
+    one: Counts
+    other: Counts
+    one_alone: Counts
+    other_alone: Counts
+    apart: tuple[float, float]
+
+
+def base(pairs: list[Pair], open_: NDArray[np.bool_], profile: Profile, usual: int) -> tuple[int, NDArray[np.bool_]]:
+    """The smallest base, from the usual one up, that leaves every small difference open, and which groups have a page.
+
+    Where none does, the groups that it would tell of go without, and where that is not enough every group does. No base
+    is coarser than the smallest group that has a page: its count would be told as nothing.
 
     Parameters
     ----------
     pairs
-        For each other question, by group (g,): people in the answer of the one, of the other, in the one alone, in the
-        other alone.
+        One for each other question of the table.
     open_
-        (g,) the groups that have a page.
+        (g,) the groups that have a page so far.
     """
-    least = min((int(one[open_ & (one > 0)].min(initial=BASES[-1])) for one, *_ in pairs), default=usual)
-    wanted = [usual, *(one for one in BASES if usual < one <= least)]
-    return next((one for one in wanted if all(roomy(*pair, open_, profile, one) for pair in pairs)), wanted[-1])
+    told = np.any([tight(pair, open_, profile, usual) for pair in pairs], axis=0) if pairs else ~open_
+    for now in (open_, open_ & ~told):
+        least = min((int(pair.one[now & (pair.one > 0)].min(initial=BASES[-1])) for pair in pairs), default=usual)
+        for to in (usual, *(one for one in BASES if usual < one <= least)):
+            if not any(tight(pair, now, profile, to).any() for pair in pairs):
+                return to, now
+    return 0, np.zeros_like(open_)
 
 
-def roomy(
-    one: Counts,
-    other: Counts,
-    one_alone: Counts,
-    other_alone: Counts,
-    open_: NDArray[np.bool_],
-    profile: Profile,
-    to: int,
-) -> bool:
-    """Whether no group's small difference can be told within less than the profile's width."""
-    (low1, high1), (low2, high2) = (ends(count, open_, profile, to) for count in (one, other))
+def tight(pair: Pair, open_: NDArray[np.bool_], profile: Profile, to: int) -> NDArray[np.bool_]:
+    """(g,) the groups whose small difference can be told within less than the profile's width."""
+    (low1, high1), (low2, high2) = (ends(count, open_, profile, to) for count in (pair.one, pair.other))
     least, most = low2 - high1, high2 - low1
-    if not one_alone.sum():  # the one question asks for all that the other does, and more
+    if not pair.one_alone.sum():  # the one question asks for all that the other does, and more
         least = np.maximum(least, 0)
-    if not other_alone.sum():
+    if not pair.other_alone.sum():
         most = np.minimum(most, 0)
-    whole = int(other.sum() - one.sum())
-    for alone in (one_alone, other_alone):
-        for place in np.flatnonzero((alone > 0) & (alone < profile.threshold)):
-            rest = np.arange(len(one)) != place
-            up = min(most[place], whole - least[rest].sum())
-            down = max(least[place], whole - most[rest].sum())
-            if up - down < profile.width:
-                return False
-    return True
+    found = np.zeros_like(open_)
+    for place in np.flatnonzero(small(pair.one_alone, profile) | small(pair.other_alone, profile)):
+        rest = np.arange(len(open_)) != place
+        up = min(most[place], pair.apart[1] - least[rest].sum())
+        down = max(least[place], pair.apart[0] - most[rest].sum())
+        found[place] = up - down < profile.width
+    return found
+
+
+def small(counts: Counts, profile: Profile) -> NDArray[np.bool_]:
+    return (counts > 0) & (counts < profile.threshold)
 
 
 def ends(
