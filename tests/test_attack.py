@@ -24,7 +24,7 @@ from researchkit import answer, internal
 from researchkit.batch import plan, run
 from researchkit.dataset import load_dataset
 from researchkit.disclosure import PROFILES, apart
-from researchkit.linked import exposed, hidden, levels, pages, reach, rounding, runs, table
+from researchkit.linked import exposed, hidden, left, levels, pages, reach, rounding, runs, table
 from researchkit.linked.cells import reaches, small
 from researchkit.linked.times import safe_times
 from researchkit.site import write_index
@@ -176,8 +176,8 @@ def test_a_question_about_a_few_takes_no_page_from_the_others():
     """Whoever is few by a rule of one question alone has pages for the others; whoever has few rows has none."""
     person, names = np.arange(200), ["North", "South", "West", ""]
     group = np.repeat([0, 1, 2], [100, 94, 6])
-    everyone = pages.Left(np.full(200, -1), ())
-    picked = pages.Left(np.where((group == 0) & (person >= 3), 0, -1), ("not new",))  # 3 left at North
+    everyone = left.Left(np.full(200, -1), ())
+    picked = left.Left(np.where((group == 0) & (person >= 3), 0, -1), ("not new",))  # 3 left at North
     held = [set(pages.without_page(one, group, person, names, PROFILES["cms"])) for one in (everyone, picked)]
     assert "West" in held[0] and len(held[0]) == 2 and held[0] != {"West", "North"}
     assert {"West", "North"} <= held[1]
@@ -204,7 +204,40 @@ def test_a_small_site_that_no_rounding_hides_has_no_page(tmp_path, monkeypatch):
     assert [(one.held, one.rounded) for one in found] == [({"South": 19}, 20), ({"South": 18}, 20)]
     assert attack.recovered(frame, attack.pages(where), PROFILES["ukllc"]) == []
     monkeypatch.setattr(pages, "base", lambda pairs, open_, *rest: (10, open_))
+    monkeypatch.setattr(pages, "exposed", lambda found, *rest: np.zeros(len(found.rows), dtype=bool))
     assert any("South" in one for one in attack.recovered(frame, attack.pages(where), PROFILES["ukllc"]))
+
+
+def test_sites_beside_the_account_of_everybody_tell_of_no_few(tmp_path, monkeypatch):
+    """13 of all lack `stayed`; at East 122 answer one question and 110 the other, so at least 12 of them are there."""
+    gaps = {"South": {"stayed": 1, "trust": 17, "kindness": 10}, "East": {"stayed": 12}}
+    frame = attack.world({"North": 16, "South": 40, "East": 122}, gaps)
+    where = attack.write(tmp_path / "visits", frame, "five")
+    assert attack.recovered(frame, attack.pages(where), PROFILES["five"]) == []
+    monkeypatch.setattr(pages, "exposed", lambda found, *rest: np.zeros(len(found.rows), dtype=bool))
+    weak = attack.recovered(frame, attack.pages(where), PROFILES["five"])
+    assert any("stayed missing, South: 1 people" in one for one in weak), weak
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("seed", range(2000, 2040))
+def test_small_sites_with_few_gaps_tell_of_no_few(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    sites = ["North", "South", "East", "Quay"][: int(rng.integers(2, 5))]
+    sizes = {site: int(rng.integers(12, 60) if rng.random() < 0.6 else rng.integers(60, 200)) for site in sites}
+    few = {site: rng.random(len(attack.COLUMNS)) < 0.35 for site in sites}
+    gaps = {
+        site: {
+            column: int(rng.integers(1, 4) if rng.random() < 0.6 else rng.integers(4, max(5, sizes[site] // 5)))
+            for column, there in zip(attack.COLUMNS, few[site], strict=True)
+            if there
+        }
+        for site in sites
+    }
+    profile = list(PROFILES)[1 + seed % 4]
+    frame = attack.world(sizes, gaps, seed)
+    found = attack.pages(attack.write(tmp_path / "visits", frame, profile))
+    assert attack.recovered(frame, found, PROFILES[profile]) == []
 
 
 UNEVEN = {"North": {"severity": 12, "trust": 12}, "South": {"severity": 3, "stayed": 13}, "East": {"kindness": 20}}

@@ -16,7 +16,8 @@ from researchkit.dataset import Dataset
 from researchkit.disclosure import PROFILES, TOO_FEW, WITH_IT, Profile
 from researchkit.disclosure import name_of as profile_named
 from researchkit.errors import DisclosureError, ResearchkitError
-from researchkit.linked import pages, runs
+from researchkit.linked import runs
+from researchkit.linked.left import groups_of
 from researchkit.parts import Question
 from researchkit.places import folder_name
 from researchkit.readers.values import canonical
@@ -159,8 +160,8 @@ class Guard:
         person = runs.mixed(entries[spec.people], key) if named else runs.mixed(said, key)
         if not named:  # rows that say the same are people of their own
             person = person + twins(said).astype(np.uint64)
-        inside = pages.reasons(dataset, question, self.keys.seen(study, table)).inside
-        group, names = pages.groups_of(dataset, column) if column else (np.zeros(rows, np.int64), [""])
+        inside = self.keys.seen(study, table).left(question).inside
+        group, names = groups_of(dataset, column) if column else (np.zeros(rows, np.int64), [""])
         columns, found = told(*sorted(read)), {}
         for number, name in enumerate(names):
             here = group == number

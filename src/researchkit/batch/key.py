@@ -28,7 +28,8 @@ from researchkit.errors import DataError, ResearchkitError
 from researchkit.held import keep
 from researchkit.kernels.key import installed
 from researchkit.linked import Company, company, company_of
-from researchkit.linked.pages import ALONE, Seen
+from researchkit.linked.left import Seen
+from researchkit.linked.pages import ALONE
 from researchkit.parts import Question
 from researchkit.places import PARTS, PREVIOUS, RESULT, read
 from researchkit.protocol import place_of

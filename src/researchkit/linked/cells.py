@@ -208,7 +208,19 @@ def _without_need(found: Sums, gone: Flags, fragile: list[Flags], profile: Profi
 
 
 def _open(found: Sums, gone: Flags, places: Sequence[Flags], profile: Profile) -> list[bool]:
-    return [high - low >= profile.width for low, high in reaches(found, gone, places, profile)]
+    """Which sums can take values that lie far enough apart; what adds and subtracts to one value needs no program."""
+    fixed = _determined(found.of[~gone], places)
+    unsure = [place for place, known in zip(places, fixed, strict=True) if not known]
+    wide = iter(high - low >= profile.width for low, high in reaches(found, gone, unsure, profile))
+    return [not known and next(wide) for known in fixed]
+
+
+def _determined(shown: Flags, places: Sequence[Flags]) -> Flags:
+    """Which sums over cells (k,) follow from those shown (m, k) by adding and subtracting alone."""
+    wanted = np.array(places, dtype=float).reshape(len(places), shown.shape[1]).T
+    _, sizes, axes = np.linalg.svd(shown.astype(float), full_matrices=False)
+    span = axes[sizes > EXACT * max(1.0, sizes.max(initial=0.0))]
+    return np.asarray((np.abs(wanted - span.T @ (span @ wanted)) < EXACT).all(axis=0))
 
 
 def _next(found: Sums, gone: Flags, exposed: Sequence[Flags], keep: set[int]) -> int | None:
