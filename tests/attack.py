@@ -265,7 +265,7 @@ def recovered(frame: pd.DataFrame, found: list[Page], profile: Profile) -> list[
                 if not 0 < people < profile.threshold:
                     continue
                 low, high = run_.reach(cells)
-                if high - low < profile.width:
+                if high - low < profile.width and not (low <= 1 and high >= profile.threshold - 1):
                     given_away.append(f"{what}, {site or 'all'}: {people} people, told as {low:g} to {high:g}")
     return given_away
 

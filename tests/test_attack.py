@@ -154,7 +154,7 @@ def test_the_accounts_of_two_questions_side_by_side_tell_of_no_few(tmp_path, mon
     )
     where = attack.write(tmp_path / "visits", frame, "ukllc")
     assert attack.recovered(frame, attack.pages(where), PROFILES["ukllc"]) == []
-    monkeypatch.setattr(pages, "side_by_side", lambda *asked: False)
+    monkeypatch.setattr(pages, "exposed", lambda found, *rest: np.zeros(len(found.rows), dtype=bool))
     weak = attack.recovered(frame, attack.pages(where), PROFILES["ukllc"])
     assert any("kindness missing, all: 7 people" in one for one in weak), weak
 

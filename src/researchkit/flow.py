@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from researchkit.disclosure import Profile, account
+from researchkit.disclosure import Profile, account, hid
 from researchkit.errors import DataError, StudyError, listing, some
 from researchkit.faults import nearest
 from researchkit.panel import WHY, arranged, lonely
@@ -87,6 +87,7 @@ def told(
         rows[one.why] += one.rows
         people[one.why] += one.rows if one.people is None else one.people
     kept = account(arrived, rows, used, profile, people)
+    hid("rows left out", {why: people[why] for why, count in rows.items() if count}, kept[1], profile)
     return (None, {UNTOLD: None}, kept[2]) if quiet else kept
 
 

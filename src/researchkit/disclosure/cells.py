@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from researchkit.disclosure.log import hid
 from researchkit.disclosure.profiles import Profile
 from researchkit.errors import DisclosureError
 
@@ -36,7 +35,8 @@ def protect(counts: Mapping[str, int], profile: Profile) -> dict[str, int | None
 
     A single hidden count is the total less the others, so the next smallest is hidden with it (secondary suppression);
     likewise while all hidden ones together are too few, or can each have one value only. Where every count ends up
-    hidden the total must not be shown either. Under rounding the total is rounded too, and nothing more needs hiding.
+    hidden the total must not be shown either. Under rounding the total is rounded, too, and nothing
+    more needs hiding here (see `edge`).
     """
     result = {name: shown(count, profile) for name, count in counts.items()}
     hidden = {name: count for name, count in counts.items() if result[name] is None}
@@ -70,18 +70,33 @@ def share(part: int, whole: int, fewest: int) -> float | None:
     return None if few or not whole else part / whole
 
 
+def edge(arrived: int, used: int, told: Mapping[str, int | None], profile: Profile) -> bool:
+    """Whether rounded counts lie so near the edges of their rounding that they tell of what is hidden.
+
+    254 that arrived, told as 250, and 235 of them used, told as 240, leave 4 at most for one who knows that 15 were
+    dropped for another reason, told as 20.
+    """
+    hidden = sum(count is None for count in told.values())
+    if not hidden or profile.round_to == 1:
+        return False
+    below = profile.round_to // 2
+    known = [nearest(used, profile), *(count for count in told.values() if count is not None)]
+    most = nearest(arrived, profile) + profile.round_to - below - 1 - sum(count - below for count in known)
+    return most - profile.least * hidden < profile.width
+
+
 def account(
     arrived: int, steps: Mapping[str, int], used: int, profile: Profile, people: Mapping[str, int] | None = None
 ) -> tuple[int | None, dict[str, int | None], int | None]:
     """Rows that arrived, dropped for each reason, and used, so that no hidden reason can be worked out.
 
     `people` are those whom the rows of each reason are of, where one may have several; they decide what is hidden. With
-    every reason hidden, arrived less used would still tell what they add up to, so arrived is hidden too.
+    every reason hidden, arrived less used would still tell what they add up to, so arrived is hidden too; likewise
+    where rounding leaves too little room.
     """
     rows = {why: count for why, count in steps.items() if count}
     heads = {why: rows[why] if people is None else people[why] for why in rows}
     kept = protect(heads, profile)
-    hid("rows left out", heads, kept, profile)
     told = {why: None if kept[why] is None else shown(rows[why], profile) for why in rows}
-    telling = bool(told) and all(count is None for count in told.values())
+    telling = bool(told) and (all(count is None for count in told.values()) or edge(arrived, used, told, profile))
     return None if telling else shown(arrived, profile), told, shown(used, profile)

@@ -10,13 +10,13 @@ that they cannot be told: such worlds are looked for, group by group, for many s
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from researchkit.disclosure import Profile
+from researchkit.disclosure import Profile, account
 from researchkit.linked.accounts import Patterns
 from researchkit.linked.cells import EXACT
 from researchkit.linked.left import Codes, Left, heads, heads_in
@@ -30,9 +30,10 @@ TRIES = 6  # worlds that are looked for before a group's few count as told
 
 @dataclass(frozen=True)
 class Told:
-    """What the pages tell of one question: which groups (g,) have one, and how coarsely each count is told.
+    """What the pages tell of one question: which groups (g,) have one, and how coarsely their counts are told (`to`).
 
-    `steps` are the steps that the page about everybody hides; with `quiet` it tells of no step.
+    `whole` is how coarsely the page about everybody tells; it says nothing of those left out if `quiet`. Else `steps`
+    are those of its steps that it hides, and `total` is whether it tells how many rows arrived.
     """
 
     left: Left
@@ -41,6 +42,18 @@ class Told:
     whole: int
     quiet: bool
     steps: tuple[bool, ...]
+    total: bool
+
+
+def told(left: Left, open_: Flags, person: Codes, profile: Profile, *, to: int, whole: int, quiet: bool) -> Told:
+    """The same, with what the account of everybody hides."""
+    steps = [left.why == why for why in range(len(left.names))]
+    rows = {str(why): int(step.sum()) for why, step in enumerate(steps)}
+    people = {str(why): heads_in(step, person) for why, step in enumerate(steps)}
+    coarse = replace(profile, round_to=whole)
+    arrived, kept, _ = account(len(person), rows, int(left.inside.sum()), coarse, people)
+    gone = tuple(kept.get(str(why)) is None for why in range(len(steps)))
+    return Told(left, open_, to, whole, quiet, gone, arrived is not None)
 
 
 @dataclass(frozen=True)
@@ -82,7 +95,9 @@ def world(lefts: Sequence[Left], among: Patterns, group: Codes, person: Codes, g
 
 def exposed(found: World, among: Patterns, told: Sequence[Told], profile: Profile) -> Flags:
     """(g,) the groups of which the pages tell a small count too closely; all of them where it is of everybody."""
-    groups, wide = len(found.rows), float(profile.width)
+    groups = len(found.rows)
+    # A step that is listed is of somebody: 1 to threshold - 1 is all that could be meant.
+    wide = np.where(found.at == ALL, min(profile.width, profile.threshold - 2), profile.width).astype(float)
     still = np.ones(len(found.at), dtype=bool)
     limits: dict[int, list[Limit]] = {}
     for one in told:
@@ -114,11 +129,12 @@ def _limits(found: World, among: Patterns, told: Told, profile: Profile) -> Iter
     low = np.minimum(low, answered)  # a count of few that has no page of its own
     for place in np.flatnonzero(told.open_):
         yield Limit(int(place), inside, float(low[place]), float(high[place]))
-    more = [] if told.quiet else [(inside | ~inside, False), *zip(steps, told.steps, strict=True)]
+    more = [] if told.quiet else [*zip(steps, told.steps, strict=True)]
+    more += [(inside | ~inside, False)] if told.total and not told.quiet else []
     for cells, gone in [(inside, False), *more]:
         count = np.array([(found.rows @ cells).sum()])
         if gone:
-            yield Limit(ALL, cells, float(min(profile.least, count[0])), np.inf)
+            yield Limit(ALL, cells, float(min(1, count[0])), np.inf)  # it is not listed where it is of nobody
         else:
             least, most = ends(count, np.ones(1, dtype=bool), profile, told.whole)
             yield Limit(ALL, cells, float(min(least[0], count[0])), float(max(most[0], count[0])))
@@ -133,8 +149,8 @@ class Moved:
     of: Any  # (c, k), sparse: what is told of them, at most `limit` (c,)
     limit: Any
 
-    def farthest(self, goals: Codes, wide: float) -> Any:
-        """(goals,) how far each goes up in a world that moves them all, none beyond `wide`; None without one."""
+    def farthest(self, goals: Codes, wide: NDArray[np.float64]) -> Any:
+        """(goals,) how far each goes up in a world that moves all of them, at most `wide` (m,); None without one."""
         from scipy import sparse
         from scipy.optimize import linprog
 
@@ -145,7 +161,7 @@ class Moved:
             -np.append(np.zeros(size), np.ones(len(goals))),
             A_ub=matrix,
             b_ub=np.append(self.limit, -(wanted @ self.true)),
-            bounds=[(0, None)] * size + [(None, wide)] * len(goals),
+            bounds=[(0, None)] * size + [(None, most) for most in wide[goals]],
             method="highs",
         )
         return wanted @ (solved.x[:size] - self.true) if solved.status == 0 else None
@@ -187,16 +203,16 @@ def _spread(cells: Flags, place: int, groups: int) -> NDArray[np.float64]:
     return one.ravel()
 
 
-def _strike(open_: Flags, moves: Moved, wide: float) -> None:
+def _strike(open_: Flags, moves: Moved, wide: NDArray[np.float64]) -> None:
     """Take out of `open_` (m,) what can be many in some world: many counts at once, then what is left one by one."""
     here = np.asarray(moves.few.sum(axis=1)).ravel() > 0
     for _ in range(TRIES):
         goals = np.flatnonzero(open_ & here)
         far = moves.farthest(goals, wide) if len(goals) else None
-        if far is None or not (done := far >= wide - EXACT).any():
+        if far is None or not (done := far >= wide[goals] - EXACT).any():
             break
         open_[goals[done]] = False
     for goal in np.flatnonzero(open_ & here):
         far = moves.farthest(np.array([goal]), wide)
-        if far is not None and far[0] + moves.lowest(int(goal)) >= wide - EXACT:
+        if far is not None and far[0] + moves.lowest(int(goal)) >= wide[goal] - EXACT:
             open_[goal] = False

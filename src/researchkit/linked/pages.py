@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from researchkit.disclosure import PROFILES, Profile, hard_to_tell, protect, usual_base
 from researchkit.errors import ResearchkitError
-from researchkit.linked.accounts import exactly, hidden_steps, patterns, side_by_side
-from researchkit.linked.groups import Told, exposed, world
+from researchkit.linked.accounts import patterns
+from researchkit.linked.groups import exposed, told, world
 from researchkit.linked.left import Codes, Left, Seen, groups_of, heads, heads_in, left_out
 from researchkit.linked.rounding import BASES, Pair, base, ends
 
@@ -75,8 +75,7 @@ def company(dataset: Dataset, question: Question, column: str | None = None, see
         return ALONE  # the report itself will say why there is no answer
     place = (profile.name, column, *map(id, lefts.values()))
     if place not in seen.found:
-        quiet = side_by_side(list(lefts.values()), seen.person, profile)
-        whole = {id_: everybody(id_, lefts, seen, profile, quiet=quiet) for id_ in lefts}
+        whole = everybody(lefts, seen, profile)
         seen.found[place] = by_groups(lefts, whole, seen, column, profile) if column else whole
     return seen.found[place][question.id]
 
@@ -91,14 +90,65 @@ def accounts(seen: Seen, questions: list[Question]) -> dict[str, Left]:
     return found
 
 
-def everybody(id_: str, lefts: dict[str, Left], seen: Seen, profile: Profile, *, quiet: bool) -> Company:
-    """What a question's page about everybody may tell."""
-    left, others = lefts[id_], [one for name, one in lefts.items() if name != id_]
+def everybody(lefts: dict[str, Left], seen: Seen, profile: Profile) -> dict[str, Company]:
+    """What the pages about everybody may tell: rounded where two are of the same people but for a few.
+
+    They tell of nobody left out where their accounts, laid side by side, give away a few whom each one hides. A row
+    that lacks severity is left out by every question that needs it, though perhaps for another reason that is looked
+    at before. The attacker knows these rules; not which reasons meet in one row.
+    """
     group, open_ = np.zeros(len(seen.person), np.int64), np.ones(1, dtype=bool)
-    steps = left_out(left, group, seen.person, 1)
-    close = bool(others) and adds_up(steps[:, 0], profile)
-    close = close or any(near(left, one, group, open_, profile, seen) for one in others)
-    return Company({}, rounded=usual_base(profile) if close else 0, quiet=quiet)
+    found = {}
+    for id_, left in lefts.items():
+        others = [one for name, one in lefts.items() if name != id_]
+        close = bool(others) and adds_up(left_out(left, group, seen.person, 1)[:, 0], profile)
+        close = close or any(near(left, one, group, open_, profile, seen) for one in others)
+        found[id_] = Company({}, rounded=usual_base(profile) if close else 0, quiet=False)
+    told_of = Audit(lefts, group, [""], seen, found, profile)
+    too_much = len(lefts) > 1 and told_of({id_: replace(one, held={"": 0}) for id_, one in found.items()}).any()
+    return {id_: replace(one, quiet=bool(too_much)) for id_, one in found.items()}
+
+
+class Audit:
+    """Of which groups a plan for their pages tells too much, beside those about everybody."""
+
+    def __init__(
+        self,
+        lefts: dict[str, Left],
+        group: Codes,
+        names: list[str],
+        seen: Seen,
+        whole: dict[str, Company],
+        profile: Profile,
+    ) -> None:
+        self.lefts, self.names, self.profile = lefts, names, profile
+        self.among = patterns(list(lefts.values()), len(group))
+        self.world = world(list(lefts.values()), self.among, group, seen.person, len(names), profile)
+        closed = np.zeros(len(names), dtype=bool)
+        self.whole = {
+            id_: told(
+                left,
+                closed,
+                seen.person,
+                profile,
+                to=1,
+                whole=max(whole[id_].rounded, profile.round_to),
+                quiet=whole[id_].quiet,
+            )
+            for id_, left in lefts.items()
+        }
+
+    def __call__(self, plan: dict[str, Company]) -> Flags:
+        """(g,) the groups; all of them where it is of everybody."""
+        pages = [
+            replace(
+                self.whole[id_],
+                open_=np.array([name not in one.held for name in self.names]),
+                to=max(one.rounded, self.profile.round_to),
+            )
+            for id_, one in plan.items()
+        ]
+        return exposed(self.world, self.among, pages, self.profile)
 
 
 def by_groups(
@@ -109,30 +159,13 @@ def by_groups(
     first = {id_: one_by_one(id_, lefts, seen, group, names, profile) for id_ in lefts}
     if not next(iter(first.values())).quiet:
         return first  # nobody is left out but many
-    among = patterns(list(lefts.values()), len(group))
-    real = world(list(lefts.values()), among, group, seen.person, len(names), profile)
-    steps = {id_: tuple(hidden_steps(left, seen.person, profile)) for id_, left in lefts.items()}
-
-    def told_too_much(plan: dict[str, Company]) -> Flags:
-        told = [
-            Told(
-                lefts[id_],
-                np.array([name not in one.held for name in names]),
-                max(one.rounded, profile.round_to),
-                max(whole[id_].rounded, profile.round_to),
-                whole[id_].quiet,
-                steps[id_],
-            )
-            for id_, one in plan.items()
-        ]
-        return exposed(real, among, told, profile)
-
+    told_of = Audit(lefts, group, names, seen, whole, profile)
     counts = {id_: heads(group[left.inside], seen.person[left.inside], len(names)) for id_, left in lefts.items()}
     fewer, too_much = first, np.zeros(len(names), dtype=bool)
     for _ in ("with every page", "without those of which too much is told"):
         fewer = without(fewer, too_much, counts, names)
         for plan in coarser(fewer, counts, names, profile):
-            too_much = told_too_much(plan)
+            too_much = told_of(plan)
             if not too_much.any():
                 return plan
     return without(first, np.ones(len(names), dtype=bool), counts, names)
@@ -191,6 +224,11 @@ def apart(left: Left, other: Left, group: Codes, person: Codes, groups: int, pro
     # Whoever is in two groups counts twice here; as a precaution that is taken as known.
     twice = int((second - first).sum() - (all_[1] - all_[0]))
     return Pair(first, second, third, fourth, (low[1] - high[0] + twice, high[1] - low[0] + twice))
+
+
+def exactly(profile: Profile) -> Profile:
+    """The profile as if it did not round: from a precise mean or error the number behind it can be worked out."""
+    return replace(profile, round_to=1)
 
 
 def without_page(left: Left, group: Codes, person: Codes, names: list[str], profile: Profile) -> dict[str, int]:
