@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from researchkit import wording
 from researchkit.figures import ink
@@ -17,6 +18,10 @@ from researchkit.figures.figure import Figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+FEW = 40  # points, or places: so many can be told apart
+End = tuple[float, float, str, str]  # where a line ends, its name and colour
 
 
 def many(
@@ -72,32 +77,46 @@ def cloud(
     whole
         What the line through all points is called; without it there is none.
     """
-    groups = list(points.groupby("group", sort=False)) if "group" in points else [("", points)]
-    told = []
+    groups = [(str(label), part) for label, part in points.groupby("group", sort=False)] if "group" in points else []
+    lines = [(label, part, colour, "-") for (label, part), colour in zip(groups, ink.SERIES, strict=False)]
+    lines = lines or [("", points, ink.BLUE, "-")]
+    told: list[tuple[str, float]] = []
+    ends: list[End] = []
     with ink.sheet(280) as (sheet, axes):
-        for (_, part), colour in zip(groups, ink.SERIES, strict=False):
-            axes.scatter(part["x"], part["y"], s=7, color=colour, alpha=0.28, linewidths=0, zorder=2)
-        for (label, part), colour in zip(groups, ink.SERIES, strict=False):
-            told.append((str(label) or "All", _line(axes, part, colour, str(label), "-")))
-        if whole:
-            told.append((whole, _line(axes, points, ink.INK, whole, "--")))
+        for _, part, colour, _ in lines:
+            few = len(part) < FEW
+            axes.scatter(*_apart(part), s=40 if few else 7, color=colour, alpha=0.9 if few else 0.28, linewidths=0)
+        for label, part, colour, style in [*lines, *([(whole, points, ink.INK, "--")] if whole else [])]:
+            slope, end = _line(axes, part, colour, style)
+            told.append((label or "all", slope))
+            ends.append((*end, label, colour))
         for axis, label in ((axes.xaxis, labels[0]), (axes.yaxis, labels[1])):
             ink.number_axis(axis, 6)
             axis.set_label_text(ink.wrapped(label, 44))
+        _named(axes, ends)
         svg, png = ink.printed(sheet)
     each = "; ".join(f"{label} {wording.number(slope, sign=True)}" for label, slope in told)
     alt = f"{labels[1]} over {labels[0]}, {wording.count(len(points))} points. Slope of the line: {each}."
     return Figure(name, title, alt, caption, points.reset_index(drop=True), svg, png)
 
 
-def _line(axes: Axes, part: pd.DataFrame, colour: str, label: str, style: str) -> float:
+def _apart(part: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where the points are drawn: many on few places are moved a little sideways, so that they can be seen."""
+    x, y = part["x"].to_numpy(float), part["y"].to_numpy(float)
+    places = np.unique(x)
+    if len(x) < FEW or len(places) > FEW:
+        return x, y
+    step = float(np.diff(places).min()) if len(places) > 1 else 1.0
+    return x + np.random.default_rng(len(x)).uniform(-0.3, 0.3, len(x)) * step, y
+
+
+def _line(axes: Axes, part: pd.DataFrame, colour: str, style: str) -> tuple[float, tuple[float, float]]:
+    """Draws the least-squares line; its slope, and where it ends."""
     x, y = part["x"].to_numpy(float), part["y"].to_numpy(float)
     slope, start = np.polyfit(x, y, 1)
     ends = np.array([x.min(), x.max()])
     axes.plot(ends, start + slope * ends, color=colour, linewidth=2.4, linestyle=style, zorder=4)
-    if label:
-        _beside(axes, ends[1], start + slope * ends[1], label, colour)
-    return float(slope)
+    return float(slope), (float(ends[1]), float(start + slope * ends[1]))
 
 
 def paths(means: pd.DataFrame, *, title: str, unit: str, name: str = "paths", caption: str = "") -> Figure:
@@ -109,16 +128,18 @@ def paths(means: pd.DataFrame, *, title: str, unit: str, name: str = "paths", ca
         One row a group, one column a time, in `unit`; the index names the groups, at most five.
     """
     at = np.arange(len(means.columns))
+    ends: list[End] = []
     with ink.sheet(240) as (sheet, axes):
         for (label, row), colour in zip(means.iterrows(), ink.SERIES, strict=False):
             axes.plot(
                 at, row, color=colour, linewidth=2.4, marker="o", markersize=7, markeredgecolor="#ffffff", zorder=3
             )
-            _beside(axes, at[-1], float(row.iloc[-1]), str(label), colour)
+            ends.append((float(at[-1]), float(row.iloc[-1]), str(label), colour))
         axes.set_xticks(at, [ink.wrapped(column, 18) for column in means.columns])
         axes.set_xlim(-0.2, at[-1] + 0.25)
         ink.number_axis(axes.yaxis, 6)
         axes.set_ylabel(ink.wrapped(unit, 34))
+        _named(axes, ends)
         svg, png = ink.printed(sheet)
     each = "; ".join(
         f"{label}: {', '.join(f'{column} {wording.number(float(value))}' for column, value in row.items())}"
@@ -127,17 +148,24 @@ def paths(means: pd.DataFrame, *, title: str, unit: str, name: str = "paths", ca
     return Figure(name, title, f"Means, {unit}. {each}.", caption, means.rename_axis("group").reset_index(), svg, png)
 
 
-def _beside(axes: Axes, x: float, y: float, label: str, colour: str) -> None:
-    """A name at the end of its line; `annotation_clip` off, for it stands outside the axes."""
-    axes.annotate(
-        ink.wrapped(label, 14),
-        (x, y),
-        xytext=(7, 0),
-        textcoords="offset points",
-        ha="left",
-        va="center",
-        color=colour,
-        fontsize=9,
-        fontweight="bold",
-        annotation_clip=False,
-    )
+def _named(axes: Axes, ends: list[End]) -> None:
+    """Each line's name beside its end, moved apart where ends lie close; outside the axes, so unclipped."""
+    bottom, top = axes.get_ylim()
+    last = -np.inf
+    for x, y, label, colour in sorted(ends, key=lambda end: end[1]):
+        words = ink.wrapped(label, 14)
+        line = (top - bottom) * 0.06 * (words.count("\n") + 1)
+        middle = max(y, last + line / 2)
+        last = middle + line / 2
+        axes.annotate(
+            words,
+            (x, middle),
+            xytext=(9, 0),
+            textcoords="offset points",
+            ha="left",
+            va="center",
+            color=colour,
+            fontsize=9,
+            fontweight="bold",
+            annotation_clip=False,
+        )

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 import pandas as pd
 
 from researchkit import wording
-from researchkit.estimators import Effect, estimate
+from researchkit.estimators import Effect
 from researchkit.figures import Figure, forest, many
+from researchkit.learn import worlds
 from researchkit.learn.exercise import Exercise, Lesson, Mistake
-from researchkit.learn.worlds import planted
+from researchkit.learn.worlds import frame, planted
 from researchkit.simulate import simulate
 
 PATIENTS, STUDIES, SEED = 120, 100, 20260101
@@ -59,27 +58,16 @@ def between(people: pd.DataFrame) -> tuple[float, float, float]:
     return gap, gap - float(half), gap + float(half)
 
 
-@cache
 def people() -> pd.DataFrame:
-    from researchkit.learn import table
-
-    return table("interval")
+    return frame("interval")
 
 
-@cache
 def hundred() -> pd.DataFrame:
-    from researchkit.learn import table
-
-    return table("interval", "hundred")
+    return frame("interval", "hundred")
 
 
-@cache
 def effect() -> Effect:
-    from researchkit.dataset import load_dataset
-    from researchkit.learn import study
-
-    asked = study("interval")
-    return estimate(load_dataset(asked), asked.question("conversation"))
+    return worlds.effect("interval", "conversation")
 
 
 def truth() -> float:

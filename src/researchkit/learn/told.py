@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from html import escape
 
@@ -37,14 +38,14 @@ class Told:
 
     def __str__(self) -> str:
         sign, _ = _SIGNS.get(self.state, ("→", ""))
-        return "\n".join([f"{sign} {self.words}", *(f"  {head}: {text}" for head, text in self.more)])
+        return "\n".join([f"{sign} {self.words}", *(f"  {_headed(head)} {text}" for head, text in self.more)])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         sign, colour = _SIGNS.get(self.state, ("→", "#0b6e99"))
         lines = "".join(
-            f'<p style="margin:.35em 0 0;font-size:.9em;opacity:.85"><b>{escape(head)}:</b> {_marked(text)}</p>'
+            f'<p style="margin:.35em 0 0;font-size:.9em;opacity:.85"><b>{escape(_headed(head))}</b> {_marked(text)}</p>'
             for head, text in self.more
         )
         return (
@@ -56,6 +57,11 @@ class Told:
 
 
 def _marked(text: str) -> str:
-    """Escaped; what stands between backticks as code."""
+    """Escaped; what stands between backticks as code, between asterisks stressed."""
     parts = escape(text).split("`")
-    return "".join(f"<code>{part}</code>" if place % 2 else part for place, part in enumerate(parts))
+    stressed = (re.sub(r"\*(\w[^*]*)\*", r"<em>\1</em>", part) for part in parts)
+    return "".join(f"<code>{parts[place]}</code>" if place % 2 else part for place, part in enumerate(stressed))
+
+
+def _headed(head: str) -> str:
+    return head if head.endswith("?") else f"{head}:"

@@ -14,6 +14,7 @@ from researchkit import simulate
 if TYPE_CHECKING:
     import pandas as pd
 
+    from researchkit.estimators import Effect
     from researchkit.learn.exercise import Lesson
 
 
@@ -29,6 +30,25 @@ def population(world: str) -> Any:
     """The large population of a world, of its usual seed."""
     module = simulate.WORLDS[world]
     return module.population(module.SEED)
+
+
+@cache
+def frame(name: str, file: str | None = None) -> pd.DataFrame:
+    """A lesson's table, for its own answers: looked at, never changed."""
+    from researchkit.learn import table
+
+    return table(name, file)
+
+
+@cache
+def effect(name: str, question: str, adjust: tuple[str, ...] | None = None) -> Effect:
+    """The effect that a lesson's study asks for; adjusted as the question says, or for other columns."""
+    from researchkit.dataset import load_dataset
+    from researchkit.estimators import estimate
+    from researchkit.learn import study
+
+    asked = study(name)
+    return estimate(load_dataset(asked), asked.question(question), adjust=adjust)
 
 
 def write(lesson: Lesson, tables: dict[str, pd.DataFrame]) -> Path:
