@@ -51,7 +51,13 @@ __all__ = [
     "table",
 ]
 
-LESSONS = ("interval", "confounding", "raters")  # modules of this room, in the order of their notebooks
+LESSONS = (
+    "interval",
+    "confounding",
+    "raters",
+    "reversal",
+    "clusters",
+)  # modules of this room, in the order of their notebooks
 
 _given: dict[str, int] = {}  # hints that were given in this process
 _done: dict[str, bool] = {}  # exercises that were right
