@@ -49,15 +49,18 @@ __all__ = [
     "progress",
     "study",
     "table",
+    "truth",
 ]
 
-LESSONS = (
+LESSONS = (  # modules of this room, in the order of their notebooks
     "interval",
     "confounding",
     "raters",
     "reversal",
     "clusters",
-)  # modules of this room, in the order of their notebooks
+    "censoring",
+    "regression",
+)
 
 _given: dict[str, int] = {}  # hints that were given in this process
 _done: dict[str, bool] = {}  # exercises that were right
@@ -117,6 +120,14 @@ def planted(world: str, question: str) -> float:
     if question not in {one.question for one in simulate.PLANTED.get(world, ())}:
         raise ParameterError(f"Nothing was planted for the question {question!r} of a world {world!r}.")
     return worlds.planted(world, question)
+
+
+def truth(name: str) -> float:
+    """What is true in a lesson's world, where the lesson says so."""
+    known = lesson(name).truth
+    if known is None:
+        raise ParameterError(f"The lesson {name!r} has no truth of its own; `learn.planted` has those of the worlds.")
+    return known()
 
 
 def picture(name: str) -> Figure:

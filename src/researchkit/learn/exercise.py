@@ -92,6 +92,8 @@ class Lesson:
         The study file over these tables, where the lesson has one: its text.
     pictures
         By name, what draws them.
+    truth
+        What is true in the lesson's world, where `planted` does not have it.
     """
 
     number: int
@@ -102,6 +104,7 @@ class Lesson:
     tables: Callable[[], dict[str, pd.DataFrame]]
     study: str = ""
     pictures: Mapping[str, Callable[[], Figure]] = field(default_factory=dict)
+    truth: Callable[[], float] | None = None
 
 
 def read(given: Any, like: Any, words: tuple[str, ...] = ()) -> Any:
