@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from researchkit import learn
+from researchkit.cli import main
 from researchkit.errors import ParameterError
 from researchkit.estimators import Effect
 from researchkit.learn import told
@@ -201,6 +203,19 @@ def test_what_there_is_not_is_refused_by_name():
         learn.lesson("intervall")
     with pytest.raises(ParameterError, match="Nothing was planted"):
         learn.planted("hospital", "nothing")
+
+
+def test_lessons_are_listed_and_copied_and_nobodys_answers_are_lost(tmp_path):
+    told_ = CliRunner().invoke(main, ["lessons"]).output
+    assert all(learn.lesson(name).title in told_ for name in learn.LESSONS)
+    first = CliRunner().invoke(main, ["lessons", "--out", str(tmp_path / "mine")]).output
+    copies = sorted((tmp_path / "mine").iterdir())
+    assert len(copies) == len(learn.LESSONS) and first.split() == [str(path) for path in copies]
+    copies[0].write_text("my answers", encoding="utf-8")
+    again = CliRunner().invoke(main, ["lessons", "--out", str(tmp_path / "mine")]).output
+    assert again.count("left as it is") == len(copies) and copies[0].read_text(encoding="utf-8") == "my answers"
+    refused = CliRunner().invoke(main, ["lessons", "--out", str(copies[0])])
+    assert refused.exit_code == 1 and "is a file; lessons need a folder" in refused.output
 
 
 def test_each_lesson_has_its_place():

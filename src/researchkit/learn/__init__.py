@@ -26,6 +26,7 @@ from researchkit.errors import ParameterError
 from researchkit.faults import nearest
 from researchkit.learn import told
 from researchkit.learn.exercise import Exercise, Lesson, Mistake, Unreadable, alike, read
+from researchkit.learn.notebooks import copy
 from researchkit.learn.told import Told
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ __all__ = [
     "Mistake",
     "Told",
     "check",
+    "copy",
     "hint",
     "lesson",
     "picture",
