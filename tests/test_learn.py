@@ -186,8 +186,8 @@ def test_progress_goes_by_the_last_check(small):
 
 
 def test_what_a_student_does_to_the_data_reaches_no_check(small):
-    taken = learn.table("small")
-    taken.loc[:, "x"] = 0
+    for taken in (learn.table("small"), learn.table("small", "a")):
+        taken.loc[:, "x"] = 0
     assert learn.table("small")["x"].tolist() == [1, 2]
     assert learn.table("small", "a").equals(learn.table("small", "a.csv"))
     with pytest.raises(ParameterError, match=r"no table 'b'; it has a\.csv"):
@@ -243,3 +243,26 @@ def test_an_exercise_knows_the_right_answer_and_each_mistake(name, which):
 def test_no_strange_answer_breaks_a_mistake(name, which):
     for value in (..., None, "?", float("nan"), -7.25, [1, 2], pd.DataFrame()):
         assert not learn.check(f"{name}.{which}", value).right
+
+
+def test_the_data_tell_what_the_prose_says():
+    """What a lesson's words suppose of its data, whatever the seed: a change of a world must not turn a story round."""
+    from researchkit.learn import censoring, clusters, confounding, interval, raters, recovered, regression, reversal
+
+    assert interval.verdict() == "cannot tell" and 90 <= interval.held() <= 99 and interval.apart() < 50
+    assert interval.effect().high < -interval.effect().low, "the gain that is possible is the larger side"
+    assert confounding.crude().high < 0 < confounding.fair().low and confounding.holds() == "fair"
+    assert all(confounding.slope(problem=band) > 0 for band in confounding.BANDS)
+    assert (
+        raters.one().estimate > 1.5 * raters.two().estimate
+        and raters.holds() == "two"
+        and raters.tie(raters.alike()) > 0.1
+    )
+    assert reversal.against() == reversal.TURNED and reversal.left() < 0.75
+    assert reversal.alpha(reversal.answers())[0] < 0.7 < reversal.alpha(reversal.answers(turned=True))[0]
+    assert clusters.by("person").high < 0 < clusters.by("ward").high
+    assert clusters.alarms() > 40 and 2 <= clusters.alarms("_ward") <= 18 and clusters.alike() < 0.25
+    assert censoring.nearest() == "curve" and censoring.adjusted().low > 0
+    assert regression.change(regression.worst()) < -4 and regression.change(regression.best()) > 4
+    assert abs(regression.by_lot() - regression.DOES) < 1.5 and regression.course_change() < regression.by_lot() - 4
+    assert recovered.word() == "too small to matter" and recovered.rise() > 2

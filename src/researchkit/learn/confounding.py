@@ -257,10 +257,10 @@ EXERCISES = {
         ),
     ),
     "fair": Exercise(
-        asked="by how many minutes calls differ for each point of compassion, with severity and channel held equal.",
+        asked="by how many minutes calls differ for each point of compassion, with what acts on both held equal.",
         right=lambda: fair().estimate,
         checked="the estimate that the question in the study file asks for.",
-        unchecked="whether severity and channel are enough. In this world they are; in yours nobody can look.",
+        unchecked="whether that is enough. In this world it is; in yours nobody can look.",
         hints=(
             "The question in the study file already names what to hold equal: `asked.adjust`.",
             "Ask as before, without the empty list.",
