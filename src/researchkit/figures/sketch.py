@@ -119,13 +119,17 @@ def _line(axes: Axes, part: pd.DataFrame, colour: str, style: str) -> tuple[floa
     return float(slope), (float(ends[1]), float(start + slope * ends[1]))
 
 
-def paths(means: pd.DataFrame, *, title: str, unit: str, name: str = "paths", caption: str = "") -> Figure:
+def paths(
+    means: pd.DataFrame, *, title: str, unit: str, along: str = "", name: str = "paths", caption: str = ""
+) -> Figure:
     """The mean of each group from one time to the next, each group named at its end.
 
     Parameters
     ----------
     means
         One row a group, one column a time, in `unit`; the index names the groups, at most five.
+    along
+        What the columns are, where their names do not say it.
     """
     at = np.arange(len(means.columns))
     ends: list[End] = []
@@ -138,6 +142,7 @@ def paths(means: pd.DataFrame, *, title: str, unit: str, name: str = "paths", ca
         axes.set_xticks(at, [ink.wrapped(column, 18) for column in means.columns])
         axes.set_xlim(-0.2, at[-1] + 0.25)
         ink.number_axis(axes.yaxis, 6)
+        axes.set_xlabel(ink.wrapped(along) if along else "")
         axes.set_ylabel(ink.wrapped(unit, 34))
         _named(axes, ends)
         svg, png = ink.printed(sheet)

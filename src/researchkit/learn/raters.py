@@ -6,7 +6,7 @@ import pandas as pd
 
 from researchkit import wording
 from researchkit.estimators import Effect
-from researchkit.figures import Figure, cloud, forest
+from researchkit.figures import Figure, forest, paths
 from researchkit.learn import worlds
 from researchkit.learn.exercise import Exercise, Lesson, Mistake
 from researchkit.learn.worlds import frame, planted
@@ -109,12 +109,12 @@ def sides() -> Figure:
 
 
 def mood() -> Figure:
-    shares = alike().groupby("by_customer")["very_satisfied"].mean()
-    dots = pd.DataFrame({"x": shares.index.astype(float), "y": 100 * shares.to_numpy()})
-    return cloud(
-        dots,
+    shares = 100 * alike().groupby("by_customer")["very_satisfied"].mean()
+    return paths(
+        pd.DataFrame([shares.to_numpy()], index=["calls with three points"], columns=shares.index.astype(str)),
         title="Calls that a listener heard as equally kind",
-        labels=("Compassion as the customer felt it", "Per cent very satisfied"),
+        unit="per cent very satisfied",
+        along="compassion as the customer felt it",
         name="raters-mood",
         caption="A listener gave all of these calls three points. The handling is the same; what differs is the"
         " customer.",

@@ -1,4 +1,4 @@
-"""Lesson 7: chosen when low, better by itself. Worn-out staff nobody helped, and customers pleased again after a"
+"""Lesson 7: chosen at their worst, better by itself. Worn-out staff nobody helped, and customers pleased again after a"
 " failure."""
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ EXERCISES = {
 LESSON = Lesson(
     7,
     "Did they get better, or only less unlucky?",
-    "Whoever is chosen for being low is higher the next time, with or without help.",
+    "Whoever is chosen at their worst is better the next time, with or without help.",
     55,
     EXERCISES,
     tables,
