@@ -240,7 +240,7 @@ EXERCISES = {
             "Each further person of a ward repeats in part what the ward has said already.",
             "How often they are counted too often: one, plus the *other* people of a ward times the share that is"
             " alike.",
-            "`len(people) / (1 + (25 - 1) * icc)`",
+            f"`len(people) / (1 + ({STAFF} - 1) * icc)`",
         ),
         mistakes=(
             Mistake(lambda: WARDS * STAFF, "That is all people, as if they had nothing in common."),
