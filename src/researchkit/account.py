@@ -319,7 +319,7 @@ def turned(dataset: Dataset, name: str, rows: pd.DataFrame | None = None) -> np.
     scale = dataset.study.scales[name]
     rule = rule_of(scale)
     data = dataset.frame if rows is None else rows
-    answers = data[list(scale.items)].dropna().to_numpy(dtype=float)
+    answers = data[list(scale.items)].dropna().to_numpy(dtype=float, copy=True)  # pandas keeps its own read-only
     places = [scale.items.index(item) for item in rule.reverse]
     if places and rule.low is not None and rule.high is not None:
         answers[:, places] = rule.low + rule.high - answers[:, places]

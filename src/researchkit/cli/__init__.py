@@ -14,6 +14,7 @@ import click
 from researchkit import wording
 from researchkit.cli.health import doctor
 from researchkit.cli.ledger import claims
+from researchkit.cli.lessons import lessons
 from researchkit.cli.plans import plan
 from researchkit.cli.runs import GOOD, NOT_ALL_GOOD, NOTHING_STARTED, compare, make_all
 from researchkit.cli.sizes import power
@@ -34,7 +35,9 @@ class Command(click.Group):
 
 
 @click.group(
-    cls=Command, commands=[claims, doctor, plan, power], context_settings={"help_option_names": ["-h", "--help"]}
+    cls=Command,
+    commands=[claims, doctor, lessons, plan, power],
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="researchkit", message="researchkit %(version)s")
 def main() -> None:

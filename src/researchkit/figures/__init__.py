@@ -5,7 +5,7 @@ under one another; `specifications` every way to adjust, sorted; `dose` the outc
 the spread of a score; `curves` who is still there; `mini` an interval for a line of the index; `funnel` sites over
 their precision; `chart` months in a row; `course` one series beside others; `at_limit` an outcome on both sides of a
 limit; `since` an effect over the time since it began; `plane` two effects at once; `calibration` forecasts over what
-came.
+came; `many`, `cloud` and `paths` are for lessons.
 """
 
 from researchkit.figures.chart import chart
@@ -20,6 +20,7 @@ from researchkit.figures.plane import calibration, plane
 from researchkit.figures.rules import at_limit, course
 from researchkit.figures.sensitivity import sensitivity
 from researchkit.figures.since import Point, since
+from researchkit.figures.sketch import cloud, many, paths
 from researchkit.figures.survival import Curve, curves
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "bent",
     "calibration",
     "chart",
+    "cloud",
     "course",
     "curves",
     "distribution",
@@ -40,7 +42,9 @@ __all__ = [
     "forest",
     "funnel",
     "interval",
+    "many",
     "mini",
+    "paths",
     "plane",
     "sensitivity",
     "since",
