@@ -62,6 +62,11 @@ LESSONS = (  # modules of this room, in the order of their notebooks
     "clusters",
     "censoring",
     "regression",
+    "mediation",
+    "staircase",
+    "many",
+    "small",
+    "definitions",
 )
 
 _given: dict[str, int] = {}  # hints that were given in this process
