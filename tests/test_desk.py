@@ -51,7 +51,7 @@ def test_it_goes_without_a_checkout_around_it(without, monkeypatch, tmp_path):
 def test_with_the_published_table_it_is_that_one_and_it_is_cited(fetched, root):
     study = desk.lay()
     assert not study.simulated and "Carrard" in str(desk.whose())
-    ours, theirs = learn.table("plan"), desk.published()
+    ours, theirs = learn.table("plan"), desk.published().frame
     assert len(ours) == len(theirs) > desk.STUDENTS / 2 and list(ours["mbi_ex"]) == list(theirs["mbi_ex"])
     assert desk.answer().effect.n == len(ours)
     assert learn.check("plan.word", desk.answer().verdict.word).right

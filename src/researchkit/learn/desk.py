@@ -25,8 +25,14 @@ from researchkit.tables import Prose, Table, frame
 
 if TYPE_CHECKING:
     from researchkit.answer import Answer
+    from researchkit.dataset import Dataset
 
-PUBLISHED, SEED, STUDENTS = "data/carrard_2022", 20220718, 880
+PUBLISHED = Path("data/carrard_2022")
+BESIDE = (
+    PUBLISHED,
+    Path(__file__).parents[3] / PUBLISHED,
+)  # above the notebook, or in the checkout around this package
+SEED, STUDENTS = 20220718, 880  # of those who are made up
 HEAD = resources.files(__package__).joinpath("plan.yml").read_text(encoding="utf-8")
 MODEL = """\
 - id: care
@@ -44,20 +50,22 @@ _desk: dict[str, Study] = {}  # the study that lies there
 
 
 @cache
-def published() -> pd.DataFrame | None:
-    """The published table, where it has been fetched (`researchkit data get carrard_2022`); else None."""
+def published() -> Dataset | None:
+    """The published survey, where it has been fetched (`researchkit data get carrard_2022`); else None."""
     from researchkit.dataset import load_dataset
 
-    try:
-        return load_dataset(load_study(PUBLISHED)).frame
-    except ResearchkitError:
-        return None
+    for place in BESIDE:
+        try:
+            return load_dataset(load_study(place))
+        except ResearchkitError:
+            continue
+    return None
 
 
 def students() -> pd.DataFrame:
     """The published survey, where it is at hand; else students who are made up, with the same columns."""
     found = published()
-    return made_up() if found is None else found[list(head().columns)]
+    return made_up() if found is None else found.frame[list(head().columns)]
 
 
 def made_up() -> pd.DataFrame:
@@ -82,14 +90,15 @@ def made_up() -> pd.DataFrame:
 
 def whose() -> Prose:
     """Whose answers these are: said before anything is made of them."""
-    if published() is None:
+    found = published()
+    if found is None:
         words = (
             "These students are made up: nobody was asked, and nothing here is a finding. The published table is not at"
-            " hand. `researchkit data get carrard_2022`, run in the folder of the toolkit, fetches it; then begin again"
-            " with a fresh kernel."
+            " hand. The command “researchkit data get carrard_2022”, run in the folder of the toolkit, fetches it; then"
+            " begin again with a fresh kernel."
         )
         return Prose((words,))
-    source = load_study(PUBLISHED).source
+    source = found.study.source
     return Prose((f"These students were asked. {source.citation if source else ''}".strip(),))
 
 

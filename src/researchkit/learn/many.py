@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from researchkit import wording
-from researchkit.figures import Figure, forest
+from researchkit.figures import Figure, many
 from researchkit.learn import study, table
 from researchkit.learn.exercise import Exercise, Lesson, Mistake
 
@@ -82,7 +82,6 @@ def found(file: str = "pilot") -> pd.DataFrame:
     return pd.DataFrame(dict(zip(("gap", "half", "p"), test(with_it, without), strict=True)), index=list(OUTCOMES))
 
 
-@cache
 def thousand() -> pd.DataFrame:
     return table("many", "thousand")
 
@@ -96,8 +95,8 @@ def chance() -> float:
     return float(1 - (1 - LINE) ** len(OUTCOMES))
 
 
-def alarms(line: float = LINE) -> int:
-    return int((found()["p"] < line).sum())
+def alarms() -> int:
+    return int((found()["p"] < LINE).sum())
 
 
 def smallest() -> float:
@@ -125,15 +124,15 @@ def marks(alone: bool) -> tuple[str, ...]:
 
 def twenty() -> Figure:
     """All outcomes under one another, in standard deviations."""
-    spread = [spread for _, spread in OUTCOMES.values()]
-    gap, half = found()["gap"] / spread, found()["half"] / spread
-    order = gap.abs().sort_values(ascending=False).index
-    return forest(
-        [(name.replace("_", " "), gap[name], gap[name] - half[name], gap[name] + half[name]) for name in order],
+    spread = np.array([spread for _, spread in OUTCOMES.values()])
+    gap, half = (found()[name].to_numpy() / spread for name in ("gap", "half"))
+    return many(
+        pd.DataFrame({"estimate": gap, "low": gap - half, "high": gap + half}).sort_values("estimate"),
+        0.0,
         title="Twenty outcomes of one pilot",
         unit="standard deviations, minute less usual",
         name="many-twenty",
-        caption="Sorted by size. Nothing works in this world: the truth is zero in every line.",
+        caption="Each line is the interval of one outcome. Zero is the truth of them all; one in orange misses it.",
     )
 
 

@@ -110,13 +110,14 @@ def three() -> Figure:
     columns = (sizes()[name].tolist() for name in ("patients", "estimate", "low", "high"))
     return forest(
         [
-            (f"{name}, {wording.count(patients)} patients", *drawn)
+            (f"{name} ({wording.count(patients)})", *drawn)
             for name, patients, *drawn in zip(sizes().index, *columns, strict=True)
         ],
         title="The same conversation, three studies",
         unit="nights, conversation less usual care",
         band=(-MARGIN, MARGIN),
         name="small-three",
+        caption="Patients in brackets.",
     )
 
 

@@ -266,7 +266,7 @@ EXERCISES = {
         checked="the number of waves.",
         unchecked="how many wards there were of each.",
         hints=(
-            'Lay them out: `wards.groupby(["wave", "support"]).size().unstack()`.',
+            'Lay them out: `wards.groupby(["wave", "support"])["ward"].nunique().unstack()`.',
             "A wave with a gap in one of the two columns has nobody to compare.",
         ),
         mistakes=(
@@ -308,7 +308,7 @@ EXERCISES = {
         told=lambda: (
             f"{points(drift())} points a year, before any policy. They were getting better anyhow, and went on."
             " Planted:"
-            f" {points(planted('hospital_wedge', 'policy'))} for the policy."
+            f" {wording.typed(planted('hospital_wedge', 'policy'))} for the policy."
         ),
     ),
     "word": Exercise(
