@@ -40,6 +40,7 @@ def test_without_the_published_table_students_are_made_up_and_it_is_said(without
     study = desk.lay()
     assert study.simulated and "made up" in str(desk.whose()) and "data get carrard_2022" in str(desk.whose())
     assert len(learn.table("plan")) == desk.STUDENTS
+    assert desk.answer().verdict.word == "too small to matter" and desk.answer().crude.high < 0
     assert learn.check("plan.word", desk.answer().verdict.word).right
 
 

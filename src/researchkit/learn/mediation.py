@@ -340,7 +340,7 @@ def limits() -> tuple[float, float]:
 
 LESSON = Lesson(
     8,
-    "Does kindness cease to matter once trust is held equal?",
+    "Is it kindness, or is it trust?",
     "What lies on the way from cause to outcome is part of the effect. Held equal, it hides the effect.",
     45,
     EXERCISES,

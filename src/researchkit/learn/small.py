@@ -312,7 +312,7 @@ EXERCISES = {
 LESSON = Lesson(
     11,
     "When is nothing a finding?",
-    "To say that there is no difference that matters, the whole interval has to lie inside a band named beforehand.",
+    "That nothing matters is shown by an interval wholly inside a band that was named beforehand.",
     45,
     EXERCISES,
     tables,

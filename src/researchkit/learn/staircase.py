@@ -339,7 +339,7 @@ EXERCISES = {
 
 LESSON = Lesson(
     9,
-    "What changes when sites begin one after the other?",
+    "What changes when sites begin one by one?",
     "Hold each that begins against those that have not begun yet, and look at the time before.",
     50,
     EXERCISES,
