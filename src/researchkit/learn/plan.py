@@ -147,7 +147,8 @@ EXERCISES = {
             Mistake(lambda: desk.step() * desk.ITEMS, "That is one step on every item."),
         ),
         told=lambda: (
-            f"{wording.typed(desk.step())}. Whoever would not notice this would not notice less. It goes into the plan,"
+            f"One step moves the sum by {wording.typed(desk.step())}. Whoever would not notice that would not notice"
+            " less. It goes into the plan,"
             " before anybody has seen an answer."
         ),
     ),
