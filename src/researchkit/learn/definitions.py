@@ -282,8 +282,7 @@ EXERCISES = {
             Mistake(
                 lambda: float((scores(3) > CONVENTION).mean()) - over(),
                 "That is the press release: *at or over* the line at first, and *over* it at last. Most of the fall"
-                " is in"
-                " that little word.",
+                " is in that little word.",
             ),
             Mistake(lambda: over() - over(wave=3), "The size is right. Third less first: a fall is below zero."),
             Mistake(
@@ -292,9 +291,8 @@ EXERCISES = {
             ),
         ),
         told=lambda: (
-            f"{wording.number(100 * (over(wave=3) - over()))} percentage points by the same rule. By the press"
-            " release it"
-            f" was {wording.number(100 * (float((scores(3) > CONVENTION).mean()) - over()))}."
+            f"{wording.number(100 * (over(wave=3) - over()))} percentage points by the same rule. By the press release"
+            f" it was {wording.number(100 * (float((scores(3) > CONVENTION).mean()) - over()))}."
         ),
     ),
     "gone": Exercise(

@@ -93,9 +93,9 @@ def whose() -> Prose:
     found = published()
     if found is None:
         words = (
-            "These students are made up: nobody was asked, and nothing here is a finding. The published table is not at"
-            " hand. The command “researchkit data get carrard_2022”, run in the folder of the toolkit, fetches it; then"
-            " begin again with a fresh kernel."
+            "These students are made up: nobody was asked, and nothing here is a finding. The published table is not"
+            " at hand. The command “researchkit data get carrard_2022”, run in the folder of the toolkit, fetches it;"
+            " then begin again with a fresh kernel."
         )
         return Prose((words,))
     source = found.study.source

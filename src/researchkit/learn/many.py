@@ -151,8 +151,8 @@ EXERCISES = {
         mistakes=(
             Mistake(
                 lambda: LINE * len(OUTCOMES),
-                "You added the chances up. That is how many alarms there are on average; some pilots have several, and"
-                " others none.",
+                "You added the chances up. That is how many alarms there are on average; some pilots have several,"
+                " and others none.",
             ),
             Mistake(lambda: 1 - chance(), "That is the chance that all of them keep quiet."),
             Mistake(lambda: LINE, "That is the chance of one outcome by itself."),
@@ -203,8 +203,7 @@ EXERCISES = {
         words=tuple(OUTCOMES),
         told=lambda: (
             f"It is {winner().replace('_', ' ')}, with {wording.probability(smallest())}. A story for it is found"
-            f" within"
-            " a minute. That is the trouble with stories."
+            " within a minute. That is the trouble with stories."
         ),
     ),
     "again": Exercise(
@@ -223,8 +222,8 @@ EXERCISES = {
             ),
         ),
         told=lambda: (
-            f"{wording.capital(wording.probability(once_more()))} this time. What was picked"
-            " because it stood out has no reason to stand out again."
+            f"{wording.capital(wording.probability(once_more()))} this time. What was picked because it stood out has"
+            " no reason to stand out again."
         ),
     ),
     "thousand": Exercise(
@@ -277,8 +276,7 @@ EXERCISES = {
             Mistake(
                 lambda: float((thousand()["best"] / thousand()["named"]).mean()),
                 "You took the ratio in each pilot and then the mean. A named outcome near zero makes that explode."
-                " First"
-                " the means, then their ratio.",
+                " First the means, then their ratio.",
             ),
         ),
         told=lambda: (
@@ -293,8 +291,7 @@ EXERCISES = {
         unchecked="whether only twenty were looked at. Nobody but the authors can tell.",
         hints=(
             "Twenty outcomes, twenty chances: what has to be done to the p-value so that the line of 0.05 still holds"
-            " for"
-            " the whole pilot?",
+            " for the whole pilot?",
             "It is multiplied: `p.min() * 20`. It cannot be more than one.",
         ),
         mistakes=(
@@ -331,8 +328,9 @@ EXERCISES = {
             ),
         ),
         told=lambda: (
-            "No tool sees a question that was asked and not written down. This is why a plan is locked before the data"
-            f" come. With all twenty it says: {next((mark for mark in marks(alone=False) if 'questions' in mark), '')}."
+            "No tool sees a question that was asked and not written down. This is why a plan is locked before the"
+            " data come. With all twenty it says:"
+            f" {next((mark for mark in marks(alone=False) if 'questions' in mark), '')}."
         ),
     ),
 }

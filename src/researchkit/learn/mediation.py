@@ -162,12 +162,11 @@ EXERCISES = {
         told=lambda: "What stands before may be held equal. What comes after is where the effect lives.",
     ),
     "total": Exercise(
-        asked="by how many percentage points spending is higher for a point more of compassion, severity and tenure"
-        " held"
-        " equal.",
+        asked="by how many percentage points spending is higher for a point more of compassion, with what may be"
+        " held equal held equal.",
         right=total,
         checked="the number, to about two digits.",
-        unchecked="whether severity and tenure are all that stands behind both. No column can tell.",
+        unchecked="whether these columns are all that stands behind both. No column can tell.",
         hints=(
             "`rk.estimate(contacts, asked, adjust=[...])` gives an effect; `.estimate` is its number.",
             "The names in the list are those of the exercise before.",
@@ -177,14 +176,12 @@ EXERCISES = {
             Mistake(
                 crude,
                 "Nothing is held equal here. Easy problems make kind calls and keep customers spending, so this"
-                " number is"
-                " partly about the problems.",
+                " number is partly about the problems.",
             ),
             Mistake(
                 direct,
                 "Trust is held equal here, too: you compare customers who trust alike. What kindness does by earning"
-                " trust"
-                " is gone.",
+                " trust is gone.",
             ),
             Mistake(
                 lambda: paths()["Indirect"],
@@ -193,8 +190,7 @@ EXERCISES = {
         ),
         told=lambda: (
             f"{wording.number(total())} points, against {wording.number(crude())} with nothing held equal. In this"
-            " world the truth is"
-            f" known: {wording.number(truth())}."
+            f" world the truth is known: {wording.number(truth())}."
         ),
     ),
     "direct": Exercise(
@@ -218,8 +214,8 @@ EXERCISES = {
             ),
         ),
         told=lambda: (
-            f"{wording.number(direct())} points, and the interval reaches from"
-            f" {wording.interval(*limits())}. This is Marek's number. It is computed without a mistake."
+            f"{wording.number(direct())} points, and the interval reaches from {wording.interval(*limits())}. This is"
+            " Marek's number. It is computed without a mistake."
         ),
     ),
     "through": Exercise(
@@ -255,15 +251,13 @@ EXERCISES = {
         ),
         told=lambda: (
             f"{wording.number(paths()['Indirect'])} of {wording.number(total())} points:"
-            f" {wording.percent(paths()['Indirect'] / total(), 0)} of what kindness does goes by way of trust."
-            " Planted were"
-            f" {wording.number(planted('contact_centre_trust', 'trust_spending'))}."
+            f" {wording.percent(paths()['Indirect'] / total(), 0)} of what kindness does goes by way of trust. Planted"
+            f" were {wording.number(planted('contact_centre_trust', 'trust_spending'))}."
         ),
     ),
     "seems": Exercise(
         asked="how many hours of overtime a point of connection seems to spare by way of meaning, with nothing held"
-        " equal."
-        " Less overtime is below zero.",
+        " equal. Less overtime is below zero.",
         right=spared,
         checked="the number, to about two digits, and its sign.",
         unchecked="whether any of it is true.",
@@ -305,10 +299,8 @@ EXERCISES = {
         words=BEHIND,
         told=lambda: (
             f"With workload held equal {wording.fixed(abs(spared('workload')), 2)} hours are left, and in this world"
-            " the truth is"
-            f" {wording.typed(planted('hospital_meaning', 'meaning_overtime'))}. A heavy load lowers meaning and"
-            " makes hours"
-            " long; nobody gave meaning out by lot."
+            f" the truth is {wording.typed(planted('hospital_meaning', 'meaning_overtime'))}. A heavy load lowers"
+            " meaning and makes hours long; nobody gave meaning out by lot."
         ),
     ),
     "sleep": Exercise(

@@ -148,8 +148,7 @@ EXERCISES = {
         ),
         told=lambda: (
             f"One step moves the sum by {wording.typed(desk.step())}. Whoever would not notice that would not notice"
-            " less. It goes into the plan,"
-            " before anybody has seen an answer."
+            " less. It goes into the plan, before anybody has seen an answer."
         ),
     ),
     "question": Exercise(
@@ -171,8 +170,7 @@ EXERCISES = {
                 "jspe",
                 "qcae_aff",
                 "Another measure of empathy stands there. The plan says empathy in care: choosing among five"
-                " afterwards is"
-                " what a plan is against.",
+                " afterwards is what a plan is against.",
             ),
             sent_back(
                 "outcome", "mbi_ex", "mbi_cy", "Another side of burnout stands there. The claim is about exhaustion."
@@ -209,8 +207,8 @@ EXERCISES = {
         mistakes=(
             Mistake(
                 lambda: str(desk.mine().sha256),
-                "That is the hash of the study file, which changes with every comment. The hash of the choices is asked"
-                " for.",
+                "That is the hash of the study file, which changes with every comment. The hash of the choices is"
+                " asked for.",
             ),
             Mistake(
                 lambda: str(protocol.place_of(desk.mine())),
@@ -218,8 +216,8 @@ EXERCISES = {
             ),
         ),
         told=lambda: (
-            "Deposit it where a date is kept (OSF, AsPredicted, an e-mail to your supervisor). From now on every report"
-            " says whether it goes by this plan."
+            "Deposit it where a date is kept (OSF, AsPredicted, an e-mail to your supervisor). From now on every"
+            " report says whether it goes by this plan."
         ),
     ),
     "word": Exercise(
@@ -265,8 +263,7 @@ EXERCISES = {
         words=STANDINGS,
         told=lambda: (
             "And the report says what differs, and since when. A question that was added afterwards would be"
-            " exploratory:"
-            " allowed, and marked."
+            " exploratory: allowed, and marked."
         ),
     ),
 }

@@ -192,8 +192,8 @@ EXERCISES = {
         mistakes=(
             Mistake(
                 lambda: "too small to matter",
-                "Not to have seen a difference is not to have seen that there is none. This interval reaches beyond the"
-                " band: an effect that matters is still possible.",
+                "Not to have seen a difference is not to have seen that there is none. This interval reaches beyond"
+                " the band: an effect that matters is still possible.",
             ),
             Mistake(lambda: "contradicted", "That would need the interval on the other side of zero."),
             Mistake(lambda: "supported", "That would need all of the interval on the side of shorter stays."),
@@ -213,8 +213,8 @@ EXERCISES = {
         mistakes=(
             Mistake(
                 lambda: "supported",
-                "It is clear of zero, and so it is real. But clear of zero is not large: no value in the interval would"
-                " pay for the conversation.",
+                "It is clear of zero, and so it is real. But clear of zero is not large: no value in the interval"
+                " would pay for the conversation.",
             ),
             Mistake(lambda: "cannot tell", "So narrow an interval can tell. What does it tell?"),
             Mistake(lambda: "contradicted", "It lies on the claimed side, if barely."),
@@ -249,8 +249,8 @@ EXERCISES = {
         ),
         told=lambda: (
             f"{wording.capital(wording.probability(both_tests()['p']))}, and beside it"
-            f" {wording.probability(effect('few').p)}"
-            " for no difference. The second looks like peace of mind. The first says what it is worth."
+            f" {wording.probability(effect('few').p)} for no difference. The second looks like peace of mind. The"
+            " first says what it is worth."
         ),
     ),
     "fished": Exercise(
@@ -275,8 +275,7 @@ EXERCISES = {
         ),
         told=lambda: (
             f"{nights(widest())} nights. Whoever names the band after the data can have any word. So it is named"
-            f" before,"
-            " and locked."
+            " before, and locked."
         ),
     ),
     "enough": Exercise(

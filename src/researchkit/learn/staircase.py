@@ -140,8 +140,7 @@ EXERCISES = {
             Mistake(
                 lambda: mean(~group(None)) - mean(group(None)),
                 "You compared sites that are ever trained with those that never are, in all months. Trained *by then*"
-                " is"
-                " in the column `trained`.",
+                " is in the column `trained`.",
             ),
         ),
         told=lambda: f"{points(naive())} points. This is the number that the supplier of the training puts on a slide.",
@@ -207,7 +206,7 @@ EXERCISES = {
         ),
         told=lambda: (
             f"{points(by_hand())} points in the first two months. What the sites were like before has gone, and what"
-            f" happened to all of them has gone. Against the sites of month 4 it would have been"
+            " happened to all of them has gone. Against the sites of month 4 it would have been"
             f" {points(by_hand('early'))}."
         ),
     ),
@@ -282,14 +281,12 @@ EXERCISES = {
         within=0.001,
         told=lambda: (
             f"{both_kinds()} of {rows_of('wards')['wave'].nunique()}. On a staircase all arrive in the end, and then"
-            " there is"
-            " nobody left to compare with. The first wave is no loss: it shows what the wards were like."
+            " there is nobody left to compare with. The first wave is no loss: it shows what the wards were like."
         ),
     ),
     "drift": Exercise(
         asked="by how many points a year readmission moved in hospitals that were to adopt the policy, less in those"
-        " that"
-        " never did, before any of them had it.",
+        " that never did, before any of them had it.",
         right=drift,
         checked="the number, to about two digits, and its sign.",
         unchecked="why they moved.",
@@ -307,8 +304,7 @@ EXERCISES = {
         ),
         told=lambda: (
             f"{points(drift())} points a year, before any policy. They were getting better anyhow, and went on."
-            " Planted:"
-            f" {wording.typed(planted('hospital_wedge', 'policy'))} for the policy."
+            f" Planted: {wording.typed(planted('hospital_wedge', 'policy'))} for the policy."
         ),
     ),
     "word": Exercise(
