@@ -266,3 +266,30 @@ def test_the_data_tell_what_the_prose_says():
     assert regression.change(regression.worst()) < -4 and regression.change(regression.best()) > 4
     assert abs(regression.by_lot() - regression.DOES) < 1.5 and regression.course_change() < regression.by_lot() - 4
     assert recovered.word() == "too small to matter" and recovered.rise() > 2
+
+
+def test_the_data_of_the_later_lessons_tell_what_their_prose_says():
+    from researchkit.learn import definitions, many, mediation, small, staircase
+
+    def share(low, high):
+        return float(((definitions.shares() >= low) & (definitions.shares() < high)).mean())
+
+    assert mediation.crude() > mediation.total() > mediation.effect("spending", "severity", "tenure").low > 0
+    assert mediation.limits()[0] < 0 < mediation.direct() < mediation.total() / 2 < mediation.paths()["Indirect"]
+    assert mediation.effect("overtime", whole=False).high < 0 and abs(mediation.spared("workload")) < 0.1
+    assert staircase.head_start() > 0.3 and staircase.by_hand("early") < staircase.by_hand() / 2
+    fair, truth = staircase.effect("training"), learn.planted("contact_centre_rollout", "training")
+    assert fair.low < truth < fair.high and staircase.usual() < fair.low
+    assert staircase.by_hand() < fair.estimate < staircase.naive()
+    assert staircase.effect("policy").high < 0 and staircase.drift() < -0.2
+    assert staircase.answer("policy").verdict.word == "cannot tell"
+    assert many.alarms() >= 1 and many.winner() != "satisfaction" and many.once_more() > 0.05 < many.corrected()
+    assert abs((many.thousand()["alarms"] > 0).mean() - many.chance()) < 0.05 < 0.5 < many.chance()
+    assert any("20 questions" in mark for mark in many.marks(alone=False))
+    assert [small.word(name) for name in small.sizes().index] == ["cannot tell", *["too small to matter"] * 2]
+    assert small.effect().p > 0.05 and small.effect("few").p > 0.05 < small.both_tests()["p"]
+    assert small.sizes()["high"].tolist()[-1] < 0, "the large study leaves out zero"
+    assert definitions.over() - definitions.strictly() > 0.03 and definitions.agreeing() > 0.9
+    assert share(0, 0.1) > 0 < share(0.9, 1) and share(0.35, 0.65) < min(share(0, 0.3), share(0.7, 1))
+    assert definitions.over() - definitions.strictly() > definitions.over() - definitions.over(wave=3) > 0
+    assert definitions.dearer() > 1.2 and definitions.gap() > 3

@@ -63,6 +63,9 @@ class Exercise:
         How far from the right number an answer may be, as a share of it.
     words
         What can be answered, where the answer is a word or some of several.
+    reads
+        Makes of what is given an answer of the kind of `right`, where that takes more than `read`: a plan to be looked
+        through, say. It raises `Unreadable` in words for a student.
     """
 
     asked: str
@@ -74,6 +77,7 @@ class Exercise:
     told: Callable[[], str] | None = None
     within: float = WITHIN
     words: tuple[str, ...] = ()
+    reads: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True)
