@@ -58,9 +58,15 @@ def exporter() -> Any:
     from nbconvert.exporters import TemplateExporter
 
     class Page(HTMLExporter):
-        """Leaves the page as the template wrote it; HTMLExporter would parse and write all of it once more."""
+        """Leaves the page as the template wrote it; HTMLExporter would parse and write all of it once more.
+
+        Nor is the notebook copied for preprocessors, of which there are none.
+        """
 
         from_notebook_node = TemplateExporter.from_notebook_node
+
+        def _preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
+            return nb, resources
 
     unused = dict.fromkeys(("highlight_code", "filter_data_type"), _joined)  # named by the template below ours
     filters = {"shown": shown, "coloured": _coloured, **unused}
