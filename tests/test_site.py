@@ -60,9 +60,17 @@ def links(page):
 
 
 def rows(page):
-    return re.findall(
-        r'<li class="row.*?</li>\s*(?=<li class="row|</ul>\s*</section>)', page.read_text(encoding="utf-8"), re.S
-    )
+    return re.findall(r'<tr role="row" class="(?!parts)[^"]*">.*?</tr>', page.read_text(encoding="utf-8"), re.S)
+
+
+def words(html):
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+def section(page, name):
+    """The part of a page that a heading names."""
+    found = re.search(rf'<section [^>]*aria-labelledby="{name}">.*?(?=<section|<footer)', page.read_text("utf-8"), re.S)
+    return found[0] if found else ""
 
 
 def test_every_report_is_listed_once_and_its_link_leads_to_it(tmp_path):
@@ -71,50 +79,58 @@ def test_every_report_is_listed_once_and_its_link_leads_to_it(tmp_path):
     put(tmp_path, "burned", study="ward", family="burnout")
     index = write_index(tmp_path)
     assert index == tmp_path / "index.html"
-    for page, wanted in ((index, 3), (tmp_path / "centre" / "index.html", 2), (tmp_path / "ward" / "index.html", 1)):
+    pages = ((index, 3, 2), (tmp_path / "centre" / "index.html", 2, 1), (tmp_path / "ward" / "index.html", 1, 1))
+    for page, reports, questions in pages:
         targets = [page.parent / unquote(link) for link in links(page)]
         assert all(target.is_file() for target in targets)
-        assert len([target for target in targets if target.name == "report.html"]) == wanted == len(rows(page))
+        tables = "".join(re.findall(r'<table role="table" class="asked".*?</table>', page.read_text("utf-8"), re.S))
+        assert tables.count("report.html") == reports and len(rows(page)) == questions
 
 
 def test_a_row_tells_verdict_number_people_and_origin(tmp_path):
     put(tmp_path)
     (row,) = rows(write_index(tmp_path))
-    words = re.sub(r"<[^>]+>", " ", row)
+    told = words(row)
     for wanted in (
         "Supported",
         "+3.1 percentage points",
         "2.3 to 3.9",
-        "n = 20,000 in 300 clusters",
-        "simulated",
-        "more is better",
+        "20,000 in 300 clusters",
         "few clusters",
     ):
-        assert wanted in words
-    assert '<svg class="mini"' in row and words.count("observational") == 1
+        assert wanted in told
+    assert '<svg class="mini"' in row and told.count("observational") == 1 and 'href="claims/LOY-1.html"' in row
+    assert "more is better" in words(rows(tmp_path / "centre" / "index.html")[0])
 
 
 @pytest.mark.parametrize(("simulated", "tag"), [(True, "simulated"), (False, "real data")])
 def test_real_and_simulated_data_are_told_apart(tmp_path, simulated, tag):
     put(tmp_path, simulated=simulated)
-    assert f'<span class="tag">{tag}</span>' in rows(write_index(tmp_path))[0]
+    page = write_index(tmp_path)
+    assert f'</a> <span class="tag">{tag}</span></h3>' in page.read_text(encoding="utf-8")
+    assert ("no person stands behind" in (tmp_path / "centre" / "index.html").read_text("utf-8")) == simulated
 
 
-def test_the_three_doors_and_the_tally_count_what_is_there(tmp_path):
+def test_each_door_counts_its_questions_by_group_of_claims_real_data_apart(tmp_path):
     put(tmp_path, simulated=False)
-    put(tmp_path, "pain", family="recovery", simulated=True, verdict={"word": "cannot tell", "marks": []})
-    page = write_index(tmp_path).read_text(encoding="utf-8")
-    assert [page.index(f">{door}</h2>") for door in ("Loyalty", "Recovery", "Burnout")] == sorted(
-        page.index(f">{door}</h2>") for door in ("Loyalty", "Recovery", "Burnout")
-    )
-    assert re.findall(r"<b>(\d+)</b>([a-z ]+)<", page) == [
-        ("1", "supported"),
-        ("0", "contradicted"),
-        ("0", "too small to matter"),
-        ("0", "cannot tell"),
-    ]
-    assert page.count("and 1 in simulated data") == 1, "invented people are never counted with real ones"
-    assert "No report yet." in page
+    put(tmp_path, "again", simulated=True)
+    put(tmp_path, "trust", claim="MEC-1", verdict={"word": "contradicted", "marks": []})
+    put(tmp_path, "pain", family="recovery", claim="REC-1", verdict={"word": "cannot tell", "marks": []})
+    put(tmp_path, "pain", by="site=A", family="recovery", claim="REC-1")
+    put(tmp_path, "odd", family="odd", claim="none")
+    page = write_index(tmp_path)
+    loyalty, recovery, burnout, others = (words(section(page, f"door-{n}")) for n in range(1, 5))
+    assert re.search("Loyalty real data 1 supported Loyalty simulated 1 supported", loyalty), "never counted together"
+    assert "Mechanisms simulated 1 contradicted" in loyalty and "3 questions" in loyalty
+    assert "Recovery 1 cannot tell" in recovery, "groups are not counted again"
+    assert "No report yet." in burnout and "No claim of the ledger 1 supported" in others
+
+
+def test_a_question_asked_of_groups_alone_is_counted_as_such(tmp_path):
+    put(tmp_path, by="site=A")
+    page = write_index(tmp_path)
+    assert "Loyalty 1 by groups only" in words(section(page, "door-1"))
+    assert "Asked by groups only" in rows(page)[0]
 
 
 def test_a_stopped_report_is_listed_with_its_reason_and_never_with_an_older_result(tmp_path):
@@ -131,16 +147,19 @@ def test_a_stopped_report_is_listed_with_its_reason_and_never_with_an_older_resu
         tmp_path, stopped, {"study": "centre", "question": "fine", "by": None, "status": "ok", "reason": "", "page": ""}
     )
     page = write_index(tmp_path)
-    assert rows(page) == []
+    (row,) = rows(page)
+    assert "Stopped" in words(row) and "percentage points" not in words(row)
     text = page.read_text(encoding="utf-8")
-    assert "row 7: &lt;b&gt;bad&lt;/b&gt;" in text and "fine" not in text
+    assert "row 7: &lt;b&gt;bad&lt;/b&gt;" in text and "centre / fine" not in text
     assert "centre/retention/report.html" in links(page)
 
 
 def test_numbers_that_disclosure_hides_are_not_shown(tmp_path):
     put(tmp_path, effect={"estimate": None, "low": None, "high": None, "n": None})
     (row,) = rows(write_index(tmp_path))
-    assert "not shown" in row and "<svg" not in row and "n =" not in row
+    assert "not shown" in row and "<svg" not in row and re.search(r'data-name="n">\s*</td>', row)
+    page = (tmp_path / "centre" / "index.html").read_text(encoding="utf-8")
+    assert words(page).count("not shown") >= 4
 
 
 @pytest.mark.parametrize("broken", ["{", "[]", "null", '{"study": 1}', "\x00"])
@@ -148,7 +167,7 @@ def test_a_result_that_cannot_be_read_is_named_and_stops_nothing(tmp_path, broke
     put(tmp_path)
     (put(tmp_path, "other") / "result.json").write_text(broken, encoding="utf-8")
     page = write_index(tmp_path)
-    assert len(rows(page)) == 1
+    assert len(rows(page)) == 2 and "Unreadable" in words(rows(page)[1])
     assert "result.json cannot be read" in page.read_text(encoding="utf-8")
 
 
@@ -179,7 +198,8 @@ def test_nothing_from_a_result_becomes_html(tmp_path):
 
     Tags().feed(write_index(tmp_path).read_text(encoding="utf-8"))
     Tags().feed(failed_page(NASTY, NASTY, [NASTY]))
-    assert "script" not in tags and tags.count("h1") == 2
+    assert tags.count("script") == 2, "the search and its index"
+    assert tags.count("h1") == 2
 
 
 def test_pages_are_moved_into_place_and_leave_nothing_beside_them(tmp_path):
@@ -189,7 +209,7 @@ def test_pages_are_moved_into_place_and_leave_nothing_beside_them(tmp_path):
     write_index(tmp_path)
     assert (tmp_path / "index.html").read_bytes() == first
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        *("calibration.html", "centre", "index.html", "ledger.csv", "ledger.html")
+        *("calibration.html", "centre", "claims", "glossary.html", "index.html", "ledger.csv", "ledger.html")
     ]
     assert (tmp_path / "index.html").stat().st_mode & 0o044 == 0o044
 
@@ -208,6 +228,7 @@ def test_words_of_groups_are_not_to_be_compared(tmp_path):
     assert warning in write_index(tmp_path).read_text(encoding="utf-8")
 
 
-def test_where_all_data_are_simulated_the_tally_says_so(tmp_path):
+def test_a_door_behind_which_all_data_are_simulated_says_so(tmp_path):
     put(tmp_path, simulated=True)
-    assert "<b>1</b>supported<br><span>in simulated data</span>" in write_index(tmp_path).read_text(encoding="utf-8")
+    told = words(section(write_index(tmp_path), "door-1"))
+    assert "Do people come back? simulated Loyalty 1 supported" in told

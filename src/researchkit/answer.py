@@ -108,6 +108,7 @@ class Answer:
             "schema": SCHEMA,
             "study": study.name,
             "study_title": study.title,
+            "study_description": study.description,
             "question": question.id,
             "title": question.title,
             "claim": question.claim,
