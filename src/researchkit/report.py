@@ -201,7 +201,7 @@ def make(
         result = result_of(notebook, study, asked, given["by"])
         result["provenance"]["notebook"] = source.name
         result["provenance"]["parameters"] = given
-        (staging / "report.html").write_text(export(notebook, result), encoding="utf-8")
+        (staging / "report.html").write_text(export(notebook, result, beside="result.json"), encoding="utf-8")
         (staging / "result.json").write_text(json.dumps(result, indent=1, ensure_ascii=False), encoding="utf-8")
         write_tables(notebook, staging / "tables")
     except ReportError as error:

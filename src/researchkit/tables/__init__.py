@@ -6,7 +6,7 @@ Of one answer: `effects`, `terms`, `flow`, `checks` and `alternatives`. Of anyth
 
 from researchkit.tables.answers import claims, cutoffs, effects, flow, on_page, terms
 from researchkit.tables.attacks import alternatives, checks, finding
-from researchkit.tables.table import MEDIA, Col, Prose, Table, frame, harmless
+from researchkit.tables.table import MEDIA, Col, Prose, Table, data_link, frame, harmless, slug
 
 __all__ = [
     "MEDIA",
@@ -17,11 +17,13 @@ __all__ = [
     "checks",
     "claims",
     "cutoffs",
+    "data_link",
     "effects",
     "finding",
     "flow",
     "frame",
     "harmless",
     "on_page",
+    "slug",
     "terms",
 ]
