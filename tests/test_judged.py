@@ -89,7 +89,7 @@ SAID = [
     ("other choices", {"a": {"estimate": 1, "low": 0, "high": 2}, "words": "x"}, "", CLEAR, "stands"),
     ("other choices", {"words": "none was to be had"}, "", CLEAR, "cannot tell"),
     ("trends that part later", {"low": 0.5, "high": 2}, "", CLEAR, "stands"),
-    ("trends that part later", {"low": -0.5, "high": 2}, "", CLEAR, "falls"),
+    ("trends that part later", {"low": -0.5, "high": 2}, "", CLEAR, "cannot tell"),
     ("trends that part later", {"low": -0.5, "high": 2}, "", OPEN, "cannot tell"),
     ("design", {}, "", CLEAR, None),
     ("an attack of another version", {}, "", CLEAR, None),

@@ -317,7 +317,8 @@ def write_tables(notebook: Any, folder: Path) -> None:
         for media in (TABLE, FIGURE):
             if carried := output.get("data", {}).get(media):
                 folder.mkdir(exist_ok=True)
-                (folder / f"{carried['name']}.csv").write_text(carried["csv"], encoding="utf-8")
+                for one in (carried, *carried.get("more", ())):
+                    (folder / f"{one['name']}.csv").write_text(one["csv"], encoding="utf-8")
 
 
 def notebooks_folder() -> Path:

@@ -126,10 +126,10 @@ def alike(seen: Seen) -> Word:
 
 
 def within_reach(seen: Seen) -> Word:
-    """An interval that holds what the attack would make of the answer, beside zero."""
+    """An interval that holds all that the attack allows for, beside zero; that it could be so does not make it so."""
     if not seen.clear:
         return "cannot tell"
-    return "falls" if seen.facts["low"] <= 0 <= seen.facts["high"] else "stands"
+    return "cannot tell" if seen.facts["low"] <= 0 <= seen.facts["high"] else "stands"
 
 
 TRIED: dict[str, Tried] = {

@@ -11,8 +11,8 @@ import io
 import math
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
@@ -26,10 +26,11 @@ _NUMBER = re.compile(r"(?:[<>] )?[+\u2212-]?[\d,]*(\.\d+)?")
 
 @dataclass(frozen=True)
 class Col:
-    """A column: its header, and "right" for numbers."""
+    """A column: its header, "right" for numbers, and how the style sheet calls the cells that are judged words."""
 
     header: str
     align: str = "left"
+    chips: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Table:
         return f'<p class="rk-csv"><a download="{file}" href="{link}" {about}>CSV</a></p>'
 
     def _cells(self, row: Sequence[str]) -> str:
-        first, *rest = (escape(cell) for cell in row)
+        first, *rest = (_cell(cell, col) for cell, col in zip(row, self.columns, strict=True))
         tail = "".join(f"<td{_number(col)}>{cell}</td>" for col, cell in zip(self.columns[1:], rest, strict=True))
         return f'<th scope="row">{first}</th>{tail}'
 
@@ -130,6 +131,11 @@ class Table:
 def _head(col: Col) -> str:
     """A header cell; one without words is no header."""
     return f'<th scope="col"{_number(col)}>{escape(col.header)}</th>' if col.header.strip() else "<td></td>"
+
+
+def _cell(cell: str, col: Col) -> str:
+    told = escape(cell)
+    return f'<span class="chip {col.chips[cell]}">{told}</span>' if cell in col.chips else told
 
 
 def _number(col: Col) -> str:
@@ -204,5 +210,8 @@ class Prose:
         return "\n\n".join(self.paragraphs)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        return {"text/html": self.to_html(), "text/plain": str(self)}
+
+    def to_html(self) -> str:
         html = "".join(f"<p>{escape(text)}</p>" for text in self.paragraphs)
-        return {"text/html": f'<div class="rk-prose">{html}</div>', "text/plain": str(self)}
+        return f'<div class="rk-prose">{html}</div>'
