@@ -1,7 +1,8 @@
 """An executed notebook to one page that can be shared: self-contained, no script, everything from data escaped.
 
-The notebook's markdown becomes the prose, its code is folded away at the end, its outputs are shown by `shown`, and
-the result gives the head (question, verdict, marks) and the foot (provenance, how to run it again).
+The notebook's markdown becomes the prose, its code is hidden until the reader's one switch shows it, its outputs are
+shown by `shown`, and the result gives the head (question, verdict, marks) and the foot (how to run it again and cite
+it, provenance).
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from researchkit import wording
+from researchkit import cite, tables, wording
+from researchkit.tables import data_link
 
 TEMPLATES = Path(__file__).parent / "templates"
 OURS = "application/vnd.researchkit."
@@ -28,7 +30,7 @@ _QUIET_TAGS = {"div", "p", "ul", "ol", "li", "strong", "em", "code", "br"}
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
-def export(notebook: Any, result: Mapping[str, Any]) -> str:
+def export(notebook: Any, result: Mapping[str, Any], *, beside: str = "") -> str:
     """The page of one executed notebook.
 
     Parameters
@@ -37,6 +39,8 @@ def export(notebook: Any, result: Mapping[str, Any]) -> str:
         An nbformat notebook, left as it is.
     result
         The result dict of the answer. One without a verdict (a data check) gives a page of title and body.
+    beside
+        The name of the result file in the page's own folder, where there is one; the page links to it.
 
     Returns
     -------
@@ -46,7 +50,8 @@ def export(notebook: Any, result: Mapping[str, Any]) -> str:
     writer = Prose()
     pages = copy.copy(notebook)
     pages.cells = [_printed(cell, writer) for cell in notebook.cells if NOTEBOOK_ONLY not in _tags(cell)]
-    view = page_view(result, title=result.get("title") or writer.title or "Report", contents=writer.contents)
+    title = result.get("title") or writer.title or "Report"
+    view = page_view(result, title=title, contents=writer.contents) | {"beside": beside}
     body, _ = exporter().from_notebook_node(pages, resources={"researchkit": view})
     return str(body)
 
@@ -103,7 +108,7 @@ class Prose:
 
     def __init__(self) -> None:
         self.title = ""
-        self.contents: list[tuple[str, str]] = [("answer", "Verdict")]
+        self.contents: list[tuple[str, str]] = [("answer", "Answer")]
         self._render = _markdown(self._heading)
 
     def told(self, source: str) -> str:
@@ -247,7 +252,7 @@ def _painters() -> tuple[Any, Any]:
 
 def page_view(result: Mapping[str, Any], *, title: str, contents: list[tuple[str, str]]) -> dict[str, Any]:
     """Everything the template prints, in words; nothing in it is HTML but the style."""
-    verdict = result.get("verdict")
+    verdict, cited = result.get("verdict"), cite.bibtex(result)
     facts = [
         str(result.get("family") or "").capitalize(),
         f"claim {result['claim']}" if result.get("claim") else "",
@@ -265,6 +270,9 @@ def page_view(result: Mapping[str, Any], *, title: str, contents: list[tuple[str
         "contents": contents if verdict else contents[1:],
         "provenance": provenance(result),
         "again": command(result),
+        "cited": cited,
+        "bib": data_link("application/x-bibtex", cited.encode()),
+        "file": tables.slug("-".join(str(result.get(name) or "") for name in ("study", "question", "by"))),
         "disclosure": _rule(result.get("data", {})),
         "style": style(),
     }

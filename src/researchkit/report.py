@@ -201,7 +201,7 @@ def make(
         result = result_of(notebook, study, asked, given["by"])
         result["provenance"]["notebook"] = source.name
         result["provenance"]["parameters"] = given
-        (staging / "report.html").write_text(export(notebook, result), encoding="utf-8")
+        (staging / "report.html").write_text(export(notebook, result, beside="result.json"), encoding="utf-8")
         (staging / "result.json").write_text(json.dumps(result, indent=1, ensure_ascii=False), encoding="utf-8")
         write_tables(notebook, staging / "tables")
     except ReportError as error:
@@ -317,7 +317,8 @@ def write_tables(notebook: Any, folder: Path) -> None:
         for media in (TABLE, FIGURE):
             if carried := output.get("data", {}).get(media):
                 folder.mkdir(exist_ok=True)
-                (folder / f"{carried['name']}.csv").write_text(carried["csv"], encoding="utf-8")
+                for one in (carried, *carried.get("more", ())):
+                    (folder / f"{one['name']}.csv").write_text(one["csv"], encoding="utf-8")
 
 
 def notebooks_folder() -> Path:
