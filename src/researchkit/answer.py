@@ -32,7 +32,7 @@ from researchkit.protocol import standing
 from researchkit.readers.relation import stays
 from researchkit.readers.values import canonical
 from researchkit.rivals import faced
-from researchkit.robustness import TRIED, Check, attack, judged
+from researchkit.robustness import Check, attack, judged, source_of
 from researchkit.robustness.alternatives import with_unit
 from researchkit.robustness.check import why_not
 from researchkit.robustness.several import several
@@ -73,9 +73,8 @@ class Answer:
         """What attacked the answer, as it stands in `result.json`: facts, mark, the word, and whose method it is."""
         lots, told = self.study.design_of(self.question) == "randomised", []
         for check in self.checks:
-            source = TRIED[check.name].source if check.name in TRIED else ""
             word = judged(check, self.effect, lots=lots)
-            told.append({**check.to_dict(), "mark": check.mark, "word": word, "source": source or None})
+            told.append({**check.to_dict(), "mark": check.mark, "word": word, "source": source_of(check) or None})
         return told
 
     @property

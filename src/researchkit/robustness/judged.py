@@ -56,6 +56,15 @@ def judged(check: Check, effect: Effect, *, lots: bool) -> Word | None:
     return tried.rule(Seen(check.facts, check.mark, effect, lots)) if check.ran else "not tried"
 
 
+def source_of(check: Check) -> str:
+    """Whose methods a check used, as far as it ran; "" where it has none of others."""
+    if not check.ran:
+        return ""
+    own = TRIED[check.name].source if check.name in TRIED else ""
+    used = [source for fact, source in PARTS.get(check.name, {}).items() if check.facts.get(fact) is not None]
+    return "; ".join(filter(None, [own, *used]))
+
+
 def marked(seen: Seen) -> Word:
     """The check's own mark says that it undoes the answer."""
     return "falls" if seen.mark else "stands"
@@ -133,15 +142,11 @@ def within_reach(seen: Seen) -> Word:
 
 
 TRIED: dict[str, Tried] = {
-    "specification curve": Tried(
-        "Other ways to adjust, and the planned alternatives", marked, "Simonsohn, Simmons and Nelson (2020)"
-    ),
-    "unmeasured confounder": Tried(
-        "A cause that nobody measured", left_out, "Cinelli and Hazlett (2020); VanderWeele and Ding (2017)"
-    ),
+    "specification curve": Tried("Other ways to analyse it", marked, "Simonsohn, Simmons and Nelson (2020)"),
+    "unmeasured confounder": Tried("A cause that nobody measured", left_out),
     "assumptions": Tried("The model without what it assumes", assumed),
-    "missing data": Tried("The gaps filled", gaps, "Rubin (1987)"),
-    "influence": Tried("Each group, or each row, left out", without_one),
+    "missing data": Tried("The gaps filled", gaps),
+    "influence": Tried("Leaving out one at a time", without_one),
     "negative control": Tried("Something that cannot have been changed", marked),
     "believed causes": Tried("The adjustment held against the study's own arrows", marked),
     "several questions": Tried("All planned questions of the family together", marked, "Holm (1979)"),
@@ -207,4 +212,12 @@ TRIED: dict[str, Tried] = {
     "three hypotheses": Tried("Three hypotheses, corrected together", None),
     "what rises by itself": Tried("What rises by itself", None),
     "how bad it was": Tried("Failures that were not equally bad", None),
+}
+
+PARTS: dict[str, dict[str, str]] = {  # methods that a check uses only where it has the fact
+    "unmeasured confounder": {
+        "robustness_value": "Cinelli and Hazlett (2020)",
+        "e_value": "VanderWeele and Ding (2017)",
+    },
+    "missing data": {"imputed": "Rubin (1987)"},
 }

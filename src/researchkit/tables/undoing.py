@@ -48,7 +48,8 @@ def _rows(found: list[dict[str, Any]], answer: Any) -> Iterator[tuple[str, str, 
             yield TRIED[one["check"]].what, brief(one, answer), wording.capital(one["word"])
     untried = sorted((one for one in found if one["word"] == "not tried"), key=lambda one: brief(one, answer))
     for reason, group in groupby(untried, key=lambda one: brief(one, answer)):
-        yield "; ".join(TRIED[one["check"]].what for one in group), reason, wording.capital("not tried")
+        names = "; ".join(wording.lower_first(TRIED[one["check"]].what) for one in group)
+        yield wording.capital(names), reason, wording.capital("not tried")
 
 
 def summary(words: list[str]) -> str:
