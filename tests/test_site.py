@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+from collections import Counter
 from html.parser import HTMLParser
 from urllib.parse import unquote
 
 import pytest
 
+from researchkit import glossary
 from researchkit.site import failed_page, write_index
 
 NASTY = "<script>alert(1)</script>\"'&"
@@ -232,3 +236,101 @@ def test_a_door_behind_which_all_data_are_simulated_says_so(tmp_path):
     put(tmp_path, simulated=True)
     told = words(section(write_index(tmp_path), "door-1"))
     assert "Do people come back? simulated Loyalty 1 supported" in told
+
+
+# The search
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+browser = pytest.mark.skipif(not CHROMIUM, reason="no Chromium here: what the search does is not tried")
+
+
+def shown(page, tmp_path, script=""):
+    """The page as Chromium holds it after its scripts and one more have run."""
+    text = page.read_text(encoding="utf-8")
+    aside = page.with_name("tried.html")
+    aside.write_text(text.replace("</body>", f"<script>{script}</script></body>"), encoding="utf-8")
+    quiet = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    words = [CHROMIUM, *quiet.split(), f"--user-data-dir={tmp_path / 'browser'}", "--virtual-time-budget=2000"]
+    done = subprocess.run([*words, "--dump-dom", aside.as_uri()], capture_output=True, text=True, timeout=120)
+    aside.unlink()
+    return done.stdout
+
+
+def without_policy(page):
+    """The same page with any script allowed, so that a test can type."""
+    text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page.read_text(encoding="utf-8"))
+    page.write_text(text, encoding="utf-8")
+    return page
+
+
+TYPED = """
+const box = document.getElementById("find-box"), key = (name) =>
+  document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true, cancelable: true }));
+box.focus();
+box.value = %s;
+box.dispatchEvent(new Event("input"));
+key("ArrowDown");
+document.activeElement.setAttribute("data-at", "1");
+key("ArrowDown");
+document.activeElement.setAttribute("data-at", "2");
+key("ArrowUp");
+key("ArrowUp");
+document.activeElement.setAttribute("data-at", "box");
+"""
+
+
+@browser
+def test_the_search_finds_questions_claims_and_words_and_walks_by_keyboard(tmp_path):
+    put(tmp_path, title="Bleiben Kunden, die Mitgefühl treffen?")
+    page = without_policy(write_index(tmp_path))
+    held = shown(page, tmp_path, TYPED % '"MITGEFUHL"')
+    found = re.search(r'<ol id="find-list">.*?</ol>', held, re.S)[0]
+    assert found.count("<li>") == 1 and 'href="centre/retention/report.html"' in found, "without its accent, too"
+    held = shown(page, tmp_path, TYPED % '"odds"')
+    found = re.search(r'<ol id="find-list">.*?</ol>', held, re.S)[0]
+    first = re.search(r"<li>.*?</li>", found)[0]
+    assert 'href="glossary.html#w-odds-ratio"' in first and ">Word<" in first
+    assert 'data-at="1"' in first and 'data-at="2"' in found.replace(first, "") and held.count('data-at="box"') == 1
+    assert f"{found.count('<li>')} found.</p>" in held, "what was found is announced"
+    held = shown(page, tmp_path, TYPED % '"zzzzqqq"')
+    assert ">Nothing found.</p>" in held and '<ol id="find-list"></ol>' in held
+
+
+@browser
+def test_only_the_script_of_the_search_may_run(tmp_path):
+    put(tmp_path)
+    held = shown(write_index(tmp_path), tmp_path, 'document.body.id = "strange"')
+    assert '<div id="find-in">' in held, "ours did run: the box is shown"
+    assert 'id="strange"' not in held, "another did not"
+
+
+def test_without_scripts_the_box_is_hidden_and_the_lists_are_named(tmp_path):
+    put(tmp_path)
+    page = write_index(tmp_path).read_text(encoding="utf-8")
+    assert '<div id="find-in" hidden>' in page
+    told = words(re.search(r"<noscript>.*?</noscript>", page, re.S)[0])
+    assert "needs a script" in told and "ledger" in told and "glossary" in told
+
+
+@pytest.mark.parametrize(
+    "nasty", ["</script><script>alert(1)</script>", "<!--<script>", "]]>", "\u2028", "&lt;/script&gt;"]
+)
+def test_no_title_ends_the_index_of_the_search(tmp_path, nasty):
+    put(tmp_path, title=nasty, study_title=nasty)
+    page = write_index(tmp_path).read_text(encoding="utf-8")
+    held = re.search(r'<script type="application/json" id="find-data">(.*?)</script>', page, re.S)[1]
+    assert not set("<>&\u2028\u2029") & set(held)
+    assert ["Question", nasty, "centre/retention/report.html"] in [one[:3] for one in json.loads(held)]
+
+
+def test_the_index_of_the_search_holds_all_there_is_to_find(tmp_path):
+    put(tmp_path)
+    put(tmp_path, by="site=A")
+    gone = {"study": "centre", "question": "trust", "by": None, "status": "stopped", "reason": "row 7", "page": ""}
+    ran(tmp_path, gone)
+    page = write_index(tmp_path).read_text(encoding="utf-8")
+    held = json.loads(re.search(r'id="find-data">(.*?)</script>', page, re.S)[1])
+    kinds = Counter(kind for kind, *_ in held)
+    assert kinds == {"Study": 1, "Question": 1, "Report": 1, "Claim": 48, "Word": len(glossary.terms())}
+    assert "row 7" not in page[page.index("find-data") :], "why a report was not made is no word to find it by"

@@ -83,7 +83,8 @@ def questions(rows: Iterable[Row], stopped: Iterable[Row], beside: Iterable[Row]
 def part(by: str, rows: Sequence[Row], link: str) -> dict[str, Any]:
     """The reports of one question by one column, counted by their words."""
     counts = Counter(row.get("status") or row["word"] for row in rows)
-    words = ", ".join(f"{wording.count(n)} {word}" for word, n in counts.most_common())
+    order = [*CHIPS, *(word for word, _ in counts.most_common() if word not in CHIPS)]
+    words = ", ".join(f"{wording.count(counts[word])} {word}" for word in order if counts[word])
     values = [{**row, "value": value_of(row)} for row in rows]
     return {"by": by, "rows": values, "words": words, "link": link, "bar": bar(rows)}
 
@@ -100,18 +101,18 @@ def bar(rows: Iterable[Row]) -> list[tuple[str, int]]:
     return [(chip, looks[chip]) for chip in (*CHIPS.values(), "failed") if looks[chip]]
 
 
-def failures(stopped: Iterable[Row]) -> list[tuple[str, list[Row]]]:
-    """What was not answered, by how it ended, the most frequent first."""
-    found: dict[str, list[Row]] = {}
+def failures(stopped: Iterable[Row]) -> list[tuple[str, str, list[Row]]]:
+    """What was not answered, by how it ended and why, the most frequent first."""
+    found: dict[tuple[str, str], list[Row]] = {}
     for row in stopped:
-        found.setdefault(row["status"], []).append(row)
-    return sorted(found.items(), key=lambda one: -len(one[1]))
+        found.setdefault((row["status"], row["reason"]), []).append(row)
+    return sorted(((*why, rows) for why, rows in found.items()), key=lambda one: -len(one[2]))
 
 
 def changes(rows: Iterable[Row]) -> list[Row]:
-    """The rows that say something else than last time, changed verdicts first; not what the last run left alone."""
+    """The rows that say something else than last time, changed verdicts first; not what the last run left."""
     changed = [row for row in rows if row["since"] and not row["left"]]
-    return sorted(changed, key=lambda row: row["since"].rank)
+    return sorted(changed, key=lambda row: (row["since"].rank, bool(row["by"])))
 
 
 def doors(asked: Sequence[Row]) -> list[dict[str, Any]]:
