@@ -26,7 +26,7 @@ from researchkit.errors import ReportError
 from researchkit.figures import MEDIA as FIGURE
 from researchkit.parameters import check_parameters
 from researchkit.parts import Question
-from researchkit.places import lasting_as_long, place, staged, write_status
+from researchkit.places import home, lasting_as_long, place, staged, write_status
 from researchkit.study import Study, load_study
 from researchkit.tables import MEDIA as TABLE
 
@@ -161,7 +161,7 @@ def write_failure(
 def fail(staging: Path, title: str, reason: str, details: list[str]) -> None:
     from researchkit.site import failed_page
 
-    (staging / "report.html").write_text(failed_page(title, reason, details), encoding="utf-8")
+    (staging / "report.html").write_text(failed_page(title, reason, details, home(staging)), encoding="utf-8")
 
 
 def libraries() -> None:
@@ -204,7 +204,8 @@ def make(
         result = result_of(notebook, study, asked, given["by"])
         result["provenance"]["notebook"] = source.name
         result["provenance"]["parameters"] = given
-        (staging / "report.html").write_text(export(notebook, result), encoding="utf-8")
+        page = export(notebook, result, beside="result.json", home=home(staging))
+        (staging / "report.html").write_text(page, encoding="utf-8")
         (staging / "result.json").write_text(json.dumps(result, indent=1, ensure_ascii=False), encoding="utf-8")
         write_tables(notebook, staging / "tables")
     except ReportError as error:
@@ -320,7 +321,8 @@ def write_tables(notebook: Any, folder: Path) -> None:
         for media in (TABLE, FIGURE):
             if carried := output.get("data", {}).get(media):
                 folder.mkdir(exist_ok=True)
-                (folder / f"{carried['name']}.csv").write_text(carried["csv"], encoding="utf-8")
+                for one in (carried, *carried.get("more", ())):
+                    (folder / f"{one['name']}.csv").write_text(one["csv"], encoding="utf-8")
 
 
 def notebooks_folder() -> Path:

@@ -67,7 +67,9 @@ def missing_data(dataset: Dataset, question: Question, effect: Effect, sample: S
     if sample.quiet:
         return Check(NAME, made, {"incomplete": None, "words": QUIET}, mark=_mark(asked, filled))
     if asked.few(found.sample, found.incomplete):
-        return Check(NAME, made, {"incomplete": None, "words": _of_few(asked, filled)}, mark=_mark(asked, filled))
+        keeps = isinstance(filled, Imputed) and not _mark(asked, filled)
+        quiet = {"incomplete": None, "keeps": keeps, "words": _of_few(asked, filled)}
+        return Check(NAME, made, quiet, mark=_mark(asked, filled))
     facts: dict[str, Any] = counted(found, sample, asked.profile)
     rows = len(found.sample.outcome)
     facts["share_incomplete"] = None if facts["incomplete"] is None else min(1.0, facts["incomplete"] / rows)
