@@ -8,7 +8,6 @@ those of the page (light or dark), and the same numbers give the same bytes.
 from __future__ import annotations
 
 import hashlib
-import io
 import re
 import warnings
 from collections.abc import Iterator
@@ -21,27 +20,26 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Sheet
 
 INK, MUTE, LINE, BAND = "#1f2933", "#5f6c7b", "#d9e0e7", "#e8edf2"
-BLUE, ORANGE, PURPLE, TEAL = "#0b6e99", "#b35900", "#7a4fa3", "#007a5e"
+BLUE, ORANGE, PURPLE, TEAL = "#0b6e99", "#b85c00", "#4a2583", "#005c47"
 SERIES = (BLUE, ORANGE, PURPLE, TEAL, MUTE)  # told apart by the common forms of colour blindness, and by their labels
 
 WIDTH = 360.0  # points; the page shows up to 580 px
-SIZE, PAD = 10.5, 3.0  # points: of a letter, and left free at the edges
+SIZE, PAD, LEAST = 10.5, 3.0, 40.0  # points: of a letter; left free at the edges; and of axes at the least
+TIMES = 2  # dots a point
 _VARIABLES = {
     INK: "var(--ink,currentColor)",
     MUTE: "var(--mute,#7b8794)",
     LINE: "var(--line,#7b879455)",
     BAND: "var(--band,#7b879433)",
     BLUE: "var(--blue,#0b6e99)",
-    ORANGE: "var(--orange,#b35900)",
-    PURPLE: "var(--purple,#7a4fa3)",
-    TEAL: "var(--teal,#007a5e)",
+    ORANGE: "var(--orange,#b85c00)",
+    PURPLE: "var(--purple,#4a2583)",
+    TEAL: "var(--teal,#005c47)",
     "#ffffff": "var(--paper,transparent)",
 }
 FONT = "DejaVu Sans"
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _STYLE = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "researchkit",
     "text.parse_math": False,  # a label with two dollar signs is money, not mathematics
     "font.family": [FONT],
     "font.size": SIZE,
@@ -71,22 +69,34 @@ def sheet(height: float) -> Iterator[tuple[Sheet, Axes]]:
 
     with mpl.rc_context(sns.axes_style("ticks") | _STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # the page has fonts that we do not
-        drawing = Sheet(figsize=(WIDTH / 72, height / 72))
-        drawing.set_layout_engine("tight", pad=PAD / SIZE)  # in letters; one pass, "constrained" takes two
-        axes = drawing.add_subplot()
+        drawing = Sheet(figsize=(WIDTH / 72, height / 72), dpi=72 * TIMES)
+        axes = drawing.add_axes((0.1, 0.1, 0.8, 0.8))
         sns.despine(ax=axes)
         yield drawing, axes
 
 
 def printed(drawing: Sheet) -> tuple[str, bytes]:
     """The drawing as stand-alone SVG and as PNG at twice its size. Call it inside `sheet`."""
-    lines, dots = io.StringIO(), io.BytesIO()
-    if layout := drawing.get_layout_engine():
-        layout.execute(drawing)
-    drawing.set_layout_engine(None)  # everything has its place now; else each format would lay it out again, twice
-    drawing.savefig(lines, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    drawing.savefig(dots, format="png", dpi=144, facecolor="white", metadata={"Software": None})
-    return _slim(lines.getvalue()), dots.getvalue()
+    from researchkit.figures.vector import Vector
+
+    wide, high = (float(72 * side) for side in drawing.get_size_inches())
+    page = Vector(wide, high, TIMES, SIZE)
+    _fitted(drawing, page)
+    drawing.draw(page)  # type: ignore[arg-type]  # stands in the place of a renderer
+    return page.svg(f"'{FONT}',sans-serif"), page.png()
+
+
+def _fitted(drawing: Sheet, page: Any) -> None:
+    """The axes as large as leaves room for their words, which are as long as they are: measured once."""
+    (axes,) = drawing.axes
+    inside, edge = axes.get_window_extent(page), PAD * TIMES
+    whole = axes.get_tightbbox(page) or inside
+    wide, high = page.dots.width, page.dots.height
+    left, bottom = edge + inside.x0 - whole.x0, edge + inside.y0 - whole.y0
+    right, top = wide - edge - (whole.x1 - inside.x1), high - edge - (whole.y1 - inside.y1)
+    least = LEAST * TIMES  # where words leave no room, they reach over the edge rather than hide the numbers
+    right, top = max(right, left + least), max(top, bottom + least)
+    axes.set_position((left / wide, bottom / high, (right - left) / wide, (top - bottom) / high))
 
 
 def inline(svg: str, name: str, alt: str) -> str:
@@ -112,28 +122,7 @@ def _for_page(key: str, value: str, prefix: str) -> str:
     if key != "style":
         return value
     value = re.sub(r"#[0-9a-f]{6}", lambda hit: _VARIABLES.get(hit[0], hit[0]), value)
-    return re.sub(r"(font(?:-family)?:[^;]*?)'DejaVu Sans'[^;]*", r"\1var(--sans,system-ui,sans-serif)", value)
-
-
-def _slim(svg: str) -> str:
-    """Only what is needed: no style that reaches out of the drawing, no id that nothing points to."""
-    root = _parsed(svg)
-    pointed = set(re.findall(r'(?:url\(|href=")#([^)"]+)', svg))
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if child.tag == f"{{{_SVG}}}style":
-                parent.remove(child)
-        if "d" in parent.attrib:
-            parent.set("d", _short(parent.attrib["d"]))
-        if parent.attrib.get("id") not in pointed:
-            parent.attrib.pop("id", None)
-    root.set("style", "stroke-linejoin:round;stroke-linecap:butt")
-    return ElementTree.tostring(root, encoding="unicode")
-
-
-def _short(path: str) -> str:
-    """A path to a hundredth of a point: no eye sees more, and pages stay small."""
-    return re.sub(r"-?\d+\.\d+", lambda hit: f"{float(hit[0]):.2f}".rstrip("0").rstrip("."), path).replace("\n", "")
+    return value.replace(f"'{FONT}',sans-serif", "var(--sans,system-ui,sans-serif)")
 
 
 def _parsed(svg: str) -> ElementTree.Element:
