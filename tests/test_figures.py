@@ -17,7 +17,8 @@ import pytest
 
 from researchkit import figures
 from researchkit.errors import EstimationError
-from researchkit.figures import Curve, ink
+from researchkit.figures import Curve, ink, letters
+from researchkit.figures.sheet import sheet
 
 NASTY = 'a "$x" </svg><script>alert(1)</script> & \x00 $5'
 
@@ -98,10 +99,10 @@ def test_colours_on_the_page_are_the_page_s_own_and_the_download_keeps_its_own()
 
 def cut():
     """A drawing whose line reaches out of its axes."""
-    with ink.sheet(100) as (sheet, axes):
-        axes.plot([0, 1, 2], [0, 5, 0], color=ink.BLUE)
-        axes.set_ylim(0, 1)
-        return ink.printed(sheet)[0]
+    with sheet(100) as page:
+        page.axes.plot([0, 1, 2], [0, 5, 0], color=ink.BLUE)
+        page.axes.set_ylim(0, 1)
+        return page.printed()[0]
 
 
 def test_no_two_figures_of_a_page_share_an_id_and_every_reference_is_kept():
@@ -291,7 +292,7 @@ def test_the_picture_in_dots_is_the_drawing():
     from PIL import Image
 
     picture = Image.open(io.BytesIO(figures.interval(answer()).png))
-    assert picture.size[0] == 2 * ink.WIDTH
+    assert picture.size[0] == 2 * letters.WIDTH
     dots = np.asarray(picture.convert("RGB")).astype(int)
     for name in (ink.BLUE, ink.BAND, "#ffffff"):
         wanted = [int(name[place : place + 2], 16) for place in (1, 3, 5)]

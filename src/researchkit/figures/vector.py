@@ -7,17 +7,20 @@ text and keeps its anchor, paths are told to a tenth of a point, and only what d
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 import numpy as np
 from numpy.typing import NDArray
 
+from researchkit.figures.letters import FONT, Word, width
+
 if TYPE_CHECKING:
     from matplotlib.backend_bases import GraphicsContextBase
     from matplotlib.font_manager import FontProperties
     from matplotlib.path import Path
-    from matplotlib.text import Text
 
 CIRCLE = 26  # points that matplotlib's round mark is made of
 SHADES = 256  # that a picture in dots can have: a drawing has few colours, and their blends with the paper
@@ -56,7 +59,9 @@ class Vector:
         self.dots.draw_path(gc, path, transform, rgbFace)
         line = self._d(path, transform)
         if line:
-            self._put(f'<path d="{line}"', gc, rgbFace, path, transform)
+            points = np.asarray(transform.transform(path.vertices), float)
+            points = points[np.isfinite(points).all(axis=1)]
+            self._put(f'<path d="{line}"', gc, rgbFace, self._cut(gc, points.min(axis=0), points.max(axis=0)))
 
     def draw_markers(
         self, gc: GraphicsContextBase, marker_path: Path, marker_trans: Any, path: Path, trans: Any, rgbFace: Any = None
@@ -66,56 +71,66 @@ class Vector:
 
         self.dots.draw_markers(gc, marker_path, marker_trans, path, trans, rgbFace)
         places = np.asarray(trans.transform(path.vertices), float)
-        size = marker_path.get_extents(marker_trans).width / 2
+        places = places[np.isfinite(places).all(axis=1)]
+        size = marker_path.get_extents(marker_trans)
         marks = []
-        for x, y in places[np.isfinite(places).all(axis=1)]:
+        for x, y in places.tolist():
             if len(np.asarray(marker_path.vertices)) == CIRCLE:
-                marks.append(f'<circle cx="{self._x(x)}" cy="{self._y(y)}" r="{self._size(size)}"/>')
+                marks.append(f'<circle cx="{self._x(x)}" cy="{self._y(y)}" r="{self._size(size.width / 2)}"/>')
             else:
                 marks.append(f'<path d="{self._d(marker_path, marker_trans + Affine2D().translate(x, y))}"/>')
+        if not marks:
+            return
+        cut = self._cut(gc, places.min(axis=0) + size.min, places.max(axis=0) + size.max)
         if len(marks) == 1:
-            self._put(marks[0][:-2], gc, rgbFace)
-        elif marks:
-            self.lines.append(f'<g style="{self._style(gc, rgbFace)}">{"".join(marks)}</g>')
+            self._put(marks[0][:-2], gc, rgbFace, cut)
+        else:
+            self.lines.append(f'<g style="{self._style(gc, rgbFace)}"{cut}>{"".join(marks)}</g>')
 
     def draw_path_collection(self, *args: Any, **more: Any) -> None:
         from matplotlib.backend_bases import RendererBase
 
         RendererBase.draw_path_collection(self, *args, **more)  # type: ignore[arg-type]  # path by path
 
-    def draw_text(
-        self,
-        gc: GraphicsContextBase,
-        x: float,
-        y: float,
-        s: str,
-        prop: FontProperties,
-        angle: float,
-        ismath: Any = False,
-        mtext: Text | None = None,
-    ) -> None:
-        self.dots.draw_text(gc, x, y, s, prop, angle, ismath, mtext)
-        share, anchor = ANCHORS[mtext.get_horizontalalignment() if mtext is not None else "left"]
-        along = share * self.dots.get_text_width_height_descent(s, prop, ismath)[0]
-        turn = np.deg2rad(angle)
-        at_x, at_y = x + along * np.cos(turn), self.dots.height - (y - along * np.sin(turn))
-        turned = f' transform="rotate({-angle:g} {self._x(at_x)} {self._y(at_y)})"' if angle else ""
-        size = float(prop.get_size_in_points())
-        style = f"fill:{_colour(gc.get_rgb())}" + (f";font-size:{size:g}px" if size != self.size else "")
-        style += ";font-weight:700" if prop.get_weight() in ("bold", 700) else ""
-        place = f'x="{self._x(at_x)}" y="{self._y(at_y)}"{anchor}{turned}'
-        self.lines.append(f'<text {place} style="{style}">{escape(s)}</text>')
+    def line(self, points: Sequence[tuple[float, float]], colour: str, width: float) -> None:
+        """A straight line between places in points."""
+        from matplotlib.colors import to_rgb
+        from matplotlib.path import Path
+        from matplotlib.transforms import Affine2D
 
-    def _put(
-        self, start: str, gc: GraphicsContextBase, face: Any, path: Path | None = None, transform: Any = None
-    ) -> None:
-        """One element, cut at the edge of the axes only where it would reach over it."""
-        box = gc.get_clip_rectangle()
-        cut = ""
-        if path is not None and box is not None and not _inside(path, transform, box):
-            where = (self._x(box.x0), self._y(box.y1), self._size(box.width), self._size(box.height))
-            cut = f' clip-path="url(#{self.clips.setdefault(where, f"c{len(self.clips)}")})"'
+        gc = self.new_gc()
+        gc.set_foreground(to_rgb(colour), isRGBA=False)
+        gc.set_linewidth(width)
+        gc.set_snap(True)
+        self.draw_path(gc, Path(np.array(points)), Affine2D().scale(self.times))
+
+    def write(self, word: Word) -> None:
+        """Words, line by line: their anchor stays where it is in any font."""
+        gc, prop = self.new_gc(), _prop(word.size, word.bold)
+        gc.set_foreground(word.colour)
+        left = word.box[0]
+        style = f"fill:{word.colour}" + (f";font-size:{word.size:g}px" if word.size != self.size else "")
+        style += ";font-weight:700" if word.bold else ""
+        for line, foot in zip(word.lines, word.baselines(), strict=True):
+            share, anchor = ANCHORS[word.across]
+            start = left + share * (width(word.text, word.size, word.bold) - width(line, word.size, word.bold))
+            y = self.high - foot
+            self.dots.draw_text(gc, start * self.times, y * self.times, line, prop, 0.0)
+            place = f'x="{_told(word.x)}" y="{_told(y)}"{anchor}'
+            self.lines.append(f'<text {place} style="{style}">{escape(line)}</text>')
+
+    def _put(self, start: str, gc: GraphicsContextBase, face: Any, cut: str) -> None:
         self.lines.append(f'{start} style="{self._style(gc, face)}"{cut}/>')
+
+    def _cut(self, gc: GraphicsContextBase, low: Any, high: Any) -> str:
+        """What cuts an element at the edge of the axes, only where it would reach over it."""
+        box, slack = gc.get_clip_rectangle(), 2.0  # dots
+        if box is None or (
+            (low >= (box.x0 - slack, box.y0 - slack)) & (high <= (box.x1 + slack, box.y1 + slack))
+        ).all():  # fmt: skip
+            return ""
+        where = (self._x(box.x0), self._y(box.y1), self._size(box.width), self._size(box.height))
+        return f' clip-path="url(#{self.clips.setdefault(where, f"c{len(self.clips)}")})"'
 
     def _style(self, gc: GraphicsContextBase, face: Any) -> str:
         forced = gc.get_alpha() if gc.get_forced_alpha() else None
@@ -159,7 +174,7 @@ class Vector:
 
     def _size(self, dots: float) -> str:
         """Dots in points, to a twentieth: no eye sees more, and pages stay small."""
-        return f"{round(dots / self.times * 20) / 20:.2f}".rstrip("0").rstrip(".").replace("-0", "0") or "0"
+        return _told(dots / self.times)
 
     def svg(self, family: str) -> str:
         """The drawing, standing alone."""
@@ -200,14 +215,16 @@ def _few(dots: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]
     return place[bins], np.rint(means[kept]).astype(np.uint8)
 
 
+def _told(points: float) -> str:
+    return f"{round(points * 20) / 20 + 0.0:.2f}".rstrip("0").rstrip(".")
+
+
+@lru_cache(maxsize=64)
+def _prop(size: float, bold: bool) -> FontProperties:
+    from matplotlib.font_manager import FontProperties
+
+    return FontProperties(family=[FONT], size=size, weight="bold" if bold else "normal")
+
+
 def _colour(rgb: Any) -> str:
     return "#" + "".join(f"{round(255 * part):02x}" for part in rgb[:3])
-
-
-def _inside(path: Path, transform: Any, box: Any) -> bool:
-    points = np.asarray(transform.transform(path.vertices), float)
-    points = points[np.isfinite(points).all(axis=1)]
-    slack = 2.0  # dots
-    low, high = points.min(axis=0, initial=np.inf), points.max(axis=0, initial=-np.inf)
-    inside = (low >= (box.x0 - slack, box.y0 - slack)) & (high <= (box.x1 + slack, box.y1 + slack))
-    return bool(inside.all())
