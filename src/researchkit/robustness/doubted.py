@@ -94,7 +94,7 @@ def same(one: Vector, other: Vector) -> bool:
 
 
 def unit(values: Vector) -> Vector:
-    """The values less their mean, of length 1; zeros where they hardly differ. Whatever their size, nothing overflows."""
+    """The values less their mean, of length 1; zeros where they hardly differ. Nothing overflows."""
     size = float(np.abs(values).max())
     scaled = values / size if size > 0 else values
     centred = scaled - scaled.mean()
