@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, ValidationError, model_validator
 
+from researchkit.card import Card
 from researchkit.claims import claim
 from researchkit.disclosure import name_of
 from researchkit.entries import Names, Part, Whole
@@ -89,6 +90,26 @@ class Study(Part):
     @property
     def sha256(self) -> str:
         return self._sha256
+
+    def __repr__(self) -> str:
+        return f"Study({self.name}: {self.title}; questions {', '.join(one.id for one in self.questions)})"
+
+    __str__ = __repr__
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        """What was asked, of which tables; nothing of what the data say."""
+        asked = [
+            (one.id, f"{one.title} ({one.claim}{'' if one.planned else ', exploratory'})") for one in self.questions
+        ]
+        facts = [
+            ("Design", f"{self.design}{', simulated' if self.simulated else ''}"),
+            ("Tables", some(self.tables, 8)),
+            ("Columns", some(self.columns, 12)),
+            ("Scales", some(self.scales, 8)),
+            ("Small counts", "shown: profile none" if self.disclosure == "none" else f"profile {self.disclosure}"),
+            ("File", str(self.path)),
+        ]
+        return Card("Study", self.title, [*asked, *facts]).bundle()
 
     def question(self, id: str) -> Question:
         """The question of that id; StudyError names the nearest when there is none."""
