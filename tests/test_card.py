@@ -85,15 +85,14 @@ def test_a_dataset_shows_columns_gaps_and_flow_and_nobodys_row(answer):
     assert not any(one in html for one in ids[:200])
 
 
+@pytest.mark.parametrize("flow", [(Step("left", 3),), ()])
 @pytest.mark.parametrize("profile", ["five", "cms", "nhs", "ukllc"])
-def test_under_a_profile_a_dataset_counts_nothing_that_could_tell_of_a_few(answer, profile):
+def test_under_a_profile_a_dataset_counts_nothing_that_could_tell_of_a_few(answer, profile, flow):
     study = answer.study.model_copy(update={"disclosure": profile})
-    frame = answer.dataset.frame
-    whole = replace(
-        answer.dataset, study=study, frame=frame, rows=len(frame) + 3, flow=(Step("left", 3),), notes=("3 rows",)
-    )
-    for told in (*shown(whole), repr(whole)):
-        assert f"{len(frame):,}" not in told and f"{len(frame) + 3:,}" not in told
+    n = len(answer.dataset.frame)
+    dataset = replace(answer.dataset, study=study, rows=n + 3 * len(flow), flow=flow, notes=("3 rows",))
+    for told in (*shown(dataset), repr(dataset)):
+        assert f"{n:,}" not in told and f"{n + 3:,}" not in told, "there are gaps, and an answer tells who has none"
         assert "3 rows" not in told and "Left out" not in told and "People" not in told
 
 
