@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         subgroups,
         tables,
         talk,
+        trouble,
     )
 
 __all__ = [
@@ -85,6 +86,7 @@ __all__ = [
     "subgroups",
     "tables",
     "talk",
+    "trouble",
     "write_report",
 ]
 
@@ -125,6 +127,7 @@ _ROOMS = {
     "subgroups",
     "tables",
     "talk",
+    "trouble",
 }
 
 

@@ -21,6 +21,7 @@ from researchkit.export import CHIPS, TEMPLATES, style
 from researchkit.places import put
 from researchkit.site import book, truths
 from researchkit.site.rows import entries, key_of, rows_of, stopped
+from researchkit.study import located
 from researchkit.tables import Table
 
 DOORS = {
@@ -132,17 +133,18 @@ def _calibration() -> str:
 
 def ledger(out: str | Path) -> Table:
     """Every answer in a reports folder, one line each, in the order of the claims."""
-    return book.answers(rows_of(Path(out)), f"No report lies in {out} yet; `researchkit run` makes them.")
+    out = located(out)
+    return book.answers(rows_of(out), f"No report lies in {out} yet; `researchkit run` makes them.")
 
 
 def unanswered(out: str | Path) -> Table:
     """The claims that no report in the folder speaks to, with the data that each would need."""
-    return book.unanswered(rows_of(Path(out)))
+    return book.unanswered(rows_of(located(out)))
 
 
 def planted(out: str | Path) -> Table:
     """What simulated studies had planted, beside what their reports in the folder found."""
-    return truths.table(rows_of(Path(out)))
+    return truths.table(rows_of(located(out)))
 
 
 def failed_page(title: str, what_failed: str, details: str | Sequence[str] = ()) -> str:
