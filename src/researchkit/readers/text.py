@@ -157,7 +157,8 @@ def broken(text: str, separator: str, reason: str) -> str:
         return f"it is no table: {reason.strip()}"
     mark = SEPARATORS.get(separator, repr(separator))
     return (
-        f"{len(longer)} rows have more cells than the {len(header)} names of the header, row{'s' * (len(longer) > 1)} "
+        f"{len(longer)} {'rows have' if len(longer) > 1 else 'row has'} more cells than the {len(header)} names of the "
+        f"header, row{'s' * (len(longer) > 1)} "
         f"{some(longer)}. Perhaps a {mark} stands in a text without quotation marks."
     )
 
