@@ -53,6 +53,17 @@ def test_the_handling_of_gaps_is_the_one_that_ran(answer):
     assert "imputation" not in told(without(answer, "missing data"))
 
 
+def test_gaps_that_could_not_be_filled_are_not_said_to_have_been(answered):
+    answer = answered(*CENTRE)
+    bare = [
+        replace(one, facts=one.facts | {"imputed": None}) if one.name == "missing data" else one
+        for one in answer.checks
+    ]
+    words = told(replace(answer, checks=tuple(bare)))
+    assert "left out (406)" in words and "imputation" not in words and "Worst cases" not in words
+    assert "Worst cases" in told(answered(*TRIAL))
+
+
 def test_only_attacks_that_ran_are_named_and_only_their_methods(answered):
     answer = answered(*CENTRE)
     words = told(answer)
