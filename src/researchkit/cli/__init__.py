@@ -18,6 +18,7 @@ from researchkit.cli.lessons import lessons
 from researchkit.cli.plans import plan
 from researchkit.cli.runs import GOOD, NOT_ALL_GOOD, NOTHING_STARTED, compare, make_all
 from researchkit.cli.sizes import power
+from researchkit.cli.take import take
 from researchkit.disclosure import LABELS, PROFILES
 from researchkit.errors import ResearchkitError
 
@@ -36,7 +37,7 @@ class Command(click.Group):
 
 @click.group(
     cls=Command,
-    commands=[claims, doctor, lessons, plan, power],
+    commands=[claims, doctor, lessons, plan, power, take],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="researchkit", message="researchkit %(version)s")
