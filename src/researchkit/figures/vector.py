@@ -26,6 +26,7 @@ CIRCLE = 26  # points that matplotlib's round mark is made of
 SHADES = 256  # that a picture in dots can have: a drawing has few colours, and their blends with the paper
 LETTERS = {1: "M", 2: "L", 3: "Q", 4: "C"}  # matplotlib's codes of a path's parts
 CLOSE = 79
+BINS = 16**3  # colours that are told apart while they are counted
 ANCHORS = {"left": (0.0, ""), "center": (0.5, ' text-anchor="middle"'), "right": (1.0, ' text-anchor="end"')}
 CAPS = {"round": "round", "projecting": "square"}
 
@@ -201,18 +202,25 @@ class Vector:
 
 def _few(dots: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Dots (height, width, 3) as places in a list of colours: near ones share their mean, rare ones the nearest."""
-    near = dots >> 4
-    bins = (near[..., 0].astype(np.uint16) << 8) | (near[..., 1].astype(np.uint16) << 4) | near[..., 2]
-    flat = bins.ravel()
-    counts = np.bincount(flat, minlength=4096)
-    sums = [np.bincount(flat, weights=dots[..., part].ravel(), minlength=4096) for part in range(3)]
-    means = np.stack(sums, axis=1) / np.maximum(counts, 1)[:, None]
+    bins = _bins(dots)
+    counts = np.bincount(bins.ravel(), minlength=BINS)
+    some, their = dots[::2, ::2].reshape(-1, 3), bins[::2, ::2].ravel()  # every fourth says the mean well enough
+    each = np.bincount(their, minlength=BINS)
+    sums = [np.bincount(their, weights=some[:, part], minlength=BINS) for part in range(3)]
+    middle = 16 * np.stack(np.unravel_index(np.arange(BINS), (16, 16, 16)), axis=1) + 8
+    means = np.where(each[:, None] > 0, np.stack(sums, axis=1) / np.maximum(each, 1)[:, None], middle)
     kept = np.argsort(-counts, kind="stable")[: min(SHADES, int((counts > 0).sum()))]
-    place = np.zeros(4096, np.uint8)
+    place = np.zeros(BINS, np.uint8)
     place[kept] = np.arange(len(kept))
     for rare in np.setdiff1d(np.flatnonzero(counts), kept):
         place[rare] = np.argmin(((means[kept] - means[rare]) ** 2).sum(axis=1))
     return place[bins], np.rint(means[kept]).astype(np.uint8)
+
+
+def _bins(dots: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """One number for colours that are near each other: four bits of each part."""
+    near = (dots >> 4).astype(np.uint16)
+    return np.asarray((near[..., 0] << 8) | (near[..., 1] << 4) | near[..., 2], np.uint16)
 
 
 def _told(points: float) -> str:
