@@ -19,6 +19,7 @@ from researchkit.cli.lessons import lessons
 from researchkit.cli.plans import plan
 from researchkit.cli.runs import GOOD, NOT_ALL_GOOD, NOTHING_STARTED, compare, make_all
 from researchkit.cli.sizes import power
+from researchkit.cli.take import take
 from researchkit.cli.trouble import trouble
 from researchkit.disclosure import LABELS, PROFILES
 from researchkit.errors import ResearchkitError
@@ -38,7 +39,7 @@ class Command(click.Group):
 
 @click.group(
     cls=Command,
-    commands=[claims, doctor, lab, lessons, plan, power, trouble],
+    commands=[claims, doctor, lab, lessons, plan, power, take, trouble],
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Something went wrong? `researchkit trouble WORDS OF THE MESSAGE` says why and what to do; "
     "`researchkit doctor` looks at the machine.",
