@@ -86,7 +86,7 @@ class Linker:
     One for a page: `used` holds the terms that it has linked, in the order of the alphabet.
     """
 
-    def __init__(self, to: str = "#") -> None:
+    def __init__(self, to: str = "") -> None:
         self.to = to
         self._seen: set[str] = set()
         self._used: set[str] = set()
