@@ -98,6 +98,7 @@ def test_a_row_tells_verdict_number_people_and_origin(tmp_path):
     (row,) = rows(write_index(tmp_path))
     told = words(row)
     for wanted in (
+        "Does retention rise?",
         "Supported",
         "+3.1 percentage points",
         "2.3 to 3.9",
@@ -330,7 +331,7 @@ def test_the_index_of_the_search_holds_all_there_is_to_find(tmp_path):
     put(tmp_path)
     put(tmp_path, by="site=A")
     gone = {"study": "centre", "question": "trust", "by": None, "status": "stopped", "reason": "row 7", "page": ""}
-    ran(tmp_path, gone)
+    ran(tmp_path, gone, {**gone, "by": "site=B"})
     page = write_index(tmp_path).read_text(encoding="utf-8")
     held = json.loads(re.search(r'id="find-data">(.*?)</script>', page, re.S)[1])
     kinds = Counter(kind for kind, *_ in held)
@@ -389,6 +390,8 @@ def test_a_claims_page_lays_ours_beside_the_published_and_says_what_each_rival_m
     first = words(re.search(r"<tbody><tr>.*?</tr>", table, re.S)[0])
     assert first.startswith("Here: Contact centre (n = 20,000), real data") and "+3.1 percentage points" in first
     assert table.count('<th scope="row">') == 2 + len(evidence.published("LOY-1"))
+    first, second, *_ = re.split(r"(?=<li><b>)", section(page, "rivals"))[1:]
+    assert "Severity" in first and "lots" not in first and "lots" in second
     told = words(section(page, "rivals"))
     assert "faced in Does retention rise? (Contact centre): Severity" in told and "open in" in told
     assert "it takes lots" in told

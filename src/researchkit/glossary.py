@@ -147,7 +147,5 @@ def _named(word: str) -> Term | None:
 def _pattern() -> re.Pattern[str]:
     """Any form as whole words, the longest first, in the plural too."""
     ordered = sorted(_forms(), key=len, reverse=True)
-    either = "|".join(
-        re.escape(form) if any(c.isupper() for c in form) else f"(?i:{re.escape(form)})" for form in ordered
-    )
-    return re.compile(rf"(?<![\w&#-])({either})(?:s|es)?(?![\w-])")
+    either = "|".join(map(re.escape, ordered))
+    return re.compile(rf"(?<![\w&#-])({either})(?:s|es)?(?![\w-])", re.IGNORECASE)
