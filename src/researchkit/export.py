@@ -69,9 +69,12 @@ def exporter() -> Any:
     from nbconvert.exporters import TemplateExporter
 
     class Page(HTMLExporter):
-        """Leaves the page as the template wrote it; HTMLExporter would parse and write all of it once more."""
+        """Leaves the page as the template wrote it, and the notebook uncopied: there is no preprocessor."""
 
         from_notebook_node = TemplateExporter.from_notebook_node
+
+        def _preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
+            return nb, resources
 
     unused = dict.fromkeys(("highlight_code", "filter_data_type"), _joined)  # named by the template below ours
     filters = {"shown": shown, "coloured": _coloured, **unused}
@@ -81,7 +84,6 @@ def exporter() -> Any:
         extra_template_basedirs=folders,
         extra_template_paths=folders,
         filters=filters,
-        default_preprocessors=[],  # none has anything to do here, and the notebook would be checked after each
     )
 
 

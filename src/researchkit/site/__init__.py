@@ -22,6 +22,7 @@ from researchkit.places import put
 from researchkit.site import book, claim, find, front, truths, words
 from researchkit.site.draw import CALIBRATION, CLAIMS, INDEX, LEDGER, PLANTED, SHEET, WORDS, lay, render, script
 from researchkit.site.rows import entries, key_of, rows_of, stopped
+from researchkit.study import located
 from researchkit.tables import Table
 
 STANDINGS = {  # of a situation in the calibration: how it looks, and what it is called
@@ -150,17 +151,18 @@ def _calibration() -> str:
 
 def ledger(out: str | Path) -> Table:
     """Every answer in a reports folder, one line each, in the order of the claims."""
-    return book.answers(rows_of(Path(out)), f"No report lies in {out} yet; `researchkit run` makes them.")
+    out = located(out)
+    return book.answers(rows_of(out), f"No report lies in {out} yet; `researchkit run` makes them.")
 
 
 def unanswered(out: str | Path) -> Table:
     """The claims that no report in the folder speaks to, with the data that each would need."""
-    return book.unanswered(rows_of(Path(out)))
+    return book.unanswered(rows_of(located(out)))
 
 
 def planted(out: str | Path) -> Table:
     """What simulated studies had planted, beside what their reports in the folder found."""
-    return truths.table(rows_of(Path(out)))
+    return truths.table(rows_of(located(out)))
 
 
 def failed_page(title: str, what_failed: str, details: str | Sequence[str] = (), home: str | None = None) -> str:
