@@ -69,10 +69,7 @@ def exporter() -> Any:
     from nbconvert.exporters import TemplateExporter
 
     class Page(HTMLExporter):
-        """Leaves the page as the template wrote it; HTMLExporter would parse and write all of it once more.
-
-        Nor is the notebook copied for preprocessors, of which there are none.
-        """
+        """Leaves the page as the template wrote it, and the notebook uncopied: there is no preprocessor."""
 
         from_notebook_node = TemplateExporter.from_notebook_node
 
@@ -87,7 +84,6 @@ def exporter() -> Any:
         extra_template_basedirs=folders,
         extra_template_paths=folders,
         filters=filters,
-        default_preprocessors=[],  # none has anything to do here, and the notebook would be checked after each
     )
 
 
