@@ -195,7 +195,7 @@
     document.head.append(style);
   };
   const scripts = () => [
-    ...[...document.querySelectorAll("script")].map(e => `a script: ${(e.src || e.textContent).slice(0, 60)}`),
+    ...[...document.querySelectorAll("script:not([type='application/json'])")].map(e => `a script: ${(e.src || e.textContent).slice(0, 60)}`),
     ...[...document.querySelectorAll("*")].flatMap(e => e.getAttributeNames().filter(one => /^on/i.test(one)).map(one => `${name(e)} has ${one}`)),
     ...[...document.querySelectorAll("[href^='javascript:' i], [src^='javascript:' i]")].map(e => `${name(e)} runs a script`),
   ];

@@ -19,6 +19,11 @@ from browser import Tab
 
 HOME = Path(__file__).parent
 MOST_STOPS = 1500  # of the Tab key on one page
+REPEATED = (
+    "tbody tr:nth-child(n+25)",
+    "article:nth-of-type(n+7)",
+    "dl > :nth-child(n+25)",
+)  # axe is slow; ours sees them all
 MOST_CHOICES = 2  # of one set, beside the one that stands
 PAPER = 717  # pixels: A4 without the margins that the browser leaves
 
@@ -49,7 +54,7 @@ def accessibility(tab: Tab, *rules: str) -> list[str]:
         tab.js(f"{axe()};0")
     only = f"runOnly: {list(rules)}," if rules else ""
     found = tab.js(
-        f"axe.run(document, {{{only} resultTypes: ['violations']}}).then(said => said.violations.flatMap(rule => "
+        f"axe.run({{exclude: {json.dumps([[one] for one in REPEATED])}}}, {{{only} resultTypes: ['violations']}}).then(said => said.violations.flatMap(rule => "
         "rule.nodes.map(node => [node.impact || rule.impact, rule.id, rule.help, node.target.flat().join(' '), node.html.slice(0, 120)])))"
     )
     return [" | ".join(told) for grade, *told in found if grade in ("serious", "critical")]
