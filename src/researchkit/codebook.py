@@ -26,6 +26,7 @@ Bounds = tuple[float, float, str]  # lowest, highest, and where the study file s
 NEARLY = 0.9  # from this share of numbers on, a column without a declared type is one of numbers with mistakes in it
 VAST = 1e100  # beyond it squares overflow, and nothing measured is that large
 UNDECLARED = Column.model_validate({})
+FEW = 7  # different words, up to which they may be answers
 SHORT = 40  # characters of an entry that a message shows
 
 
@@ -244,9 +245,11 @@ def remedy(series: pd.Series, bad: NDArray[np.bool_], kind: str | None) -> str:
     entries = [str(entry) for entry in pd.unique(series[bad])]
     advice = "Correct them at the source, or declare them under `missing:`"
     if all(entry.replace(",", "", 1).lstrip("-").isdigit() for entry in entries):
-        advice = "They are written with a decimal comma; write a decimal point"
+        advice = "They are written with a decimal comma; say `decimal: ','` of the file"
     elif kind is None:
         advice += ", or say `type: text` if words are meant"
+    if bad.sum() == series.notna().sum() and len(entries) <= FEW:
+        advice += "; an outcome in words is of kind yes_no or ordered"
     return f"({some(map(shorten, entries), 3)}). {advice}."
 
 
