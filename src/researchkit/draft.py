@@ -210,6 +210,8 @@ def kind(series: pd.Series, meant: Meaning | None = None) -> str:
         return "id"
     if all(ISO.fullmatch(text) for text in texts):
         return "date"
+    if all(DAY.fullmatch(text) for text in texts):
+        return "category"
     if not words.any():
         whole = bool(np.all(values == np.rint(values)))
         return "codes" if whole and len(texts) == 2 and counts.min() >= ENOUGH else "numbers"
