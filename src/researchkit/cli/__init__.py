@@ -5,6 +5,7 @@ An expected error is one message and a non-zero exit; an unknown one keeps its t
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -171,7 +172,12 @@ def new(file: Path, out: Path | None) -> None:
     from researchkit.draft import write_draft
 
     target = write_draft(file, out or file.parent)
-    click.echo(f"{target}: a draft. Fill in what says FILL_IN, then `researchkit check {target.parent}`.")
+    place = shlex.quote(str(target.parent))
+    click.echo(
+        f"{target}: a draft. What is next:\n"
+        "  1. Open it, look at every column, and fill in what says FILL_IN, before you look at any result.\n"
+        f"  2. researchkit check {place}\n  3. researchkit run {place}"
+    )
 
 
 @main.command()
