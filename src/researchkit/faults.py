@@ -13,19 +13,22 @@ from pydantic import BaseModel, ValidationError
 from researchkit.markup import Place
 from researchkit.wording import typed
 
+MOST = 100  # problems that are told: nobody reads more, and a broken file may have a million
+
 
 def told(error: ValidationError, model: type[BaseModel], lines: Mapping[Place, int]) -> list[str]:
-    """One sentence a problem, in the order of the file."""
+    """One sentence a problem, in the order of the file; of very many the first."""
+    every = error.errors()
+    holds_others = {fault["loc"][:depth] for fault in every for depth in range(len(fault["loc"]))}
     faults = []
-    every = [fault["loc"] for fault in error.errors()]
-    for fault in error.errors():
-        inside = any(place[: len(fault["loc"])] == fault["loc"] != place for place in every)
-        if fault["type"] == "too_short" and inside:
+    for fault in every:
+        if fault["type"] == "too_short" and fault["loc"] in holds_others:
             continue  # pydantic counts only the sound items; the others are told by themselves
         place = tuple(part for part in fault["loc"] if part != "[key]")
-        line = line_of(place, lines)
-        faults.append((line, (f"line {line}: " if line else "") + sentence(fault, place, model)))
-    return [text for _, text in sorted(faults, key=lambda fault: fault[0])]
+        faults.append((line_of(place, lines), fault, place))
+    faults.sort(key=lambda one: one[0])
+    words = [(f"line {line}: " if line else "") + sentence(fault, place, model) for line, fault, place in faults[:MOST]]
+    return words + ([f"and {len(faults) - MOST:,} more."] if len(faults) > MOST else [])
 
 
 def line_of(place: Place, lines: Mapping[Place, int]) -> int:
