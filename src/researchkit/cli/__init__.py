@@ -6,8 +6,9 @@ An expected error is one message and a non-zero exit; an unknown one keeps its t
 from __future__ import annotations
 
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import click
 
@@ -17,6 +18,7 @@ from researchkit.cli.ledger import claims
 from researchkit.cli.lessons import lessons
 from researchkit.cli.plans import plan
 from researchkit.cli.runs import GOOD, NOT_ALL_GOOD, NOTHING_STARTED, compare, make_all
+from researchkit.cli.screen import Screen, harmless
 from researchkit.cli.sizes import power
 from researchkit.disclosure import LABELS, PROFILES
 from researchkit.errors import ResearchkitError
@@ -29,9 +31,14 @@ class Command(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with redirect_stdout(cast(TextIO, Screen(sys.stdout))):
+                return super().invoke(ctx)
         except ResearchkitError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(harmless(str(error))) from error
+        except click.ClickException as error:
+            if harmless(error.message) != error.message:
+                raise click.ClickException(harmless(error.message)) from error
+            raise
 
 
 @click.group(
