@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import shlex
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import click
 
@@ -19,6 +20,7 @@ from researchkit.cli.ledger import claims
 from researchkit.cli.lessons import lessons
 from researchkit.cli.plans import plan
 from researchkit.cli.runs import GOOD, NOT_ALL_GOOD, NOTHING_STARTED, compare, make_all
+from researchkit.cli.screen import Screen, harmless
 from researchkit.cli.sizes import power
 from researchkit.cli.take import take
 from researchkit.cli.trouble import trouble
@@ -33,9 +35,14 @@ class Command(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with redirect_stdout(cast(TextIO, Screen(sys.stdout))):
+                return super().invoke(ctx)
         except ResearchkitError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(harmless(str(error))) from error
+        except click.ClickException as error:
+            if harmless(error.message) != error.message:
+                raise click.ClickException(harmless(error.message)) from error
+            raise
 
 
 @click.group(
