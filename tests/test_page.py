@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from researchkit import tables
-from researchkit.export import RESULT, export, is_quiet, shown
+from researchkit.export import RESULT, export, is_quiet, shown, style
 
 NASTY = "</style></title><script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
 VOID = {"meta", "br", "img", "link", "hr", "input"}
@@ -119,7 +119,7 @@ def test_a_page_has_its_question_answer_contents_and_provenance():
 
 def test_every_entry_of_the_contents_leads_somewhere_once():
     page = Reading(export(PLAIN, result()))
-    targets = [value[1:] for tag, name, value in page.attributes if tag == "a" and name == "href"]
+    targets = [value[1:] for tag, name, value in page.attributes if tag == "a" and name == "href" and value[0] == "#"]
     assert targets == ["main", "answer", "s-one-part", "s-one-part-2", "s-other", "again"]
     assert set(targets) <= set(page.ids) and len(page.ids) == len(set(page.ids))
 
@@ -141,7 +141,8 @@ def test_the_page_fetches_nothing_and_runs_nothing():
 
 
 def test_nothing_from_the_result_becomes_html():
-    safe, page = Reading(export(PLAIN, result())), Reading(export(PLAIN, hostile(result())))
+    told = result() | {"claim": "none of ours"}
+    safe, page = Reading(export(PLAIN, told)), Reading(export(PLAIN, hostile(told)))
     assert page.tags == safe.tags
     assert not [name for _, name, _ in page.attributes if name.startswith("on")]
 
@@ -226,12 +227,18 @@ def test_the_answer_is_told_once_in_the_head_and_not_again_in_the_body():
     assert "again</p>" not in export(notebook(code("answer", answer)), result())
 
 
-def test_all_code_is_folded_into_one_place_at_the_end():
+def test_one_switch_shows_all_code_without_a_script():
     page = export(notebook(code("study = '<b>'", tags=["parameters"]), code("y = 1")), result())
-    folds = re.findall(r'<details class="code"><summary>(.*?)</summary>(.*?)</details>', page, re.S)
-    assert [summary for summary, _ in folds] == ["The code behind this page"]
-    assert "&lt;b&gt;" in folds[0][1]
-    assert re.sub(r"<[^>]+>", "", folds[0][1]).index("study") < re.sub(r"<[^>]+>", "", folds[0][1]).index("y = 1")
+    blocks = re.findall(r'<pre class="code" tabindex="0"><code>(.*?)</code></pre>', page, re.S)
+    assert [unescape(re.sub(r"<[^>]+>", "", block)).strip() for block in blocks] == ["study = '<b>'", "y = 1"]
+    assert page.count('type="checkbox"') == 1 and 'id="show-code"' in page
+    assert "pre.code{display:none}" in page and ":root:has(#show-code:checked) pre.code{display:block" in page
+
+
+def test_the_dark_colours_are_the_same_by_the_system_and_by_the_switch_and_are_for_screens_alone():
+    by_system, by_switch = re.findall(r"@media screen[^{]*\{:root[^{]*\{(color-scheme:dark;[^}]*)\}\}", style())
+    assert by_system == by_switch and "--paper:#12171c" in by_system
+    assert "dark" not in re.sub(r"@media screen[^{]*\{:root[^{]*\{[^}]*\}\}", "", style())
 
 
 def test_export_leaves_the_notebook_alone_and_gives_the_same_page_twice():

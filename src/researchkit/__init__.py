@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from . import (
         account,
         accuracy,
+        checklist,
+        cite,
         claims,
         evidence,
         feedback,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
         frontier,
         learn,
         mechanism,
+        methods,
         peers,
         power,
         review,
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
         subgroups,
         tables,
         talk,
+        trouble,
     )
 
 __all__ = [
@@ -61,6 +65,8 @@ __all__ = [
     "account",
     "accuracy",
     "answer_question",
+    "checklist",
+    "cite",
     "claims",
     "estimate",
     "evidence",
@@ -72,6 +78,7 @@ __all__ = [
     "load_dataset",
     "load_study",
     "mechanism",
+    "methods",
     "peers",
     "power",
     "review",
@@ -85,6 +92,7 @@ __all__ = [
     "subgroups",
     "tables",
     "talk",
+    "trouble",
     "write_report",
 ]
 
@@ -105,6 +113,8 @@ _ROOM_OF = {
 _ROOMS = {
     "account",
     "accuracy",
+    "checklist",
+    "cite",
     "claims",
     "evidence",
     "feedback",
@@ -112,6 +122,7 @@ _ROOMS = {
     "frontier",
     "learn",
     "mechanism",
+    "methods",
     "peers",
     "power",
     "review",
@@ -125,6 +136,7 @@ _ROOMS = {
     "subgroups",
     "tables",
     "talk",
+    "trouble",
 }
 
 

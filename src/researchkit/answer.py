@@ -15,12 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
-from html import escape
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from researchkit import held
+from researchkit import card, held
 from researchkit.dataset import Dataset, Sample
 from researchkit.disclosure import PROFILES, ROUNDED, Profile, enough, name_of, rounded, shown, taken
 from researchkit.errors import DisclosureError, EstimationError, ParameterError
@@ -32,7 +31,7 @@ from researchkit.protocol import standing
 from researchkit.readers.relation import stays
 from researchkit.readers.values import canonical
 from researchkit.rivals import faced
-from researchkit.robustness import Check, attack
+from researchkit.robustness import Check, attack, judged, source_of
 from researchkit.robustness.alternatives import with_unit
 from researchkit.robustness.check import why_not
 from researchkit.robustness.several import several
@@ -45,7 +44,7 @@ MEDIA = "application/vnd.researchkit.result+json"
 HIDDEN = "application/vnd.researchkit.hidden+json"  # for the owner's log; `report` takes it out of the notebook
 ASKED = "RESEARCHKIT_LOG_HIDDEN"  # set where somebody is there to do so
 SCHEMA = 1
-NAMED_PACKAGES = ("numpy", "pandas", "scipy", "statsmodels")
+NAMED_PACKAGES = ("numpy", "pandas", "scipy")
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,8 +69,12 @@ class Answer:
 
     @property
     def robustness(self) -> list[dict[str, Any]]:
-        """What attacked the answer, as it stands in `result.json`."""
-        return [check.to_dict() for check in self.checks]
+        """What attacked the answer, as it stands in `result.json`: facts, mark, the word, and whose method it is."""
+        lots, told = self.study.design_of(self.question) == "randomised", []
+        for check in self.checks:
+            word = judged(check, self.effect, lots=lots)
+            told.append({**check.to_dict(), "mark": check.mark, "word": word, "source": source_of(check) or None})
+        return told
 
     @property
     def data(self) -> dict[str, Any]:
@@ -108,12 +111,14 @@ class Answer:
             "schema": SCHEMA,
             "study": study.name,
             "study_title": study.title,
+            "study_description": study.description,
             "question": question.id,
             "title": question.title,
             "claim": question.claim,
             "family": self.family,
             "design": study.design_of(question),
             "simulated": study.simulated,
+            "source": _source(study),
             "planned": plan.word == "planned",
             "plan": plan.to_dict(),
             "by": self.by,
@@ -138,13 +143,19 @@ class Answer:
         return f"{self.question.title}\n{self.verdict}"
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        heading = f"<p>{escape(self.question.title)}</p>"
+        shown = card.Card(
+            self.question.title,
+            str(self.verdict),
+            (("Effect", self.effect.words), *self.effect.facts),
+            self.verdict.marks,
+            side=self.verdict.word,
+            picture=self.effect.drawn(self.question.smallest_effect),
+        )
         hidden = [one.to_dict() for one in taken()] if os.environ.get(ASKED) else []
         return {
             **({HIDDEN: hidden} if hidden else {}),
             MEDIA: finite(self.to_dict()),
-            "text/html": f'<div class="rk-answer">{heading}{self.verdict._repr_html_()}</div>',
-            "text/plain": repr(self),
+            **shown.bundle(),
         }
 
 
@@ -184,6 +195,13 @@ def answer_question(
     verdict = judge(effect, asked, study, crude=crude, checks=checks, fingerprint=dataset.fingerprint)
     seconds = time.perf_counter() - begun
     return Answer(study, asked, by or None, dataset, sample, effect, crude, checks, verdict, started, seconds)
+
+
+def _source(study: Study) -> dict[str, Any] | None:
+    """Where published data come from, on what terms, and how they are cited."""
+    if study.source is None:
+        return None
+    return {name: getattr(study.source, name) for name in ("page", "licence", "citation")}
 
 
 def simple(sample: Sample, asked: Question, effect: Effect) -> Effect:

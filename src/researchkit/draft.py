@@ -16,6 +16,7 @@ import pandas as pd
 
 from researchkit import wording
 from researchkit.errors import DataError
+from researchkit.faults import OPEN
 from researchkit.filled import filled
 from researchkit.parts import File
 from researchkit.readers import exports
@@ -30,7 +31,6 @@ MOSTLY = 0.9  # of distinct entries among all: an id
 NAMED_ID = re.compile(r"(^|_|\b)(id|no|nr|number|code|key)$", re.IGNORECASE)
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 RESERVED = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
-OPEN = "FILL_IN"  # is no column, so that `check` asks for it
 HEAD = f"""# A draft, made from the data, and no study yet: check every line, and fill in what says {OPEN}
 # before you look at any result. `researchkit check` says what is left."""
 START = """title: {title}

@@ -13,6 +13,9 @@ from pydantic import BaseModel, ValidationError
 from researchkit.markup import Place
 from researchkit.wording import typed
 
+OPEN = "FILL_IN"  # what a draft leaves to its author
+WAITS = f"waits for you: put your own in place of {OPEN}."
+
 
 def told(error: ValidationError, model: type[BaseModel], lines: Mapping[Place, int]) -> list[str]:
     """One sentence a problem, in the order of the file."""
@@ -28,6 +31,26 @@ def told(error: ValidationError, model: type[BaseModel], lines: Mapping[Place, i
     return [text for _, text in sorted(faults, key=lambda fault: fault[0])]
 
 
+def left_open(value: Any, lines: Mapping[Place, int], place: Place = ()) -> list[str]:
+    """What a draft has left to its author, in the order of the file."""
+    if value == OPEN:
+        return [f"line {line_of(place, lines)}: {named(place)} {WAITS}"]
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [text for key, part in parts for text in left_open(part, lines, (*place, key))]
+
+
+def all_of(left: list[str], others: list[str]) -> list[str]:
+    """What is left open and what is wrong, each once, in the order of the file."""
+    lines = re.compile(r"line (\d+)")
+    return sorted(dict.fromkeys([*left, *others]), key=lambda text: int((lines.match(text) or ["", "0"])[1]))
+
+
+def named(place: Place) -> str:
+    return (
+        " of ".join(f"`{part}`" for part in reversed([str(p) for p in place if not isinstance(p, int)])) or "the file"
+    )
+
+
 def line_of(place: Place, lines: Mapping[Place, int]) -> int:
     """The line of a place, or of the nearest part of the file that holds it."""
     if place[:2] == ("tables", "data") and ("tables",) not in lines:
@@ -39,10 +62,10 @@ def line_of(place: Place, lines: Mapping[Place, int]) -> int:
 
 def sentence(fault: Any, place: Place, model: type[BaseModel]) -> str:
     """One problem in words: what is there, what may be there."""
-    where = (
-        " of ".join(f"`{part}`" for part in reversed([str(p) for p in place if not isinstance(p, int)])) or "the file"
-    )
+    where = named(place)
     kind, given, context = fault["type"], fault.get("input"), fault.get("ctx", {})
+    if given == OPEN:
+        return f"{where} {WAITS}"
     if kind == "extra_forbidden":
         known = names_at(model, place[:-1])
         return f"{where} is not known here{nearest(str(place[-1]), known)}."

@@ -13,12 +13,14 @@ import click
 
 from researchkit import wording
 from researchkit.cli.health import doctor
+from researchkit.cli.lab import lab
 from researchkit.cli.ledger import claims
 from researchkit.cli.lessons import lessons
 from researchkit.cli.plans import plan
 from researchkit.cli.runs import GOOD, NOT_ALL_GOOD, NOTHING_STARTED, compare, make_all
 from researchkit.cli.sizes import power
 from researchkit.cli.take import take
+from researchkit.cli.trouble import trouble
 from researchkit.disclosure import LABELS, PROFILES
 from researchkit.errors import ResearchkitError
 
@@ -37,8 +39,10 @@ class Command(click.Group):
 
 @click.group(
     cls=Command,
-    commands=[claims, doctor, lessons, plan, power, take],
+    commands=[claims, doctor, lab, lessons, plan, power, take, trouble],
     context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Something went wrong? `researchkit trouble WORDS OF THE MESSAGE` says why and what to do; "
+    "`researchkit doctor` looks at the machine.",
 )
 @click.version_option(package_name="researchkit", message="researchkit %(version)s")
 def main() -> None:
@@ -299,17 +303,3 @@ def simulate(world: str, rows: int | None, seed: int | None, out: Path) -> None:
 
     for path in write_world(world, out, rows=rows, seed=seed):
         click.echo(path)
-
-
-@main.command()
-def lab() -> None:
-    """JupyterLab, opened at the first notebook.
-
-    Example: researchkit lab
-    """
-    import os
-
-    from researchkit.report import notebooks_folder
-
-    first = notebooks_folder() / "00_start_here.ipynb"
-    os.execv(sys.executable, [sys.executable, "-m", "jupyter", "lab", str(first)])  # noqa: S606 - our own interpreter

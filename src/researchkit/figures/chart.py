@@ -118,8 +118,8 @@ def _caption(found: Chart) -> str:
     if found.centre is None:
         return dots
     return (
-        f"{dots} The line is the centre of the baseline, which ends at the dashed line; the short bars are the "
-        "limits of noise, three standard errors away. Diamonds are signals."
+        f"{dots} The line is the centre of the baseline, which ends at the dashed line; the short bars are the limits "
+        "of noise, three standard errors away. Diamonds are signals."
     )
 
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 import numpy as np
-from numpy.typing import NDArray
 
 from researchkit.figures.letters import FONT, Word, width
 
@@ -26,7 +25,6 @@ CIRCLE = 26  # points that matplotlib's round mark is made of
 SHADES = 256  # that a picture in dots can have: a drawing has few colours, and their blends with the paper
 LETTERS = {1: "M", 2: "L", 3: "Q", 4: "C"}  # matplotlib's codes of a path's parts
 CLOSE = 79
-BINS = 16**3  # colours that are told apart while they are counted
 ANCHORS = {"left": (0.0, ""), "center": (0.5, ' text-anchor="middle"'), "right": (1.0, ' text-anchor="end"')}
 CAPS = {"round": "round", "projecting": "square"}
 
@@ -193,34 +191,10 @@ class Vector:
         """The same in dots, in as few colours as it has."""
         from PIL import Image
 
-        places, colours = _few(np.asarray(self.dots.buffer_rgba())[..., :3])
-        whole, out = Image.fromarray(places, mode="P"), io.BytesIO()
-        whole.putpalette(colours.tobytes())
-        whole.save(out, format="png", dpi=(72 * self.times, 72 * self.times), compress_level=6)
+        whole, out = Image.fromarray(np.asarray(self.dots.buffer_rgba())).convert("RGB"), io.BytesIO()
+        few = whole.quantize(SHADES, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        few.save(out, format="png", dpi=(72 * self.times, 72 * self.times), compress_level=6)
         return out.getvalue()
-
-
-def _few(dots: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Dots (height, width, 3) as places in a list of colours: near ones share their mean, rare ones the nearest."""
-    bins = _bins(dots)
-    counts = np.bincount(bins.ravel(), minlength=BINS)
-    some, their = dots[::2, ::2].reshape(-1, 3), bins[::2, ::2].ravel()  # every fourth says the mean well enough
-    each = np.bincount(their, minlength=BINS)
-    sums = [np.bincount(their, weights=some[:, part], minlength=BINS) for part in range(3)]
-    middle = 16 * np.stack(np.unravel_index(np.arange(BINS), (16, 16, 16)), axis=1) + 8
-    means = np.where(each[:, None] > 0, np.stack(sums, axis=1) / np.maximum(each, 1)[:, None], middle)
-    kept = np.argsort(-counts, kind="stable")[: min(SHADES, int((counts > 0).sum()))]
-    place = np.zeros(BINS, np.uint8)
-    place[kept] = np.arange(len(kept))
-    for rare in np.setdiff1d(np.flatnonzero(counts), kept):
-        place[rare] = np.argmin(((means[kept] - means[rare]) ** 2).sum(axis=1))
-    return place[bins], np.rint(means[kept]).astype(np.uint8)
-
-
-def _bins(dots: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    """One number for colours that are near each other: four bits of each part."""
-    near = (dots >> 4).astype(np.uint16)
-    return np.asarray((near[..., 0] << 8) | (near[..., 1] << 4) | near[..., 2], np.uint16)
 
 
 def _told(points: float) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +64,7 @@ def read(path: Path, file: File, subject: str | None = None) -> tuple[pd.DataFra
     """
     subject = subject or str(path)
     if not path.is_file():
-        raise DataError(f"There is no file {subject}.")
+        raise DataError(f"There is no file {subject}{beside(path)}")
     if not path.stat().st_size:
         raise DataError(f"{subject} is empty.")
     reader = reader_of(path, file, subject)
@@ -131,3 +133,11 @@ def entry_text(value: object) -> str | None:
     if value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
         return None
     return day(value)
+
+
+def beside(path: Path) -> str:
+    """How the sentence on a file that is not there goes on: with the one beside it whose name is nearly the same."""
+    near: list[str] = []
+    with suppress(OSError):
+        near = get_close_matches(path.name, [one.name for one in path.parent.iterdir() if one.is_file()], 1, 0.6)
+    return f" (did you mean {near[0]!r}?)." if near else ". Paths count from the folder of the study file."

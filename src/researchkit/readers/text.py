@@ -24,7 +24,9 @@ BINARY = {
     b"\x1f\x8b": "a gzip file",
     b"%PDF": "a PDF",
     b"SQLite": "a database",
+    b"version https://git-lfs": "a pointer of Git LFS (`git lfs pull` fetches the file)",
 }
+PAGES = (b"<!doctype html", b"<html")
 LINE = re.compile(r"[^\n]*\n|[^\n]+")
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -106,6 +108,10 @@ def refuse_binary(content: bytes, subject: str) -> None:
     for start, what in BINARY.items():
         if content.startswith(start):
             raise DataError(f"{subject} is {what} by its content, not text; give it the name ending that fits.")
+    if content[:100].lstrip(b"\xef\xbb\xbf \r\n\t").lower().startswith(PAGES):
+        raise DataError(
+            f"{subject} is a web page by its content, perhaps one that asks to sign in; get the file itself."
+        )
     every_second = content[:2000].count(0) > len(content[:2000]) / 4
     if content.startswith(UTF_16) or every_second:
         raise DataError(f"{subject} looks like UTF-16; declare it in study.yml: `encoding: utf-16`.")
@@ -151,7 +157,8 @@ def broken(text: str, separator: str, reason: str) -> str:
         return f"it is no table: {reason.strip()}"
     mark = SEPARATORS.get(separator, repr(separator))
     return (
-        f"{len(longer)} rows have more cells than the {len(header)} names of the header, row{'s' * (len(longer) > 1)} "
+        f"{len(longer)} {'rows have' if len(longer) > 1 else 'row has'} more cells than the {len(header)} names of the "
+        f"header, row{'s' * (len(longer) > 1)} "
         f"{some(longer)}. Perhaps a {mark} stands in a text without quotation marks."
     )
 
