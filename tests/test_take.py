@@ -69,7 +69,7 @@ def document(path):
 def test_figures_are_the_bytes_of_the_page_and_tables_its_cells(report, tmp_path):
     taken = hands.take(report, tmp_path / "out")
     there = {name: (tmp_path / "out" / name).read_bytes() for name in taken.files}
-    assert there["figures/stay-interval.svg"] == FIGURE.svg.encode()
+    assert there["figures/stay-interval.svg"] == FIGURE.alone().encode()
     assert there["figures/stay-interval.png"] == FIGURE.png
     rows = list(csv.reader(io.StringIO(there["tables/shares-by-group.csv"].decode(), newline="")))
     assert rows[0] == ["Group", "Share"] and rows[2][0] == "usual care"
