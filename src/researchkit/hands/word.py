@@ -185,7 +185,7 @@ def _html(told: Read, folder: Path) -> str:
             parts.append(f"<table><caption>{escape(block.title)}</caption>{top}<tbody>{rows}</tbody></table>")
             parts.append(f"<p><i>Note.</i> {escape(block.note)}</p>" if block.note else "")
         else:
-            tag = f"h{block.level}" if block.level else "p"
+            tag = f"h{block.level}" if block.level else "pre" if block.kind == "code" else "p"
             parts.append(f"<{tag}>{escape(block.words)}</{tag}>")
     return "\n".join([*parts, "</body></html>"])
 
