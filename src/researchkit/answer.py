@@ -44,7 +44,7 @@ MEDIA = "application/vnd.researchkit.result+json"
 HIDDEN = "application/vnd.researchkit.hidden+json"  # for the owner's log; `report` takes it out of the notebook
 ASKED = "RESEARCHKIT_LOG_HIDDEN"  # set where somebody is there to do so
 SCHEMA = 1
-NAMED_PACKAGES = ("numpy", "pandas", "scipy", "statsmodels")
+NAMED_PACKAGES = ("numpy", "pandas", "scipy")
 
 
 @dataclass(frozen=True, repr=False)

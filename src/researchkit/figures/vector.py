@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 import numpy as np
-from numpy.typing import NDArray
 
 from researchkit.figures.letters import FONT, Word, width
 
@@ -192,27 +191,10 @@ class Vector:
         """The same in dots, in as few colours as it has."""
         from PIL import Image
 
-        places, colours = _few(np.asarray(self.dots.buffer_rgba())[..., :3])
-        whole, out = Image.fromarray(places, mode="P"), io.BytesIO()
-        whole.putpalette(colours.tobytes())
-        whole.save(out, format="png", dpi=(72 * self.times, 72 * self.times), compress_level=6)
+        whole, out = Image.fromarray(np.asarray(self.dots.buffer_rgba())).convert("RGB"), io.BytesIO()
+        few = whole.quantize(SHADES, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        few.save(out, format="png", dpi=(72 * self.times, 72 * self.times), compress_level=6)
         return out.getvalue()
-
-
-def _few(dots: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Dots (height, width, 3) as places in a list of colours: near ones share their mean, rare ones the nearest."""
-    near = dots >> 4
-    bins = (near[..., 0].astype(np.uint16) << 8) | (near[..., 1].astype(np.uint16) << 4) | near[..., 2]
-    flat = bins.ravel()
-    counts = np.bincount(flat, minlength=4096)
-    sums = [np.bincount(flat, weights=dots[..., part].ravel(), minlength=4096) for part in range(3)]
-    means = np.stack(sums, axis=1) / np.maximum(counts, 1)[:, None]
-    kept = np.argsort(-counts, kind="stable")[: min(SHADES, int((counts > 0).sum()))]
-    place = np.zeros(4096, np.uint8)
-    place[kept] = np.arange(len(kept))
-    for rare in np.setdiff1d(np.flatnonzero(counts), kept):
-        place[rare] = np.argmin(((means[kept] - means[rare]) ** 2).sum(axis=1))
-    return place[bins], np.rint(means[kept]).astype(np.uint8)
 
 
 def _told(points: float) -> str:
