@@ -95,7 +95,8 @@ class Page:
         for bundle in self.bundles:
             for media, part in bundle.items():
                 if media.endswith(("table+json", "figure+json")):
-                    yield part["name"], list(csv.DictReader(io.StringIO(part["csv"])))
+                    for one in (part, *part.get("more", ())):
+                        yield one["name"], list(csv.DictReader(io.StringIO(one["csv"])))
             yield from Grid.read(bundle.get("text/html", ""))
 
 

@@ -37,6 +37,7 @@ WALLS = {  # library -> the rooms that may use it
     "openpyxl": {"readers"},
     "pyreadstat": {"readers"},
     "sklearn": {"transcripts"},
+    "docx": {"hands"},
     "duckdb": {"readers", "simulate"},
     "sqlalchemy": {"readers", "warehouse"},
     "pooch": {"sources"},

@@ -851,7 +851,7 @@ def test_few_people_with_gaps_are_not_told_of(clinic, disclosure, shown):
     if shown:
         assert found.facts["incomplete"] == 7 and found.facts["imputed"]
     else:
-        assert set(found.facts) == {"incomplete", "words"} and found.facts["incomplete"] is None
+        assert set(found.facts) == {"incomplete", "keeps", "words"} and found.facts["incomplete"] is None
         assert found.facts["words"].startswith("Fewer than 11 people have gaps, so nothing is told of them.")
 
 

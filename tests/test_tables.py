@@ -75,8 +75,10 @@ def test_whatever_comes_from_data_is_escaped():
 
     class Tags(HTMLParser):
         def handle_starttag(self, tag, attrs):
-            assert tag in {"div", "table", "caption", "span", "thead", "tbody", "tr", "th", "td", "p"}
-            assert {name for name, _ in attrs} <= {"class", "role", "tabindex", "aria-label", "scope"}
+            assert tag in {"div", "table", "caption", "span", "thead", "tbody", "tr", "th", "td", "p", "a"}
+            more = {"download", "href"} if tag == "a" else set()
+            assert {name for name, _ in attrs} <= {"class", "role", "tabindex", "aria-label", "scope"} | more
+            assert dict(attrs).get("href", "data:text/csv;base64,").startswith("data:text/csv;base64,")
 
     Tags().feed(table.to_html())
     assert "<script" not in table.to_html()

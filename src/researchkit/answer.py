@@ -31,7 +31,7 @@ from researchkit.protocol import standing
 from researchkit.readers.relation import stays
 from researchkit.readers.values import canonical
 from researchkit.rivals import faced
-from researchkit.robustness import Check, attack
+from researchkit.robustness import Check, attack, judged, source_of
 from researchkit.robustness.alternatives import with_unit
 from researchkit.robustness.check import why_not
 from researchkit.robustness.several import several
@@ -44,7 +44,7 @@ MEDIA = "application/vnd.researchkit.result+json"
 HIDDEN = "application/vnd.researchkit.hidden+json"  # for the owner's log; `report` takes it out of the notebook
 ASKED = "RESEARCHKIT_LOG_HIDDEN"  # set where somebody is there to do so
 SCHEMA = 1
-NAMED_PACKAGES = ("numpy", "pandas", "scipy", "statsmodels")
+NAMED_PACKAGES = ("numpy", "pandas", "scipy")
 
 
 @dataclass(frozen=True, repr=False)
@@ -75,8 +75,12 @@ class Answer:
 
     @property
     def robustness(self) -> list[dict[str, Any]]:
-        """What attacked the answer, as it stands in `result.json`."""
-        return [check.to_dict() for check in self.checks]
+        """What attacked the answer, as it stands in `result.json`: facts, mark, the word, and whose method it is."""
+        lots, told = self.study.design_of(self.question) == "randomised", []
+        for check in self.checks:
+            word = judged(check, self.effect, lots=lots)
+            told.append({**check.to_dict(), "mark": check.mark, "word": word, "source": source_of(check) or None})
+        return told
 
     @property
     def data(self) -> dict[str, Any]:
@@ -113,12 +117,14 @@ class Answer:
             "schema": SCHEMA,
             "study": study.name,
             "study_title": study.title,
+            "study_description": study.description,
             "question": question.id,
             "title": question.title,
             "claim": question.claim,
             "family": self.family,
             "design": study.design_of(question),
             "simulated": study.simulated,
+            "source": _source(study),
             "planned": plan.word == "planned",
             "plan": plan.to_dict(),
             "by": self.by,
@@ -201,6 +207,13 @@ def answer_question(
     verdict = judge(effect, asked, study, crude=crude, checks=checks, fingerprint=dataset.fingerprint)
     seconds = time.perf_counter() - begun
     return Answer(study, asked, by or None, dataset, sample, effect, crude, checks, verdict, started, seconds)
+
+
+def _source(study: Study) -> dict[str, Any] | None:
+    """Where published data come from, on what terms, and how they are cited."""
+    if study.source is None:
+        return None
+    return {name: getattr(study.source, name) for name in ("page", "licence", "citation")}
 
 
 def simple(sample: Sample, asked: Question, effect: Effect) -> Effect:

@@ -16,6 +16,7 @@ from researchkit import wording
 from researchkit.card import Card
 from researchkit.codebook import coded
 from researchkit.disclosure import PROFILES
+from researchkit.doubts import doubts
 from researchkit.errors import DataError, StudyError, listing, some
 from researchkit.events import built
 from researchkit.faults import nearest
@@ -180,6 +181,7 @@ def load_dataset(study: Study, table: str | None = None) -> Dataset:
     accepted = study.tables[table].accept.items()
     notes += [f"{name}: that the export has changed here was looked at and accepted: {why}" for name, why in accepted]
     notes += map(str, filled(gathered.frame, units_of(study, table)))
+    notes += doubts(study, table, frame, gathered.origin)
     return dataset_of(study, table, frame, gathered.origin, tuple(notes), why)
 
 

@@ -1,7 +1,8 @@
 """An executed notebook to one page that can be shared: self-contained, no script, everything from data escaped.
 
-The notebook's markdown becomes the prose, its code is folded away at the end, its outputs are shown by `shown`, and
-the result gives the head (question, verdict, marks) and the foot (provenance, how to run it again).
+The notebook's markdown becomes the prose, its code is hidden until the reader's one switch shows it, its outputs are
+shown by `shown`, and the result gives the head (question, verdict, marks) and the foot (how to run it again and cite
+it, provenance).
 """
 
 from __future__ import annotations
@@ -16,8 +17,12 @@ from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from researchkit import wording
+from researchkit import cite, tables, wording
+from researchkit.claims import claims, said_in
+from researchkit.glossary import Linker
+from researchkit.tables import data_link
 
 TEMPLATES = Path(__file__).parent / "templates"
 OURS = "application/vnd.researchkit."
@@ -28,7 +33,7 @@ _QUIET_TAGS = {"div", "p", "ul", "ol", "li", "strong", "em", "code", "br"}
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
-def export(notebook: Any, result: Mapping[str, Any]) -> str:
+def export(notebook: Any, result: Mapping[str, Any], *, beside: str = "", home: str | None = None) -> str:
     """The page of one executed notebook.
 
     Parameters
@@ -37,6 +42,10 @@ def export(notebook: Any, result: Mapping[str, Any]) -> str:
         An nbformat notebook, left as it is.
     result
         The result dict of the answer. One without a verdict (a data check) gives a page of title and body.
+    beside
+        The name of the result file in the page's own folder, where there is one; the page links to it.
+    home
+        The way from the page's folder to the reports folder, where there is one; the page links to those around it.
 
     Returns
     -------
@@ -46,7 +55,9 @@ def export(notebook: Any, result: Mapping[str, Any]) -> str:
     writer = Prose()
     pages = copy.copy(notebook)
     pages.cells = [_printed(cell, writer) for cell in notebook.cells if NOTEBOOK_ONLY not in _tags(cell)]
-    view = page_view(result, title=result.get("title") or writer.title or "Report", contents=writer.contents)
+    title = result.get("title") or writer.title or "Report"
+    view = page_view(result, title=title, contents=writer.contents) | {"beside": beside, "home": home}
+    view["words"] = writer.linker.used
     body, _ = exporter().from_notebook_node(pages, resources={"researchkit": view})
     return str(body)
 
@@ -58,9 +69,12 @@ def exporter() -> Any:
     from nbconvert.exporters import TemplateExporter
 
     class Page(HTMLExporter):
-        """Leaves the page as the template wrote it; HTMLExporter would parse and write all of it once more."""
+        """Leaves the page as the template wrote it, and the notebook uncopied: there is no preprocessor."""
 
         from_notebook_node = TemplateExporter.from_notebook_node
+
+        def _preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
+            return nb, resources
 
     unused = dict.fromkeys(("highlight_code", "filter_data_type"), _joined)  # named by the template below ours
     filters = {"shown": shown, "coloured": _coloured, **unused}
@@ -70,7 +84,6 @@ def exporter() -> Any:
         extra_template_basedirs=folders,
         extra_template_paths=folders,
         filters=filters,
-        default_preprocessors=[],  # none has anything to do here, and the notebook would be checked after each
     )
 
 
@@ -83,7 +96,7 @@ def _printed(cell: Any, writer: Prose) -> Any:
     cell = copy.copy(cell)
     if cell.cell_type == "markdown":
         cell.metadata = copy.copy(cell.metadata)
-        cell.metadata["told"] = writer.told(cell.source)
+        cell.metadata["told"] = writer.linker.told(writer.told(cell.source))
     elif cell.cell_type == "code":
         cell.outputs = [_emptied(output) if RESULT in output.get("data", {}) else output for output in cell.outputs]
     return cell
@@ -103,7 +116,8 @@ class Prose:
 
     def __init__(self) -> None:
         self.title = ""
-        self.contents: list[tuple[str, str]] = [("answer", "Verdict")]
+        self.linker = Linker()
+        self.contents: list[tuple[str, str]] = [("answer", "Answer")]
         self._render = _markdown(self._heading)
 
     def told(self, source: str) -> str:
@@ -247,7 +261,7 @@ def _painters() -> tuple[Any, Any]:
 
 def page_view(result: Mapping[str, Any], *, title: str, contents: list[tuple[str, str]]) -> dict[str, Any]:
     """Everything the template prints, in words; nothing in it is HTML but the style."""
-    verdict = result.get("verdict")
+    verdict, cited = result.get("verdict"), cite.bibtex(result)
     facts = [
         str(result.get("family") or "").capitalize(),
         f"claim {result['claim']}" if result.get("claim") else "",
@@ -257,6 +271,8 @@ def page_view(result: Mapping[str, Any], *, title: str, contents: list[tuple[str
     ]
     return {
         "title": title,
+        "claim": claimed(str(result.get("claim") or "")),
+        "folder": f"{quote(str(result.get('study') or ''))}/",
         "study": result.get("study_title") or result.get("study") or "",
         "made": str(result.get("provenance", {}).get("started", ""))[:10],
         "simulated": bool(result.get("simulated")),
@@ -265,9 +281,17 @@ def page_view(result: Mapping[str, Any], *, title: str, contents: list[tuple[str
         "contents": contents if verdict else contents[1:],
         "provenance": provenance(result),
         "again": command(result),
+        "cited": cited,
+        "bib": data_link("application/x-bibtex", cited.encode()),
+        "file": tables.slug("-".join(str(result.get(name) or "") for name in ("study", "question", "by"))),
         "disclosure": _rule(result.get("data", {})),
         "style": style(),
     }
+
+
+def claimed(name: str) -> dict[str, str]:
+    """What the claim says and who makes it; nothing of one that we do not know."""
+    return next(({"id": one.id, "says": one.statement, "said": said_in(one)} for one in claims() if one.id == name), {})
 
 
 def _rule(data: Mapping[str, Any]) -> str:

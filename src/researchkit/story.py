@@ -14,7 +14,7 @@ import pandas as pd
 from researchkit import figures, sums, tables, wording
 from researchkit.claims import articles, claim
 from researchkit.disclosure import PROFILES, nearest
-from researchkit.errors import EstimationError, some
+from researchkit.errors import EstimationError
 from researchkit.linked import levels as linked
 from researchkit.linked.times import safe_times
 from researchkit.protocol import standing
@@ -285,19 +285,11 @@ def doubts(answer: Answer) -> Prose:
     return Prose(tuple(told))
 
 
-def methods(answer: Answer) -> Prose:
-    """The methods paragraph, written from what ran."""
-    effect, study, question = answer.effect, answer.study, answer.question
-    packages = some([f"{name} {number}" for name, number in answer.provenance["packages"].items()])
-    adjusted = some([study.label(name) for name in question.adjust]) if question.adjust else "nothing"
-    level = wording.percent(effect.level, 0)
-    what = f"{effect.method}; {effect.contrast}; adjusted for {adjusted}. Intervals are at {level}."
-    errors = f"Model: {effect.model.name}; standard errors: {effect.model.errors}."
-    errors += f" Degrees of freedom: {wording.number(effect.df)}." if effect.df else ""
-    rule = "The verdict's word follows from the interval and the smallest effect that matters, named in the study file."
-    here = answer.provenance
-    made = f"Made with researchkit {here['researchkit']}, Python {here['python']}, {packages}."
-    return Prose((what[0].upper() + what[1:], errors, rule, made))
+def seen(answer: Answer) -> Prose:
+    """What this study could have seen, and what its interval leaves open, whatever came out."""
+    found = {check["check"]: check for check in answer.robustness if check["ran"]}
+    told = [tables.finding(found[name], answer) for name in ("design", "equivalence") if name in found]
+    return Prose(tuple(told) or ("What it could have seen cannot be told.",))
 
 
 def cutoffs(answer: Answer) -> Table | Prose:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import shlex
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import click
 
@@ -19,7 +20,9 @@ from researchkit.cli.ledger import claims
 from researchkit.cli.lessons import lessons
 from researchkit.cli.plans import plan
 from researchkit.cli.runs import GOOD, NOT_ALL_GOOD, NOTHING_STARTED, compare, make_all
+from researchkit.cli.screen import Screen, harmless
 from researchkit.cli.sizes import power
+from researchkit.cli.take import take
 from researchkit.cli.trouble import trouble
 from researchkit.disclosure import LABELS, PROFILES
 from researchkit.errors import ResearchkitError
@@ -32,14 +35,19 @@ class Command(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with redirect_stdout(cast(TextIO, Screen(sys.stdout))):
+                return super().invoke(ctx)
         except ResearchkitError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(harmless(str(error))) from error
+        except click.ClickException as error:
+            if harmless(error.message) != error.message:
+                raise click.ClickException(harmless(error.message)) from error
+            raise
 
 
 @click.group(
     cls=Command,
-    commands=[claims, doctor, lab, lessons, plan, power, trouble],
+    commands=[claims, doctor, lab, lessons, plan, power, take, trouble],
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Something went wrong? `researchkit trouble WORDS OF THE MESSAGE` says why and what to do; "
     "`researchkit doctor` looks at the machine.",

@@ -50,7 +50,7 @@ class Figure:
         """The drawing inline, its colours left to the page, its numbers folded away below it."""
         more = len(self.data) > SHOWN
         note = f"The first {SHOWN} of {wording.count(len(self.data))} rows; the CSV has all." if more else ""
-        table = tables.frame(self.data.head(SHOWN), f"Numbers behind: {self.title}", note).to_html()
+        table = tables.frame(self.data.head(SHOWN), f"Numbers behind: {self.title}", note).to_html(csv=False)
         return (
             f'<figure class="rk-figure"><p class="rk-title">{escape(self.title)}</p>'
             f"{ink.inline(self.svg, self.name, self.alt)}"

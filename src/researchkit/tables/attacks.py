@@ -315,9 +315,11 @@ def _design(check: Mapping[str, Any], answer: Any) -> str:
 
 
 def _plain(check: Mapping[str, Any], answer: Any) -> str:
-    parts = [f"{key.replace('_', ' ')}: {shown(value)}" for key, value in check.items() if key not in {"check", "ran"}]
+    parts = [f"{key.replace('_', ' ')}: {shown(value)}" for key, value in check.items() if key not in _JUDGED]
     return "; ".join(parts) or "Ran, and found nothing to report."
 
+
+_JUDGED = {"check", "ran", "mark", "word", "source"}  # told beside what a check found
 
 _WRITERS = {
     "specification curve": _curve,

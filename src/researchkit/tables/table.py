@@ -10,8 +10,9 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
@@ -20,14 +21,16 @@ import pandas as pd
 from researchkit import wording
 
 MEDIA = "application/vnd.researchkit.table+json"
+_NUMBER = re.compile(r"(?:[<>] )?[+\u2212-]?[\d,]*(\.\d+)?")
 
 
 @dataclass(frozen=True)
 class Col:
-    """A column: its header, and "right" for numbers."""
+    """A column: its header, "right" for numbers, and how the style sheet calls the cells that are judged words."""
 
     header: str
     align: str = "left"
+    chips: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,15 @@ class Table:
             if len(row) != len(self.columns):
                 raise ValueError(f"Table {self.title!r}: a row has {len(row)} cells, not {len(self.columns)}.")
 
-    def to_html(self) -> str:
-        """The table inside a region that scrolls by itself, so that a narrow screen never does."""
+    def to_html(self, *, csv: bool = True) -> str:
+        """The table inside a region that scrolls by itself, so that a narrow page never does; its CSV below.
+
+        Leave `csv` out where another link beside it leads to the same numbers.
+        """
         head = "".join(_head(col) for col in self.columns)
-        body = "".join(f"<tr>{self._cells(row)}</tr>" for row in self.rows)
+        body = "".join(f"<tr>{self._cells(row)}</tr>" for row in zip(*self._aligned(), strict=True))
         note = f'<p class="rk-note">{escape(self.note)}</p>' if self.note else ""
+        note += self._link() if csv and self.rows else ""
         region = f'role="region" tabindex="0" aria-label="{escape(self.title)}"'
         return (
             f'<div class="rk-table"><div class="rk-scroll" {region}>'
@@ -75,8 +82,20 @@ class Table:
             f"<tbody>{body}</tbody></table></div>{note}</div>"
         )
 
+    def _aligned(self) -> list[list[str]]:
+        """The columns, those of numbers with their decimal points under one another."""
+        found = [[row[place] for row in self.rows] for place in range(len(self.columns))]
+        return [
+            aligned(cells) if col.align == "right" else cells for col, cells in zip(self.columns, found, strict=True)
+        ]
+
+    def _link(self) -> str:
+        file, link = f"{self.name}.csv", data_link("text/csv", self.to_csv().encode())
+        about = f'aria-label="CSV of the table {escape(self.title)}"'
+        return f'<p class="rk-csv"><a download="{file}" href="{link}" {about}>CSV</a></p>'
+
     def _cells(self, row: Sequence[str]) -> str:
-        first, *rest = (escape(cell) for cell in row)
+        first, *rest = (_cell(cell, col) for cell, col in zip(row, self.columns, strict=True))
         tail = "".join(f"<td{_number(col)}>{cell}</td>" for col, cell in zip(self.columns[1:], rest, strict=True))
         return f'<th scope="row">{first}</th>{tail}'
 
@@ -114,8 +133,30 @@ def _head(col: Col) -> str:
     return f'<th scope="col"{_number(col)}>{escape(col.header)}</th>' if col.header.strip() else "<td></td>"
 
 
+def _cell(cell: str, col: Col) -> str:
+    told = escape(cell)
+    return f'<span class="chip {col.chips[cell]}">{told}</span>' if cell in col.chips else told
+
+
 def _number(col: Col) -> str:
     return ' class="n"' if col.align == "right" else ""
+
+
+def aligned(cells: Sequence[str]) -> list[str]:
+    """Cells of one column with room after the shorter fractions, so that points stand under one another.
+
+    The room is made of spaces as wide as a digit and as a point; cells that are more than a number stay as they are.
+    """
+    fractions = [found and len((found[1] or ".")[1:]) for found in map(_NUMBER.fullmatch, cells)]
+    most = max((places for places in fractions if places is not None), default=0)
+    rooms = ["" if had is None or had == most else "\u2007" * (most - had) for had in fractions]
+    points = ["\u2008" if had == 0 and most else "" for had in fractions]
+    return [cell + point + room for cell, point, room in zip(cells, points, rooms, strict=True)]
+
+
+def data_link(media: str, content: bytes) -> str:
+    """The address of a file that is carried within the page."""
+    return f"data:{media};base64,{b64encode(content).decode()}"
 
 
 def slug(text: str) -> str:
@@ -169,5 +210,8 @@ class Prose:
         return "\n\n".join(self.paragraphs)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        return {"text/html": self.to_html(), "text/plain": str(self)}
+
+    def to_html(self) -> str:
         html = "".join(f"<p>{escape(text)}</p>" for text in self.paragraphs)
-        return {"text/html": f'<div class="rk-prose">{html}</div>', "text/plain": str(self)}
+        return f'<div class="rk-prose">{html}</div>'
