@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -143,3 +144,62 @@ def test_a_run_that_ends_at_any_change_of_the_disk(home, tmp_path, only, how):
     if path := os.environ.get("RESEARCHKIT_FUZZED"):
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(f"{how} at a change of the disk\t{len(found['found'])}\n")
+
+
+@pytest.fixture
+def month(home, tmp_path, here):
+    """A copy of it without protection of counts, in which notebooks are run here; its reports are up to date."""
+    shutil.copytree(home / "wards", tmp_path / "home" / "wards")
+    shutil.copy(home / "small.ipynb", tmp_path / "home")
+    (tmp_path / "home" / "wards" / "study.yml").write_text(STUDY, encoding="utf-8")
+    found = CliRunner().invoke(main, asked(tmp_path / "home"))
+    assert found.exit_code == 0, found.output
+    return tmp_path / "home"
+
+
+def estimates(home: Path) -> list[float]:
+    paths = sorted((home / "reports").rglob("result.json"))
+    return [json.loads(path.read_text(encoding="utf-8"))["effect"]["estimate"] for path in paths]
+
+
+def exchanged(home: Path, step: int) -> None:
+    """The outcomes of some rows of each ward exchanged: another content of the same size, with the same entries."""
+    path = home / "wards" / "visits.csv"
+    head, *lines = path.read_text(encoding="utf-8").splitlines()
+    cells = [line.split(",") for line in lines]
+    for ward in range(len(WARDS)):
+        one, other = 24 * ward + step, 24 * ward + 16 + step
+        cells[one][1], cells[other][1] = cells[other][1], cells[one][1]
+    path.write_text("\n".join([head, *map(",".join, cells)]) + "\n", encoding="utf-8")
+
+
+def test_another_content_under_an_older_date_is_noticed(month):
+    """A clock that was set back, or a copy that keeps dates: what counts is what the file holds."""
+    path, before = month / "wards" / "visits.csv", estimates(month)
+    size = path.stat().st_size
+    exchanged(month, 0)
+    assert path.stat().st_size == size
+    os.utime(path, (1, 1))
+    found = CliRunner().invoke(main, asked(month))
+    assert found.exit_code == 0 and "2 ok" in found.output, found.output
+    assert [one != other for one, other in zip(estimates(month), before, strict=True)] == [True, True]
+
+
+def test_a_file_that_changes_while_reports_are_made_is_noticed(month, monkeypatch):
+    """What was planned from one content and made from another is never taken for up to date."""
+    exchanged(month, 0)
+    steps = iter((1, 2))
+
+    def meanwhile(*args):
+        exchanged(month, next(steps))
+        return execute(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reports, "execute", meanwhile)
+        first = CliRunner().invoke(main, asked(month))
+    second = CliRunner().invoke(main, asked(month))
+    assert second.exit_code == 0 and "2 ok" in second.output, (first.output, second.output)
+    right = estimates(month)
+    shutil.rmtree(month / "reports")
+    assert CliRunner().invoke(main, asked(month)).exit_code == 0
+    assert estimates(month) == right
