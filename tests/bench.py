@@ -126,7 +126,7 @@ def off(ours: float, theirs: float) -> float:
 def tell(
     what: str, many: int, ours: float, peer: Callable, theirs: float, sampled: int, apart: float, least: int
 ) -> bool:
-    """One line of result; whether the answers agree and the ratio holds what the README promises."""
+    """One line of result; whether the answers agree and the ratio holds what CONTRIBUTING promises."""
     name, ratio = peer.__name__.removeprefix("in_"), theirs / ours
     print(
         f"{many:,} {what}: {ours:.3f} s; {name} one by one {theirs:.1f} s (scaled from {sampled}): "

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import base64
+import io
+import itertools
 import math
 import re
+from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
+import colour
 import numpy as np
 import pytest
 
 from researchkit import figures
 from researchkit.errors import EstimationError
-from researchkit.figures import Curve, ink
+from researchkit.figures import Curve, ink, letters
+from researchkit.figures.sheet import sheet
 
 NASTY = 'a "$x" </svg><script>alert(1)</script> & \x00 $5'
 
@@ -92,14 +97,25 @@ def test_colours_on_the_page_are_the_page_s_own_and_the_download_keeps_its_own()
     assert ink.BLUE in figure.svg and "var(" not in figure.svg
 
 
+def cut():
+    """A drawing whose line reaches out of its axes."""
+    with sheet(100) as page:
+        page.axes.plot([0, 1, 2], [0, 5, 0], color=ink.BLUE)
+        page.axes.set_ylim(0, 1)
+        return page.printed()[0]
+
+
 def test_no_two_figures_of_a_page_share_an_id_and_every_reference_is_kept():
-    figure = figures.curves([curve()], horizon=10, unit="days", title="T")
-    pages = [ink.inline(each.svg, each.name, "") for each in (figure, figures.interval(answer()))]
+    pages = [ink.inline(cut(), name, "") for name in ("one", "other")]
     ids = [re.findall(r'\bid="([^"]+)"', page) for page in pages]
     for page, own in zip(pages, ids, strict=True):
         pointed = re.findall(r'(?:url\(|href=")#([^")]+)', page)
         assert pointed and set(pointed) == set(own)
     assert not set(ids[0]) & set(ids[1])
+
+
+def test_only_what_reaches_out_is_cut():
+    assert "clip-path" in cut() and "clip-path" not in figures.interval(answer()).svg
 
 
 def test_a_figure_is_one_image_with_words_numbers_and_downloads():
@@ -149,7 +165,7 @@ def test_there_is_no_half_way_to_adjust():
 def test_one_way_alone_is_drawn_with_its_interval():
     """Where nothing is adjusted for, the curve is one way and its alternatives."""
     figure = figures.specifications([("nothing", 3.0, 2.0, 4.0)], planned=0)
-    across = re.findall(rf'd="M ([\d.]+) ([\d.]+)  L ([\d.]+) ([\d.]+)  "[^>]*stroke: {ink.BLUE}', figure.svg)
+    across = re.findall(rf'd="M([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)"[^>]*stroke:{ink.BLUE}', figure.svg)
     assert any(start == end and low != high for start, low, end, high in across)
     assert "1 way to adjust" in "".join(ElementTree.fromstring(figure.svg).itertext())  # noqa: S314 -- our own drawing
 
@@ -246,3 +262,38 @@ def test_a_small_interval_is_drawn_in_margins_and_says_when_it_runs_on():
     assert figures.mini(1.0, -9.0, 9.0, 0.5).count('class="arrow"') == 2
     assert figures.mini(1.0, 0.5, 1.5, 0.0) == "" and figures.mini(math.nan, 0.0, 1.0, 1.0) == ""
     assert figures.mini(2.0, 1.0, 3.0, 1.0) == figures.mini(20.0, 10.0, 30.0, 10.0)
+
+
+STYLE = (Path(figures.__file__).parents[1] / "templates" / "style.css").read_text(encoding="utf-8")
+SETS = [dict(re.findall(r"--(\w+):(#[0-9a-f]{6})", part)) for part in STYLE.split("prefers-color-scheme:dark")[:2]]
+NAMES = ("blue", "orange", "purple", "teal", "mute")
+APART = 12.0  # in L*a*b*, where about 2.3 can just be told apart
+
+
+@pytest.mark.parametrize("seen", colour.SEEN)
+@pytest.mark.parametrize("colours", SETS, ids=["light", "dark"])
+def test_series_are_told_apart_by_whoever_looks(colours, seen):
+    near = {pair: colour.apart(colours[pair[0]], colours[pair[1]], seen) for pair in itertools.combinations(NAMES, 2)}
+    assert {pair: distance for pair, distance in near.items() if distance < APART} == {}
+
+
+@pytest.mark.parametrize("colours", SETS, ids=["light", "dark"])
+def test_what_a_drawing_writes_can_be_read_on_the_page(colours):
+    assert {name: colours[name] for name in NAMES if colour.contrast(colours[name], colours["paper"]) < 4.5} == {}
+
+
+def test_the_page_has_the_colours_of_the_drawings():
+    assert [SETS[0][name] for name in NAMES[:4]] == list(ink.SERIES[:4])
+    assert all(f"var(--{name}," in ink._VARIABLES[value] for name, value in zip(NAMES, ink.SERIES, strict=True))
+
+
+def test_the_picture_in_dots_is_the_drawing():
+    """Each colour of the house is in it as it is, at twice its size."""
+    from PIL import Image
+
+    picture = Image.open(io.BytesIO(figures.interval(answer()).png))
+    assert picture.size[0] == 2 * letters.WIDTH
+    dots = np.asarray(picture.convert("RGB")).astype(int)
+    for name in (ink.BLUE, ink.BAND, "#ffffff"):
+        wanted = [int(name[place : place + 2], 16) for place in (1, 3, 5)]
+        assert (np.abs(dots - wanted).max(axis=2) <= 3).sum() > 100

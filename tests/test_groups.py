@@ -403,7 +403,8 @@ def test_three_sites_have_a_page_that_both_indexes_lead_to(tmp_path):
         assert page in [target.resolve() for target in targets] or page in targets
         assert all(target.exists() for target in targets)
     inside = re.findall(r'<a href="([^"#]+)"', page.read_text(encoding="utf-8"))
-    assert all((page.parent / unquote(link)).exists() for link in inside) and len(inside) == 4
+    assert all((page.parent / unquote(link)).exists() for link in inside)
+    assert len([link for link in inside if link.endswith("report.html")]) == 3 and "../index.html" in inside
     told = words(page)
     assert "None of 3 sites differs" in told and "All are in line with the others." in told
     assert told.index("East") < told.index("North & Süd".replace("&", "&amp;")) < told.index("West")

@@ -216,7 +216,7 @@ def test_it_stays_small_with_48_claims_in_30_studies_by_site(tmp_path):
             rows += [whole, *({**whole, "by": f"site={n}"} for n in range(4))]
     told = [site.rows._told(one, f"{one['study']}/{one['question']}/report.html") for one in rows]
     view = site.book.view(told, [], [])
-    page = site._template("ledger.html.j2").render(view, sheet="a", planted="", mark="", style=site.style())
+    page = site.render("ledger", view, sheet="a", planted="", mark="")
     assert view["lines"] == 1440 == page.count('class="said')
     assert len(page.encode()) < 1_500_000
 

@@ -150,7 +150,8 @@ def test_the_page_fetches_nothing_and_runs_nothing():
 
 
 def test_nothing_from_the_result_becomes_html():
-    safe, page = Reading(export(PLAIN, result())), Reading(export(PLAIN, hostile(result())))
+    told = result() | {"claim": "none of ours"}
+    safe, page = Reading(export(PLAIN, told)), Reading(export(PLAIN, hostile(told)))
     assert page.tags == safe.tags
     assert not [name for _, name, _ in page.attributes if name.startswith("on")]
 

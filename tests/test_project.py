@@ -172,16 +172,52 @@ def test_documents_name_only_targets_that_make_knows(root):
     assert {"setup", "reports"} <= asked <= targets
 
 
-def test_the_readme_shows_a_study_file_that_loads(root, tmp_path):
+def yaml_in(path) -> list[str]:
+    """The pieces of study files that a document shows."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".ipynb":
+        cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "markdown"]
+        text = "\n".join("".join(cell["source"]) for cell in cells)
+    return re.findall(r"```yaml\n(.*?)```", text, re.S)
+
+
+def test_the_reference_of_study_files_shows_pieces_that_load(root, tmp_path):
     from researchkit.study import load_study
 
-    shown, *parts = re.findall(r"```yaml\n(.*?)```", (root / "README.md").read_text(encoding="utf-8"), re.S)
-    assert shown.count("\n") <= 25
+    shown, *parts = yaml_in(root / "notebooks" / "03_study_file.ipynb")
     (tmp_path / "study.yml").write_text(shown, encoding="utf-8")
     assert load_study(tmp_path).question("retention").claim == "LOY-1"
+    assert len(parts) == 4
     for part in parts:  # each may be added to the first
         (tmp_path / "study.yml").write_text(shown + part, encoding="utf-8")
         assert load_study(tmp_path).model_fields_set >= yaml.safe_load(part).keys()
+    (question,) = yaml_in(root / "README.md")
+    head = shown[: shown.index("questions:")]
+    (tmp_path / "study.yml").write_text(head + question, encoding="utf-8")
+    assert load_study(tmp_path).question("retention").smallest_effect == 0.02
+
+
+def test_the_reference_names_every_design_of_its_own_and_each_loads(root):
+    from researchkit.designs import Design
+    from researchkit.parts import Question
+
+    text = (root / "notebooks" / "03_study_file.ipynb").read_text(encoding="utf-8")
+    rows = re.findall(r"\| `(\w+): (\{.*?\})`(?: or `(\{.*?\})`)? \|", text)
+    kinds = {
+        name: field.annotation.__args__[0]
+        for name, field in Question.model_fields.items()
+        if "|" in str(field.annotation)
+    }
+    designs = {name: kind for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, Design)}
+    assert {name for name, *_ in rows} == set(designs)
+    for name, *shown in rows:
+        for one in filter(None, shown):
+            assert designs[name].model_validate(yaml.safe_load(one))
+
+
+def test_the_readme_is_read_in_two_screens(root):
+    lines = (root / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 110 and max(len(line) for line in lines if "|" not in line and "](" not in line) <= 140
 
 
 def test_the_citation_is_whole_and_of_this_version(root, project):

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         subgroups,
         tables,
         talk,
+        trouble,
     )
 
 __all__ = [
@@ -91,6 +92,7 @@ __all__ = [
     "subgroups",
     "tables",
     "talk",
+    "trouble",
     "write_report",
 ]
 
@@ -134,6 +136,7 @@ _ROOMS = {
     "subgroups",
     "tables",
     "talk",
+    "trouble",
 }
 
 

@@ -6,13 +6,13 @@ Counts follow the study's disclosure profile; a group too small for it is left o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from researchkit import disclosure, figures, sums, wording
+from researchkit.dataset import empty_of, heads_of, per_cent_of
 from researchkit.disclosure import PROFILES, Profile, enough
 from researchkit.errors import DataError, some
 from researchkit.flow import told
@@ -68,10 +68,9 @@ def columns(dataset: Dataset) -> Table:
     """Each column: what it is called, how much of it is answered, why not, and from where to where it runs."""
     if isinstance(dataset, Warehouse):
         return sums.columns(dataset)
-    rows, heads = [], heads_of(dataset)
+    rows, empty = [], empty_of(dataset)
     for name in dataset.frame:
-        column = dataset.frame[name]
-        share = None if dataset.quiet else per_cent_of(column.isna(), dataset, heads)
+        column, share = dataset.frame[name], empty[str(name)]
         rows.append(
             {
                 "Column": name,
@@ -277,23 +276,6 @@ def per_cent(there: pd.Series, dataset: Dataset) -> float | str:
     return HIDDEN if found is None else 100 * found
 
 
-def per_cent_of(there: pd.Series, dataset: Dataset, heads: Callable[[Any], int]) -> float | None:
-    """The share of rows that are there, or None where it, or what is left, is of too few people to be told."""
-    inside, profile = there.to_numpy(dtype=bool), PROFILES[dataset.study.disclosure]
-    if not len(inside) or any(0 < heads(side) < profile.threshold for side in (inside, ~inside)):
-        return None
-    return float(inside.mean())
-
-
-def heads_of(dataset: Dataset, index: Any = None) -> Callable[[Any], int]:
-    """How many people some rows (n,) of the table, or of the part of it with this index, are of."""
-    column = dataset.study.tables[dataset.table].people
-    frame = dataset.frame if index is None else dataset.frame.loc[index]
-    if column == "row":
-        return lambda rows: int(np.sum(rows))
-    return lambda rows: int(frame[column][rows].nunique())
-
-
 def is_share(column: pd.Series) -> bool:
     """Whether the mean of a column is the share of those who have it."""
     return set(column.dropna().unique()) <= {0, 1}
@@ -327,8 +309,9 @@ def turned(dataset: Dataset, name: str, rows: pd.DataFrame | None = None) -> np.
 
 
 def scales_here(dataset: Dataset) -> dict[str, Any]:
-    """The scales of the study whose items this table has."""
-    return {name: scale for name, scale in dataset.study.scales.items() if set(scale.items) <= set(dataset.frame)}
+    """The scales of the study that this table has: of several tables, each is scored in the one that asks of it."""
+    there = set(dataset.frame)
+    return {name: scale for name, scale in dataset.study.scales.items() if {name, *scale.items} <= there}
 
 
 def nothing() -> Prose:

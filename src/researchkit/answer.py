@@ -15,12 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
-from html import escape
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from researchkit import held
+from researchkit import card, held
 from researchkit.dataset import Dataset, Sample
 from researchkit.disclosure import PROFILES, ROUNDED, Profile, enough, name_of, rounded, shown, taken
 from researchkit.errors import DisclosureError, EstimationError, ParameterError
@@ -45,7 +44,7 @@ MEDIA = "application/vnd.researchkit.result+json"
 HIDDEN = "application/vnd.researchkit.hidden+json"  # for the owner's log; `report` takes it out of the notebook
 ASKED = "RESEARCHKIT_LOG_HIDDEN"  # set where somebody is there to do so
 SCHEMA = 1
-NAMED_PACKAGES = ("numpy", "pandas", "scipy", "statsmodels")
+NAMED_PACKAGES = ("numpy", "pandas", "scipy")
 
 
 @dataclass(frozen=True, repr=False)
@@ -112,6 +111,7 @@ class Answer:
             "schema": SCHEMA,
             "study": study.name,
             "study_title": study.title,
+            "study_description": study.description,
             "question": question.id,
             "title": question.title,
             "claim": question.claim,
@@ -143,13 +143,19 @@ class Answer:
         return f"{self.question.title}\n{self.verdict}"
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        heading = f"<p>{escape(self.question.title)}</p>"
+        shown = card.Card(
+            self.question.title,
+            str(self.verdict),
+            (("Effect", self.effect.words), *self.effect.facts),
+            self.verdict.marks,
+            side=self.verdict.word,
+            picture=self.effect.drawn(self.question.smallest_effect),
+        )
         hidden = [one.to_dict() for one in taken()] if os.environ.get(ASKED) else []
         return {
             **({HIDDEN: hidden} if hidden else {}),
             MEDIA: finite(self.to_dict()),
-            "text/html": f'<div class="rk-answer">{heading}{self.verdict._repr_html_()}</div>',
-            "text/plain": repr(self),
+            **shown.bundle(),
         }
 
 

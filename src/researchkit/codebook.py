@@ -14,10 +14,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from researchkit.doubts import totals
 from researchkit.errors import DataError, StudyError, listing, some
 from researchkit.events import of_events
 from researchkit.parts import Column, Question, Scale
 from researchkit.readers import Gathered, gaps
+from researchkit.readers.foreign import foreign, mend
 from researchkit.readers.values import among, as_text, blank, canonical, distinct, each, numbers, written
 from researchkit.scales import load_key, rule_of, score_scale, straight_lined
 from researchkit.study import Study
@@ -26,6 +28,7 @@ Bounds = tuple[float, float, str]  # lowest, highest, and where the study file s
 NEARLY = 0.9  # from this share of numbers on, a column without a declared type is one of numbers with mistakes in it
 VAST = 1e100  # beyond it squares overflow, and nothing measured is that large
 UNDECLARED = Column.model_validate({})
+FEW = 7  # different words, up to which they may be answers
 SHORT = 40  # characters of an entry that a message shows
 
 
@@ -144,7 +147,9 @@ def coded(study: Study, table: str, gathered: Gathered) -> tuple[pd.DataFrame, p
     frame = pd.DataFrame(columns, index=gathered.frame.index)
     scores = scored(check, frame)
     if check.problems:
-        raise DataError(listing(gathered.origin.subject, check.problems))
+        at = lambda found: gathered.origin.words(np.flatnonzero(found))  # noqa: E731
+        ends = [f"{name}: {words}" for name, words in totals(gathered.frame, at)]
+        raise DataError(listing(gathered.origin.subject, [*ends, *check.problems]))
     unused = sorted(there - {check.source(name) for name in columns})
     if unused:
         words = "column of the file is" if len(unused) == 1 else "columns of the file are"
@@ -232,7 +237,8 @@ def typed(check: Check, series: pd.Series, name: str) -> pd.Series:
     values, bad = numbers(series)
     if bad.any():
         known = int(series.notna().sum())
-        if kind is None and column.range is None and bad.sum() > (1 - NEARLY) * known:
+        words = kind is None and column.range is None and bad.sum() > (1 - NEARLY) * known
+        if words and not foreign(series[bad], known - int(bad.sum())):
             return each(series, canonical)
         words = count(bad, "entry is no number", "entries are no numbers")
         check.wrong(name, f"{words} among {known:,}", bad, remedy(series, bad, kind))
@@ -241,12 +247,12 @@ def typed(check: Check, series: pd.Series, name: str) -> pd.Series:
 
 def remedy(series: pd.Series, bad: NDArray[np.bool_], kind: str | None) -> str:
     """The entries that are no numbers, and what to do about them."""
-    entries = [str(entry) for entry in pd.unique(series[bad])]
-    advice = "Correct them at the source, or declare them under `missing:`"
-    if all(entry.replace(",", "", 1).lstrip("-").isdigit() for entry in entries):
-        advice = "They are written with a decimal comma; write a decimal point"
-    elif kind is None:
+    entries = [str(entry).strip() for entry in pd.unique(series[bad])]
+    advice = mend(entries) or "Correct them at the source, or declare them under `missing:`"
+    if kind is None:
         advice += ", or say `type: text` if words are meant"
+    if bad.sum() == series.notna().sum() and len(entries) <= FEW:
+        advice += "; an outcome in words is of kind yes_no or ordered"
     return f"({some(map(shorten, entries), 3)}). {advice}."
 
 
@@ -336,8 +342,7 @@ def accounted(name: str, scale: Scale, account: Mapping[str, int]) -> list[str]:
 
 
 def count(rows: NDArray[np.bool_], one: str, many: str) -> str:
-    total = int(rows.sum())
-    return f"{total:,} {one if total == 1 else many}"
+    return f"{(total := int(rows.sum())):,} {one if total == 1 else many}"
 
 
 def shorten(entry: object) -> str:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from researchkit import wording
+from researchkit.card import Card
 from researchkit.codebook import coded
 from researchkit.disclosure import PROFILES
+from researchkit.doubts import doubts
 from researchkit.errors import DataError, StudyError, listing, some
 from researchkit.events import built
 from researchkit.faults import nearest
 from researchkit.filled import filled
-from researchkit.flow import Step, kept, step
+from researchkit.flow import Step, kept, step, told
 from researchkit.parts import Question
 from researchkit.readers import Origin, gather
 from researchkit.readers.relation import stays
@@ -55,8 +58,33 @@ class Dataset:
         return fingerprint(self.arrived[[name for name in self.arrived.columns if name not in self.study.scales]])
 
     def __repr__(self) -> str:
-        rows = f"{len(self.frame):,} of {self.rows:,} rows"
-        return f"Dataset({self.study.name}, {self.table}: {rows}, {self.fingerprint[:19]})"
+        return f"Dataset({self.study.name}, {self.table}: {self.rows_told()}, {self.fingerprint[:19]})"
+
+    def rows_told(self) -> str:
+        """How many rows there are; nothing of it where counts are protected and this is not to be told by itself."""
+        profile, gaps = PROFILES[self.study.disclosure], bool(self.frame.isna().to_numpy().any())
+        rows, _, left = told(self.rows, self.flow, len(self.frame), profile, quiet=self.quiet)
+        if rows is None or left is None or (profile.protects and gaps):  # as `account.arrived`
+            return f"how many rows only an answer's account tells (profile {profile.label})"
+        return f"{wording.count(left)} of {wording.count(rows)} rows"
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        """How much there is of what, and what is missing; never a row of anybody."""
+        study, spec = self.study, self.study.tables[self.table]
+        facts = [("Study", study.title), ("Table", self.table), ("Columns", some(self.frame.columns, 12))]
+        shares = empty_of(self)
+        gaps = {name: share for name, share in shares.items() if share}
+        empty = [f"{name} {wording.percent(gaps[name])}" for name in sorted(gaps, key=lambda name: -gaps[name])]
+        hidden = sum(share is None for share in shares.values())
+        words = [some(empty, 6), f"not shown for {hidden} columns" if hidden else ""]
+        facts.append(("Empty cells", "; ".join(filter(None, words)) or "none"))
+        notes: tuple[str, ...] = ()
+        if not PROFILES[study.disclosure].protects:
+            people = "" if spec.people == "row" else wording.count(int(self.frame[spec.people].nunique()))
+            facts += [("People", people), *((f"Left out, {one.why}", wording.count(one.rows)) for one in self.flow)]
+            notes = self.notes
+        facts.append(("Fingerprint", self.fingerprint))
+        return Card("Dataset", f"{len(self.frame.columns)} columns, {self.rows_told()}", facts, notes).bundle()
 
     def only(self, by: str, value: object) -> Dataset:
         """The rows of one site, team or other value, as if no others had arrived.
@@ -141,6 +169,7 @@ def load_dataset(study: Study, table: str | None = None) -> Dataset:
     accepted = study.tables[table].accept.items()
     notes += [f"{name}: that the export has changed here was looked at and accepted: {why}" for name, why in accepted]
     notes += map(str, filled(gathered.frame, units_of(study, table)))
+    notes += doubts(study, table, frame, gathered.origin)
     return dataset_of(study, table, frame, gathered.origin, tuple(notes), why)
 
 
@@ -220,3 +249,28 @@ def doubles_note(frame: pd.DataFrame) -> list[str]:
         frame = frame[frame.iloc[:, :width].duplicated(keep=False)]
     doubled = int(frame.duplicated().sum())
     return [f"{doubled:,} rows repeat an earlier row in every column."] if doubled else []
+
+
+def per_cent_of(there: pd.Series, dataset: Dataset, heads: Callable[[Any], int]) -> float | None:
+    """The share of rows that are there, or None where it, or what is left, is of too few people to be told."""
+    inside, profile = there.to_numpy(dtype=bool), PROFILES[dataset.study.disclosure]
+    if not len(inside) or any(0 < heads(side) < profile.threshold for side in (inside, ~inside)):
+        return None
+    return float(inside.mean())
+
+
+def heads_of(dataset: Dataset, index: Any = None) -> Callable[[Any], int]:
+    """How many people some rows (n,) of the table, or of the part of it with this index, are of."""
+    column = dataset.study.tables[dataset.table].people
+    frame = dataset.frame if index is None else dataset.frame.loc[index]
+    if column == "row":
+        return lambda rows: int(np.sum(rows))
+    return lambda rows: int(frame[column][rows].nunique())
+
+
+def empty_of(dataset: Dataset) -> dict[str, float | None]:
+    """The share of empty cells of each column; None where it is not to be told."""
+    frame, heads = dataset.frame, heads_of(dataset)
+    return {
+        str(name): None if dataset.quiet else per_cent_of(frame[name].isna(), dataset, heads) for name in frame.columns
+    }

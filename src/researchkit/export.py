@@ -17,8 +17,11 @@ from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from researchkit import cite, tables, wording
+from researchkit.claims import claims, said_in
+from researchkit.glossary import Linker
 from researchkit.tables import data_link
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -31,7 +34,7 @@ _QUIET_TAGS = {"div", "p", "ul", "ol", "li", "strong", "em", "code", "br"}
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
-def export(notebook: Any, result: Mapping[str, Any], *, beside: str = "") -> str:
+def export(notebook: Any, result: Mapping[str, Any], *, beside: str = "", home: str | None = None) -> str:
     """The page of one executed notebook.
 
     Parameters
@@ -42,6 +45,8 @@ def export(notebook: Any, result: Mapping[str, Any], *, beside: str = "") -> str
         The result dict of the answer. One without a verdict (a data check) gives a page of title and body.
     beside
         The name of the result file in the page's own folder, where there is one; the page links to it.
+    home
+        The way from the page's folder to the reports folder, where there is one; the page links to those around it.
 
     Returns
     -------
@@ -54,7 +59,8 @@ def export(notebook: Any, result: Mapping[str, Any], *, beside: str = "") -> str
     pages.cells = [_printed(cell, writer) for cell in notebook.cells if NOTEBOOK_ONLY not in _tags(cell)]
     own = any(OWN_TITLE in _tags(cell) for cell in notebook.cells)
     title = (writer.title if own else result.get("title")) or writer.title or "Report"
-    view = page_view(result, title=title, contents=writer.contents, leads=not own) | {"beside": beside}
+    view = page_view(result, title=title, contents=writer.contents, leads=not own) | {"beside": beside, "home": home}
+    view["words"] = writer.linker.used
     body, _ = exporter().from_notebook_node(pages, resources={"researchkit": view})
     return str(body)
 
@@ -66,9 +72,12 @@ def exporter() -> Any:
     from nbconvert.exporters import TemplateExporter
 
     class Page(HTMLExporter):
-        """Leaves the page as the template wrote it; HTMLExporter would parse and write all of it once more."""
+        """Leaves the page as the template wrote it, and the notebook uncopied: there is no preprocessor."""
 
         from_notebook_node = TemplateExporter.from_notebook_node
+
+        def _preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
+            return nb, resources
 
     unused = dict.fromkeys(("highlight_code", "filter_data_type"), _joined)  # named by the template below ours
     filters = {"shown": shown, "coloured": _coloured, **unused}
@@ -78,7 +87,6 @@ def exporter() -> Any:
         extra_template_basedirs=folders,
         extra_template_paths=folders,
         filters=filters,
-        default_preprocessors=[],  # none has anything to do here, and the notebook would be checked after each
     )
 
 
@@ -91,7 +99,7 @@ def _printed(cell: Any, writer: Prose) -> Any:
     cell = copy.copy(cell)
     if cell.cell_type == "markdown":
         cell.metadata = copy.copy(cell.metadata)
-        cell.metadata["told"] = writer.told(cell.source)
+        cell.metadata["told"] = writer.linker.told(writer.told(cell.source))
     elif cell.cell_type == "code":
         cell.outputs = [_emptied(output) if RESULT in output.get("data", {}) else output for output in cell.outputs]
     return cell
@@ -111,6 +119,7 @@ class Prose:
 
     def __init__(self) -> None:
         self.title = ""
+        self.linker = Linker()
         self.contents: list[tuple[str, str]] = [("answer", "Answer")]
         self._render = _markdown(self._heading)
 
@@ -271,6 +280,8 @@ def page_view(
     ]
     return {
         "title": title,
+        "claim": claimed(str(result.get("claim") or "")),
+        "folder": f"{quote(str(result.get('study') or ''))}/",
         "study": result.get("study_title") or result.get("study") or "",
         "made": str(result.get("provenance", {}).get("started", ""))[:10],
         "simulated": bool(result.get("simulated")),
@@ -285,6 +296,11 @@ def page_view(
         "disclosure": _rule(result.get("data", {})),
         "style": style(),
     }
+
+
+def claimed(name: str) -> dict[str, str]:
+    """What the claim says and who makes it; nothing of one that we do not know."""
+    return next(({"id": one.id, "says": one.statement, "said": said_in(one)} for one in claims() if one.id == name), {})
 
 
 def _rule(data: Mapping[str, Any]) -> str:

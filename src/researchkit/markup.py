@@ -110,7 +110,14 @@ def spot(error: yaml.YAMLError) -> str:
 
 
 def reason(error: yaml.YAMLError) -> str:
-    return f"{getattr(error, 'problem', None) or str(error).splitlines()[0]}."
+    told = f"{getattr(error, 'problem', None) or str(error).splitlines()[0]}."
+    hints = {
+        "mapping values": 'Text in which a colon stands needs quotes: "a: b".',
+        "'\\t'": "Indent by spaces, not by tabs.",
+        "block end": "Look at the indentation here and of the line above.",
+        "expected ',' or": "A bracket or a comma is missing before this.",
+    }
+    return " ".join([told, *(hint for sign, hint in hints.items() if sign in told)])
 
 
 def as_written(value: Any) -> Any:

@@ -72,6 +72,14 @@ def staged(out: Path, folder: Path) -> Iterator[Path]:
         clear(making)
 
 
+def home(staging: Path) -> str | None:
+    """The way from a report's folder to the reports folder, for links; None where that is not known."""
+    try:
+        return "../" * len(Path((staging.parent / PLACE).read_text(encoding="utf-8")).parts)
+    except OSError:
+        return None
+
+
 def move_into_place(making: Path, folder: Path) -> None:
     """The new folder in the place of the old, without a moment in which half of it is there.
 

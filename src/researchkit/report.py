@@ -26,7 +26,7 @@ from researchkit.errors import ReportError
 from researchkit.figures import MEDIA as FIGURE
 from researchkit.parameters import check_parameters
 from researchkit.parts import Question
-from researchkit.places import lasting_as_long, place, staged, write_status
+from researchkit.places import home, lasting_as_long, place, staged, write_status
 from researchkit.study import Study, load_study
 from researchkit.tables import MEDIA as TABLE
 
@@ -161,7 +161,7 @@ def write_failure(
 def fail(staging: Path, title: str, reason: str, details: list[str]) -> None:
     from researchkit.site import failed_page
 
-    (staging / "report.html").write_text(failed_page(title, reason, details), encoding="utf-8")
+    (staging / "report.html").write_text(failed_page(title, reason, details, home(staging)), encoding="utf-8")
 
 
 def libraries() -> None:
@@ -185,7 +185,7 @@ def make(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Fill the staging folder with a good report, or with a page that says what failed; and what the page hides."""
     libraries()
-    import nbformat
+    from nbformat.v4 import nbjson
 
     from researchkit.export import export
 
@@ -195,13 +195,17 @@ def make(
         if trouble:
             raise ReportError(trouble["reason"])
         # Papermill has checked it against the format just now, when it wrote it.
-        notebook = nbformat.v4.reads((staging / "notebook.ipynb").read_text(encoding="utf-8"))
-        if hidden := taken_out(notebook):
-            (staging / "notebook.ipynb").write_text(nbformat.v4.writes(notebook), encoding="utf-8")
+        came = json.loads((staging / "notebook.ipynb").read_text(encoding="utf-8"))
+        if hidden := taken_out(
+            came
+        ):  # on one line: indented, it would take Python's own encoder, and five times as long
+            (staging / "notebook.ipynb").write_text(json.dumps(came, ensure_ascii=False), encoding="utf-8")
+        notebook = nbjson.to_notebook(came)
         result = result_of(notebook, study, asked, given["by"])
         result["provenance"]["notebook"] = source.name
         result["provenance"]["parameters"] = given
-        (staging / "report.html").write_text(export(notebook, result, beside="result.json"), encoding="utf-8")
+        page = export(notebook, result, beside="result.json", home=home(staging))
+        (staging / "report.html").write_text(page, encoding="utf-8")
         (staging / "result.json").write_text(json.dumps(result, indent=1, ensure_ascii=False), encoding="utf-8")
         write_tables(notebook, staging / "tables")
     except ReportError as error:
@@ -211,9 +215,9 @@ def make(
     return {"status": "ok", "reason": "", "word": word, "seconds": seconds}, hidden
 
 
-def taken_out(notebook: Any) -> list[dict[str, Any]]:
+def taken_out(notebook: dict[str, Any]) -> list[dict[str, Any]]:
     """What the answer hides and why, which must not stay in a notebook that lies beside the page."""
-    data = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", ())]
+    data = [output.get("data", {}) for cell in notebook["cells"] for output in cell.get("outputs", ())]
     return [one for bundle in data if HIDDEN in bundle for one in bundle.pop(HIDDEN)]
 
 

@@ -12,11 +12,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, ValidationError, model_validator
 
+from researchkit.card import Card
 from researchkit.claims import claim
 from researchkit.disclosure import name_of
 from researchkit.entries import Names, Part, Whole
 from researchkit.errors import StudyError, listing, some
-from researchkit.faults import nearest, told
+from researchkit.faults import all_of, left_open, nearest, told
 from researchkit.markup import Place, as_list, read_yaml
 from researchkit.measures import Built, Feedback, Raters
 from researchkit.parts import Alternative, Column, Question, Scale, Source, Table
@@ -89,6 +90,26 @@ class Study(Part):
     @property
     def sha256(self) -> str:
         return self._sha256
+
+    def __repr__(self) -> str:
+        return f"Study({self.name}: {self.title}; questions {', '.join(one.id for one in self.questions)})"
+
+    __str__ = __repr__
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        """What was asked, of which tables; nothing of what the data say."""
+        asked = [
+            (one.id, f"{one.title} ({one.claim}{'' if one.planned else ', exploratory'})") for one in self.questions
+        ]
+        facts = [
+            ("Design", f"{self.design}{', simulated' if self.simulated else ''}"),
+            ("Tables", some(self.tables, 8)),
+            ("Columns", some(self.columns, 12)),
+            ("Scales", some(self.scales, 8)),
+            ("Small counts", "shown: profile none" if self.disclosure == "none" else f"profile {self.disclosure}"),
+            ("File", str(self.path)),
+        ]
+        return Card("Study", self.title, [*asked, *facts]).bundle()
 
     def question(self, id: str) -> Question:
         """The question of that id; StudyError names the nearest when there is none."""
@@ -164,7 +185,7 @@ def load_study(path: str | Path) -> Study:
     StudyError
         With every problem of the file at once, each with its line and, where a name is nearly right, the nearest.
     """
-    path = located(Path(path))
+    path = located(path)
     path = path / "study.yml" if path.is_dir() else path
     content = read_bytes(path)
     try:
@@ -173,29 +194,36 @@ def load_study(path: str | Path) -> Study:
         raise StudyError(f"{path}: byte {error.start} is not UTF-8; save the study file as UTF-8.") from None
     if not isinstance(value, dict):
         raise StudyError(f"{path}: a study file is a mapping that starts with `title:`; this one holds none.")
+    left = left_open(value, lines)
     try:
         study = Study.model_validate(value)
     except ValidationError as error:
-        raise StudyError(listing(str(path), told(error, Study, lines))) from None
-    if problems := disagreements(study, lines):
+        raise StudyError(listing(str(path), all_of(left, told(error, Study, lines)))) from None
+    if problems := left or disagreements(study, lines):
         raise StudyError(listing(str(path), problems))
     study._path, study._sha256 = path, hashlib.sha256(content).hexdigest()
     return study
 
 
-def located(path: Path) -> Path:
-    """The path as given or, where there is nothing, from the nearest folder above: notebooks run from any folder."""
+def located(path: str | Path) -> Path:
+    """The path as given or, where there is nothing, from the nearest folder above, or else beside the package.
+
+    So notebooks run from any folder.
+    """
+    path = Path(path)
     if path.exists() or path.is_absolute():
         return path
-    above = [folder / path for folder in Path.cwd().parents if (folder / path).exists()]
-    return above[0] if above else path
+    beside = (*Path.cwd().parents, Path(__file__).parents[2])
+    return next((folder / path for folder in beside if (folder / path).exists()), path)
 
 
 def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise StudyError(f"There is no study file {path}. The README shows what stands in one.") from None
+        raise StudyError(
+            f"There is no study file {path}. The notebook 03_study_file shows what stands in one."
+        ) from None
     except OSError as error:
         raise StudyError(f"{path} cannot be read: {error.strerror}.") from None
 
@@ -233,7 +261,8 @@ def question_problems(study: Study, question: Question) -> list[str]:
     """What is wrong with one question, given the rest of the study."""
     problems = []
     try:
-        if not question.family and claim(question.claim).group not in FAMILIES:
+        group = claim(question.claim).group  # looked up where the family is given, too: the claim is to be one
+        if not question.family and group not in FAMILIES:
             problems.append(f"{question.claim} has no family of its own; add `family:` loyalty, recovery or burnout")
     except StudyError as error:
         problems.append(str(error).rstrip("."))

@@ -16,10 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
-from researchkit import wording
+from researchkit import card, wording
 from researchkit.errors import EstimationError
 from researchkit.protocol import standing
 from researchkit.robustness.equivalence import claimed_side
@@ -38,7 +37,7 @@ SURER = 0.2  # of the error that is left: 99 % in place of 95 %
 Word = Literal["supported", "contradicted", "too small to matter", "cannot tell"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verdict:
     """The word, its sentence, why, and the marks of weakness that a reader must see beside it."""
 
@@ -58,12 +57,10 @@ class Verdict:
     def __str__(self) -> str:
         return f"{self.word.capitalize()}. {self.sentence}"
 
-    def _repr_html_(self) -> str:
-        marks = "".join(f"<li>{escape(mark)}</li>" for mark in self.marks)
-        return (
-            f'<div class="rk-verdict"><strong>{escape(self.word.capitalize())}</strong>'
-            f"<p>{escape(self.sentence)}</p><ul>{marks}</ul></div>"
-        )
+    __repr__ = __str__
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        return card.Card("Verdict", str(self), (("Why", " ".join(self.reasons)),), self.marks, side=self.word).bundle()
 
 
 def judge(

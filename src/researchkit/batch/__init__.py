@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from researchkit.errors import ResearchkitError
 from researchkit.held import held
 from researchkit.places import read_status, sweep, told_plainly
 from researchkit.report import Limits, Report, execute, told_to
+from researchkit.sources import lying
 from researchkit.study import load_study
 
 __all__ = [
@@ -72,17 +74,43 @@ def run(
     keys, memory = Keys(), Memory(out, say)
     where = {(name_of(job), job.question): job.study for job in jobs}
     sound = []
-    for job in jobs:
-        if why := memory.stops(keys, job):
-            yield with_claim(locked_failure(job, out, why, "stopped"), keys, where)
-        else:
-            sound.append(job)
-    how = partial(made_or_left, keys, sound, out, workers, limits or Limits(), dask, through, say)
-    for report in how(seconds=seconds, fresh=fresh):
-        memory.note(report)
-        yield with_claim(report, keys, where)
+    with ExitStack() as stack:
+        ahead = not dask and likely(keys, jobs, out, fresh)
+        ready = stack.enter_context(kernels.warm()) if ahead else None
+        if ahead and (workers or os.cpu_count() or 1) > 1:
+            pool.ahead()
+        for job in jobs:
+            if why := memory.stops(keys, job):
+                yield with_claim(locked_failure(job, out, why, "stopped"), keys, where)
+            else:
+                sound.append(job)
+        how = partial(made_or_left, keys, sound, out, workers, limits or Limits(), dask, through, say, ready)
+        for report in how(seconds=seconds, fresh=fresh):
+            memory.note(report)
+            yield with_claim(report, keys, where)
     with told_plainly(out / FOLDER, out):
         memory.keep()
+
+
+def likely(keys: Keys, jobs: Sequence[Job], out: Path, fresh: bool) -> bool:
+    """Whether several reports will have to be made, by a glance at dates.
+
+    Only keys know, once all rows are read; what makes reports can be loaded meanwhile. Where the glance is wrong, a
+    process was started for nothing, or later than it might have been.
+    """
+    changed: dict[Path, float] = {}
+    due = 0
+    for job in jobs:
+        with suppress(ResearchkitError, OSError):
+            if job.study not in changed:
+                study = keys.study(job.study)
+                files = [path for table in study.tables.values() for file in table.files for path in lying(study, file)]
+                changed[job.study] = max(path.stat().st_mtime for path in [study.path, *files])
+            page = folder_of(job, out) / "report.html"
+            due += fresh or not page.exists() or page.stat().st_mtime < changed[job.study]
+        if due > 1:
+            return True
+    return False
 
 
 def with_claim(report: Report, keys: Keys, where: Mapping[tuple[str, str], Path]) -> Report:
@@ -103,11 +131,12 @@ def made_or_left(
     dask: str | None,
     through: str | None,
     say: Callable[[str], object],
+    ready: kernels.Ready | None,
     *,
     seconds: float | None,
     fresh: bool,
 ) -> Iterator[Report]:
-    """Reports that are up to date as they are, then the others, made."""
+    """Reports that are up to date as they are, then the others, made; `ready` is what loads for them already."""
     guard, due = Guard(keys, out), []
     for job in jobs:
         task = Task(job, keys.of(job), limits)
@@ -125,11 +154,11 @@ def made_or_left(
     if len(due) < 2:  # what loads everything for others would load it for one
         yield from map(guard.made, made(due, out, workers, seconds, fresh))
         return
-    with kernels.warm() as ready, held(keys.groups(task.job for task in due)):
+    with ready or kernels.warm() as loaded, held(keys.groups(task.job for task in due)):
         keys.hold(task.job for task in due)
         for number, report in enumerate(made(due, out, workers, seconds, fresh)):
-            if number == 0 and ready.why:
-                say(f"Every report loads its libraries anew. {ready.why}")
+            if number == 0 and loaded.why:
+                say(f"Every report loads its libraries anew. {loaded.why}")
             yield guard.made(report)
 
 

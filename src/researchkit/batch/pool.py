@@ -28,6 +28,7 @@ from researchkit.places import RESULT, alone, place, read_status, sweep_temporar
 from researchkit.report import LASTING, ONE_THREAD, Limits, Report, write_failure, write_report
 
 START = "forkserver" if sys.platform == "linux" else "spawn"  # on a Mac, libraries do not survive a fork
+LOADED = ["researchkit.batch.ready"]
 GRACE = 2.0  # seconds that a worker has to end by itself
 
 
@@ -154,13 +155,29 @@ def end_with_owner() -> None:
         os._exit(1)
 
 
+def ahead() -> None:
+    """Begin to load what workers are forked from; does not wait for it."""
+    one_thread()
+    if START == "forkserver":
+        from multiprocessing import forkserver  # not everywhere
+
+        forkserver.set_forkserver_preload(LOADED)
+        forkserver.ensure_running()
+
+
+def one_thread() -> None:
+    """Before anything is loaded that would start threads: workers are forked from it."""
+    for name in ONE_THREAD:
+        os.environ.setdefault(name, "1")
+
+
 class Worker:
     """One worker process as its owner sees it."""
 
     def __init__(self, out: Path, fresh: bool) -> None:
         context: Any = get_context(START)
         if START == "forkserver":
-            context.set_forkserver_preload(["researchkit.batch.ready"])
+            context.set_forkserver_preload(LOADED)
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=serve, args=(theirs, str(out), fresh, dict(os.environ)), daemon=True)
         self.process.start()
@@ -205,8 +222,7 @@ def run(
     seconds
         What one report may take from beginning to end; then its worker is killed, and another takes its place.
     """
-    for name in ONE_THREAD:  # before anything is loaded that would start threads: workers are forked from it
-        os.environ.setdefault(name, "1")
+    one_thread()
     waiting = deque(tasks)
     team = [Worker(out, fresh) for _ in range(min(workers, len(waiting)))]
     try:

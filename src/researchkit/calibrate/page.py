@@ -1,4 +1,4 @@
-"""What the calibration page and the README's table print: every number from the results, in words people read."""
+"""What the calibration page and the table in CONTRIBUTING print: each number from the results, in words."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def summary(rows: Iterable[Row]) -> list[dict[str, str]]:
 
 
 def markdown(lines: Sequence[dict[str, str]]) -> str:
-    """The summary as the README prints it."""
+    """The summary as CONTRIBUTING prints it."""
     headers = list(lines[0])
     table = [headers, ["---"] * len(headers), *([line[header] for header in headers] for line in lines)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in table)

@@ -5,19 +5,25 @@ An expected error is one message and a non-zero exit; an unknown one keeps its t
 
 from __future__ import annotations
 
+import shlex
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import click
 
 from researchkit import wording
 from researchkit.cli.health import doctor
+from researchkit.cli.lab import lab
 from researchkit.cli.ledger import claims
 from researchkit.cli.lessons import lessons
 from researchkit.cli.plans import plan
 from researchkit.cli.runs import GOOD, NOT_ALL_GOOD, NOTHING_STARTED, compare, make_all
+from researchkit.cli.screen import Screen, harmless
 from researchkit.cli.sizes import power
+from researchkit.cli.take import take
+from researchkit.cli.trouble import trouble
 from researchkit.disclosure import LABELS, PROFILES
 from researchkit.errors import ResearchkitError
 
@@ -29,15 +35,22 @@ class Command(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with redirect_stdout(cast(TextIO, Screen(sys.stdout))):
+                return super().invoke(ctx)
         except ResearchkitError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(harmless(str(error))) from error
+        except click.ClickException as error:
+            if harmless(error.message) != error.message:
+                raise click.ClickException(harmless(error.message)) from error
+            raise
 
 
 @click.group(
     cls=Command,
-    commands=[claims, doctor, lessons, plan, power],
+    commands=[claims, doctor, lab, lessons, plan, power, take, trouble],
     context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Something went wrong? `researchkit trouble WORDS OF THE MESSAGE` says why and what to do; "
+    "`researchkit doctor` looks at the machine.",
 )
 @click.version_option(package_name="researchkit", message="researchkit %(version)s")
 def main() -> None:
@@ -166,7 +179,12 @@ def new(file: Path, out: Path | None) -> None:
     from researchkit.draft import write_draft
 
     target = write_draft(file, out or file.parent)
-    click.echo(f"{target}: a draft. Fill in what says FILL_IN, then `researchkit check {target.parent}`.")
+    place = shlex.quote(str(target.parent))
+    click.echo(
+        f"{target}: a draft. What is next:\n"
+        "  1. Open it, look at every column, and fill in what says FILL_IN, before you look at any result.\n"
+        f"  2. researchkit check {place}\n  3. researchkit run {place}"
+    )
 
 
 @main.command()
@@ -298,17 +316,3 @@ def simulate(world: str, rows: int | None, seed: int | None, out: Path) -> None:
 
     for path in write_world(world, out, rows=rows, seed=seed):
         click.echo(path)
-
-
-@main.command()
-def lab() -> None:
-    """JupyterLab, opened at the first notebook.
-
-    Example: researchkit lab
-    """
-    import os
-
-    from researchkit.report import notebooks_folder
-
-    first = notebooks_folder() / "00_start_here.ipynb"
-    os.execv(sys.executable, [sys.executable, "-m", "jupyter", "lab", str(first)])  # noqa: S606 - our own interpreter

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from researchkit import wording
+from researchkit import card, wording
 from researchkit.errors import EstimationError
 
 if TYPE_CHECKING:
@@ -88,11 +88,38 @@ class Effect:
     notes: tuple[str, ...] = ()
     p_adjusted: float | None = None
 
-    def __repr__(self) -> str:
+    @property
+    def words(self) -> str:
+        """The estimate with its interval, as a page has it."""
         scale, unit = wording.scale(self.unit)
         value, limits = wording.estimate(*(scale * part for part in (self.estimate, self.low, self.high)), sign=True)
-        told = f"{value} {wording.units(unit, value)}, {wording.percent(self.level, 0)} interval {limits}"
-        return f"{self.contrast}: {told} (n = {wording.count(self.n)}; {self.method})"
+        return f"{value} {wording.units(unit, value)}, {wording.percent(self.level, 0)} interval {limits}"
+
+    def __repr__(self) -> str:
+        return f"{self.contrast}: {self.words} (n = {wording.count(self.n)}; {self.method})"
+
+    def drawn(self, margin: float = 0.0) -> str:
+        """The interval as a small drawing, beside zero and the band of what is too small to matter."""
+        return card.interval(self.low, self.estimate, self.high, f"{self.contrast}: {self.words}", margin)
+
+    @property
+    def facts(self) -> tuple[tuple[str, str], ...]:
+        """How many, in how many clusters, by what: what a reader wants to know beside the number."""
+        others = [
+            f"{scale} {wording.number(one)} ({wording.interval(a, b)})" for scale, (one, a, b) in self.also.items()
+        ]
+        return (
+            ("Rows", wording.count(self.n)),
+            ("Clusters", "" if self.clusters is None else wording.count(self.clusters)),
+            ("p-value", wording.probability(self.p)),
+            ("Corrected", "" if self.p_adjusted is None else f"{wording.probability(self.p_adjusted)} in its family"),
+            ("Other scales", "; ".join(others)),
+            ("Method", self.method),
+        )
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        facts = (("Contrast", self.contrast), *self.facts)
+        return card.Card("Effect", self.words, facts, self.notes, picture=self.drawn()).bundle()
 
     def to_dict(self) -> dict[str, Any]:
         """The effect as it stands in `result.json` (the model stands beside it, see `Model.to_dict`)."""

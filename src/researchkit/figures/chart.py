@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from researchkit import wording
-from researchkit.figures import ink
+from researchkit.figures import ink, letters
 from researchkit.figures.figure import Figure
+from researchkit.figures.sheet import Sheet, Spot, sheet
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from researchkit.groups import Chart, Groups, Step
 
-ROOM = 42  # letters along the axis, on a phone
-LONGEST = 10  # letters of a value at the axis
+LONGEST = 62.0  # points of a value at the axis
 
 
 def chart(groups: Groups, found: Chart) -> Figure:
@@ -33,15 +30,17 @@ def chart(groups: Groups, found: Chart) -> Figure:
     unit = wording.units(unit)
     by = ink.clean(groups.column.replace("_", " "))
     shown = [step for step in found.steps if step.point.shown]
-    with ink.sheet(250) as (sheet, axes):
-        _ground(axes, found, shown, scale)
+    with sheet(250) as page:
+        margin = scale * groups.margin
+        page.band((-margin, margin) if margin else None, beside=True)
+        _ground(page, found, shown, scale)
         for step in shown:
-            _dot(axes, step, scale)
-        _ticks(axes, found.steps)
-        ink.number_axis(axes.yaxis, 6)
-        axes.set_xlabel(ink.wrapped(by))
-        axes.set_ylabel(f"{ink.wrapped(groups.contrast, 34)}\n{ink.wrapped(unit, 34)}")
-        svg, png = ink.printed(sheet)
+            _dot(page, step, scale)
+        for step in found.signals:
+            _named(page, step, scale)
+        page.x = [(step.at, letters.shortened(_value(step), LONGEST, letters.SMALL)) for step in found.steps]
+        page.along, page.above = by, f"{groups.contrast}, {unit}"
+        svg, png = page.printed()
     return Figure(
         f"{groups.question}-by-{groups.prefix}-chart",
         f"By {by}, with the limits of noise",
@@ -53,54 +52,40 @@ def chart(groups: Groups, found: Chart) -> Figure:
     )
 
 
-def _ground(axes: Axes, found: Chart, shown: list[Step], scale: float) -> None:
+def _ground(page: Sheet, found: Chart, shown: list[Step], scale: float) -> None:
     """Centre, limits and the baseline that they come from."""
     if found.centre is None:
         return
-    centre = scale * found.centre
+    centre, axes = scale * found.centre, page.axes
     base = [step.at for step in shown[: found.baseline]]
     half = _gap(found) / 2
-    axes.axvspan(base[0] - half, base[-1] + half, color=ink.BAND, linewidth=0, zorder=0)
+    axes.axvline(base[-1] + half, color=ink.MUTE, linewidth=1, dashes=(4, 3), zorder=1)
     axes.axhline(centre, color=ink.MUTE, linewidth=1, zorder=1)
     for ends in ("low", "high"):
         for step in shown:
             level = scale * (getattr(step, ends) or 0.0)
             axes.plot([step.at - half, step.at + half], [level, level], color=ink.MUTE, linewidth=1.4, zorder=1)
-    axes.text(
-        base[0] - half,
-        1.0,
-        " baseline",
-        transform=axes.get_xaxis_transform(),
-        ha="left",
-        va="bottom",
-        color=ink.MUTE,
-        fontsize=9,
-    )
+            page.beside([step.at - half, step.at + half], [level, level])
+    spots = [Spot(base[-1] + half, y, "right", up, (-4.0, dy), "y") for y, up, dy in ((1, "top", -2), (0, "bottom", 2))]
+    page.say("baseline", *spots, colour=ink.MUTE, size=letters.SMALL, late=True)
 
 
-def _dot(axes: Axes, step: Step, scale: float) -> None:
+def _dot(page: Sheet, step: Step, scale: float) -> None:
     signal = step.word == "signal"
     colour = ink.ORANGE if signal else ink.BLUE
-    ends = [scale * step.point.low, scale * step.point.high]
-    axes.plot([step.at, step.at], ends, color=colour, linewidth=1.6, alpha=0.55, zorder=2)
-    axes.plot(
-        [step.at],
-        [scale * step.point.estimate],
-        marker="D" if signal else "o",
-        markersize=8 if signal else 7,
-        color=colour,
-        markeredgecolor="#ffffff",
-        markeredgewidth=1.2,
-        zorder=3,
-    )
+    low, value, high = (scale * part for part in (step.point.low, step.point.estimate, step.point.high))
+    ink.whisker(page.axes, step.at, low, high, colour, wide=1.6)
+    ink.dot(page.axes, step.at, value, colour, mark="D" if signal else "o", size=7)
+    page.beside([step.at, step.at], [low, high], 3)
 
 
-def _ticks(axes: Axes, steps: tuple[Step, ...]) -> None:
-    """A few of the values at the axis, as the data write them."""
-    labels = [label if len(label) <= LONGEST else label[: LONGEST - 1] + "…" for label in map(_value, steps)]
-    every = math.ceil(len(steps) * (2 + max(map(len, labels))) / ROOM)
-    axes.set_xticks([step.at for step in steps[::every]], labels[::every])
-    axes.tick_params(axis="x", length=3, width=0.8)
+def _named(page: Sheet, step: Step, scale: float) -> None:
+    """The name of a signal beside it: the axis has room for some only."""
+    ends = ((step.point.high, "bottom", 3.0), (step.point.low, "top", -3.0))
+    spots = [Spot(step.at, scale * y, across, up, (dx, dy)) for y, up, dy in ends
+             for across, dx in (("center", 0.0), ("right", 4.0), ("left", -4.0))]  # fmt: skip
+    name = letters.shortened(_value(step), LONGEST, letters.SMALL, bold=True)
+    page.say(name, *spots, size=letters.SMALL, bold=True)  # the mark has the colour, which is too pale for letters
 
 
 def _value(step: Step) -> str:
@@ -133,8 +118,8 @@ def _caption(found: Chart) -> str:
     if found.centre is None:
         return dots
     return (
-        f"{dots} The line is the centre of the baseline (shaded); the short bars are the limits of noise, three "
-        "standard errors away. Diamonds are signals."
+        f"{dots} The line is the centre of the baseline, which ends at the dashed line; the short bars are the limits "
+        "of noise, three standard errors away. Diamonds are signals."
     )
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from researchkit import wording
 from researchkit.figures import ink
 from researchkit.figures.figure import Figure
+from researchkit.figures.sheet import sheet
 
 
 def bent(
@@ -23,16 +24,14 @@ def bent(
     marked
         The doses that are compared, or the neutral point.
     """
-    with ink.sheet(240) as (sheet, axes):
+    with sheet(240) as page:
+        axes = page.axes
         axes.fill_between(data["dose"], data["low"], data["high"], color=ink.BLUE, alpha=0.15, linewidth=0)
         axes.plot(data["dose"], data["mean"], color=ink.BLUE, linewidth=2.2)
         for one in marked:
             axes.axvline(one, color=ink.MUTE, linewidth=1.0, zorder=0)
-        axes.set_xlabel(ink.wrapped(dose))
-        axes.set_ylabel(ink.wrapped(f"{title}, {unit}", 30))
-        ink.number_axis(axes.yaxis, 6)
-        ink.number_axis(axes.xaxis)
-        svg, png = ink.printed(sheet)
+        page.along, page.above = dose, f"{title}, {unit}"
+        svg, png = page.printed()
     nearest = [int((data["dose"] - one).abs().to_numpy().argmin()) for one in marked]
     places = sorted({0, len(data) // 2, len(data) - 1, *nearest})
     told = [f"{wording.number(data['dose'][at])}: {wording.number(data['mean'][at])}" for at in places]

@@ -9,16 +9,15 @@ import numpy as np
 import pandas as pd
 
 from researchkit import wording
-from researchkit.figures import ink
+from researchkit.figures import ink, letters
 from researchkit.figures.figure import Figure
+from researchkit.figures.sheet import Sheet, Spot, sheet
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from researchkit.groups import Funnel, Groups, Site
 
 LABELLED = 8  # names that a drawing has room for
-LONGEST = 14  # letters of a name in it
+LONGEST = 110.0  # points of a name in it
 
 
 def funnel(groups: Groups, found: Funnel) -> Figure:
@@ -32,18 +31,18 @@ def funnel(groups: Groups, found: Funnel) -> Figure:
     scale, unit = wording.scale(groups.unit)
     unit = wording.units(unit)
     by = groups.column.replace("_", " ")
-    with ink.sheet(260) as (sheet, axes):
-        _limits(axes, found, scale)
+    with sheet(265) as page:
+        margin = scale * groups.margin
+        page.band((-margin, margin) if margin else None)
+        _limits(page, found, scale)
         differing = found.differing
-        _dots(axes, [site for site in found.sites if site not in differing], scale)
-        _dots(axes, differing, scale, strange=True)
+        _dots(page, [site for site in found.sites if site not in differing], scale)
+        _dots(page, differing, scale, strange=True)
         for site in differing[:LABELLED]:
-            _name(axes, site, scale)
-        ink.number_axis(axes.xaxis, 5)
-        ink.number_axis(axes.yaxis, 6)
-        axes.set_xlabel(ink.wrapped(f"Precision: 1 / standard error (in {unit}). Further right, more certain"))
-        axes.set_ylabel(f"{ink.wrapped(groups.contrast, 34)}\n{ink.wrapped(unit, 34)}")
-        svg, png = ink.printed(sheet)
+            _name(page, site, scale)
+        page.along = f"Precision: 1 / standard error (in {unit}). Further right, more certain"
+        page.above = f"{groups.contrast}, {unit}"
+        svg, png = page.printed()
     return Figure(
         f"{groups.question}-by-{groups.prefix}-funnel",
         f"{wording.capital(ink.clean(by))} by {ink.clean(by)}, and the limits of chance",
@@ -56,17 +55,21 @@ def funnel(groups: Groups, found: Funnel) -> Figure:
     )
 
 
-def _limits(axes: Axes, found: Funnel, scale: float) -> None:
+def _limits(page: Sheet, found: Funnel, scale: float) -> None:
     """Centre and limits, from the least precise site to the most precise."""
     precision = np.array([1 / site.se for site in found.sites])
     room = max(0.12 * (precision.max() - precision.min()), 0.04 * precision.max())
     at = np.linspace(max(precision.min() - room, 0.3 * precision.min()), precision.max() + room, 200)
     outer, inner = (np.array([found.limit(1 / one, z) for one in at]) for z in (found.corrected, found.usual))
-    across, centre = at / scale, scale * found.centre
-    axes.fill_between(across, centre - scale * outer, centre + scale * outer, color=ink.BAND, linewidth=0, zorder=0)
+    across, centre, axes = at / scale, scale * found.centre, page.axes
+    axes.fill_between(
+        across, centre - scale * outer, centre + scale * outer, color=ink.BLUE, alpha=0.09, linewidth=0, zorder=0
+    )
     for side in (-1, 1):
         axes.plot(across, centre + side * scale * outer, color=ink.MUTE, linewidth=1.4, zorder=1)
         axes.plot(across, centre + side * scale * inner, color=ink.MUTE, linewidth=1, dashes=(4, 3), zorder=1)
+        for line in (inner, outer):
+            page.beside(across, centre + side * scale * line)
     axes.axhline(centre, color=ink.MUTE, linewidth=1, zorder=1)
     axes.set_xlim(across[0], across[-1])
     far = max(
@@ -75,33 +78,20 @@ def _limits(axes: Axes, found: Funnel, scale: float) -> None:
     axes.set_ylim(centre - 1.12 * scale * far, centre + 1.12 * scale * far)
 
 
-def _dots(axes: Axes, sites: Sequence[Site], scale: float, *, strange: bool = False) -> None:
-    axes.plot(
-        [1 / (scale * site.se) for site in sites],
-        [scale * site.point.estimate for site in sites],
-        linestyle="none",
-        marker="D" if strange else "o",
-        markersize=8 if strange else 7,
-        color=ink.ORANGE if strange else ink.BLUE,
-        markeredgecolor="#ffffff",
-        markeredgewidth=1.2,
-        zorder=4 if strange else 3,
-    )
+def _dots(page: Sheet, sites: Sequence[Site], scale: float, *, strange: bool = False) -> None:
+    mark, colour = ("D", ink.ORANGE) if strange else ("o", ink.BLUE)
+    for site in sites:
+        x, y = 1 / (scale * site.se), scale * site.point.estimate
+        ink.dot(page.axes, x, y, colour, mark=mark, size=7)
+        page.around(x, y)
 
 
-def _name(axes: Axes, site: Site, scale: float) -> None:
-    label = ink.clean(site.point.value)
-    left = 1 / (scale * site.se) > sum(axes.get_xlim()) / 2  # the name stays inside the drawing
-    axes.annotate(
-        label if len(label) <= LONGEST else label[: LONGEST - 1] + "…",
-        (1 / (scale * site.se), scale * site.point.estimate),
-        xytext=(-8 if left else 8, 0),
-        textcoords="offset points",
-        ha="right" if left else "left",
-        va="center",
-        color=ink.ORANGE,
-        fontweight="bold",
-    )
+def _name(page: Sheet, site: Site, scale: float) -> None:
+    label = letters.shortened(ink.clean(site.point.value), LONGEST, bold=True)
+    x, y = 1 / (scale * site.se), scale * site.point.estimate
+    sides = (("left", "center", 7, 0), ("right", "center", -7, 0), ("center", "bottom", 0, 6), ("center", "top", 0, -6))
+    spots = [Spot(x, y, across, up, (dx, dy)) for across, up, dx, dy in sides]
+    page.say(label, *spots, bold=True)  # the mark has the colour, which is too pale for letters upon the band
 
 
 def _alt(groups: Groups, found: Funnel, scale: float, unit: str) -> str:

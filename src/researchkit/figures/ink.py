@@ -1,92 +1,34 @@
-"""The house style of drawings, and how a drawing gets onto a page.
+"""The house colours, the marks every drawing is made of, and how a drawing gets into the middle of a page.
 
-A drawing is as wide as a phone and is enlarged on a desk, so that its words can be read on both. It is made without
-pyplot: nothing is kept between drawings and no display hook can lose one. Its text stays text, its colours become
-those of the page (light or dark), and the same numbers give the same bytes.
+Its text stays text, its colours become those of the page (light or dark), and the same numbers give the same bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import re
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.etree import ElementTree
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Sheet
+from researchkit.figures.letters import FONT
 
-INK, MUTE, LINE, BAND = "#1f2933", "#5f6c7b", "#d9e0e7", "#e8edf2"
-BLUE, ORANGE, PURPLE, TEAL = "#0b6e99", "#b35900", "#7a4fa3", "#007a5e"
+INK, MUTE, LINE, BAND, PAPER = "#1f2933", "#596674", "#d9e0e7", "#e5ebf1", "#ffffff"
+BLUE, ORANGE, PURPLE, TEAL = "#0b6e99", "#b85c00", "#4a2583", "#005c47"
 SERIES = (BLUE, ORANGE, PURPLE, TEAL, MUTE)  # told apart by the common forms of colour blindness, and by their labels
 
-WIDTH = 360.0  # points; the page shows up to 580 px
-SIZE, PAD = 10.5, 3.0  # points: of a letter, and left free at the edges
 _VARIABLES = {
     INK: "var(--ink,currentColor)",
     MUTE: "var(--mute,#7b8794)",
     LINE: "var(--line,#7b879455)",
     BAND: "var(--band,#7b879433)",
     BLUE: "var(--blue,#0b6e99)",
-    ORANGE: "var(--orange,#b35900)",
-    PURPLE: "var(--purple,#7a4fa3)",
-    TEAL: "var(--teal,#007a5e)",
-    "#ffffff": "var(--paper,transparent)",
+    ORANGE: "var(--orange,#b85c00)",
+    PURPLE: "var(--purple,#4a2583)",
+    TEAL: "var(--teal,#005c47)",
+    PAPER: "var(--paper,transparent)",
 }
-FONT = "DejaVu Sans"
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
-_STYLE = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "researchkit",
-    "text.parse_math": False,  # a label with two dollar signs is money, not mathematics
-    "font.family": [FONT],
-    "font.size": SIZE,
-    "axes.labelsize": SIZE,
-    "xtick.labelsize": 9.5,
-    "ytick.labelsize": 9.5,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": MUTE,
-    "axes.facecolor": "none",
-    "axes.linewidth": 0.8,
-    "axes.unicode_minus": True,
-    "xtick.color": MUTE,
-    "ytick.color": MUTE,
-    "figure.facecolor": "none",
-    "lines.solid_capstyle": "round",
-    "path.simplify": True,
-}
-
-
-@contextmanager
-def sheet(height: float) -> Iterator[tuple[Sheet, Axes]]:
-    """An empty drawing `height` points high with one pair of axes, in the house style."""
-    import matplotlib as mpl
-    import seaborn as sns
-    from matplotlib.figure import Figure as Sheet
-
-    with mpl.rc_context(sns.axes_style("ticks") | _STYLE), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # the page has fonts that we do not
-        drawing = Sheet(figsize=(WIDTH / 72, height / 72))
-        drawing.set_layout_engine("tight", pad=PAD / SIZE)  # in letters; one pass, "constrained" takes two
-        axes = drawing.add_subplot()
-        sns.despine(ax=axes)
-        yield drawing, axes
-
-
-def printed(drawing: Sheet) -> tuple[str, bytes]:
-    """The drawing as stand-alone SVG and as PNG at twice its size. Call it inside `sheet`."""
-    lines, dots = io.StringIO(), io.BytesIO()
-    if layout := drawing.get_layout_engine():
-        layout.execute(drawing)
-    drawing.set_layout_engine(None)  # everything has its place now; else each format would lay it out again, twice
-    drawing.savefig(lines, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    drawing.savefig(dots, format="png", dpi=144, facecolor="white", metadata={"Software": None})
-    return _slim(lines.getvalue()), dots.getvalue()
+STYLE = {"figure.facecolor": "none", "lines.solid_capstyle": "round", "text.parse_math": False}
 
 
 def inline(svg: str, name: str, alt: str) -> str:
@@ -112,28 +54,7 @@ def _for_page(key: str, value: str, prefix: str) -> str:
     if key != "style":
         return value
     value = re.sub(r"#[0-9a-f]{6}", lambda hit: _VARIABLES.get(hit[0], hit[0]), value)
-    return re.sub(r"(font(?:-family)?:[^;]*?)'DejaVu Sans'[^;]*", r"\1var(--sans,system-ui,sans-serif)", value)
-
-
-def _slim(svg: str) -> str:
-    """Only what is needed: no style that reaches out of the drawing, no id that nothing points to."""
-    root = _parsed(svg)
-    pointed = set(re.findall(r'(?:url\(|href=")#([^)"]+)', svg))
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if child.tag == f"{{{_SVG}}}style":
-                parent.remove(child)
-        if "d" in parent.attrib:
-            parent.set("d", _short(parent.attrib["d"]))
-        if parent.attrib.get("id") not in pointed:
-            parent.attrib.pop("id", None)
-    root.set("style", "stroke-linejoin:round;stroke-linecap:butt")
-    return ElementTree.tostring(root, encoding="unicode")
-
-
-def _short(path: str) -> str:
-    """A path to a hundredth of a point: no eye sees more, and pages stay small."""
-    return re.sub(r"-?\d+\.\d+", lambda hit: f"{float(hit[0]):.2f}".rstrip("0").rstrip("."), path).replace("\n", "")
+    return value.replace(f"'{FONT}',sans-serif", "var(--sans,system-ui,sans-serif)")
 
 
 def _parsed(svg: str) -> ElementTree.Element:
@@ -147,30 +68,26 @@ def clean(text: object) -> str:
     return re.sub(r"[\x00-\x1f\x7f\ufffe\uffff\ud800-\udfff]+", " ", str(text)).strip()
 
 
-def wrapped(text: object, width: int = 52) -> str:
-    """A label on as many lines as it needs."""
-    import textwrap
-
-    return "\n".join(textwrap.wrap(clean(text), width)) or " "
+def number(value: float) -> str:
+    """A round number at an axis, the way the text writes numbers."""
+    return f"{value:,.6g}".replace("-", "−")
 
 
-def number_axis(axis: Any, most: int = 6) -> None:
-    """Few round ticks, written the way the text writes numbers."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+def whisker(
+    axes: Any, at: float, low: float, high: float, colour: str, *, along: bool = False, wide: float = 2.0
+) -> None:
+    """An interval: a line from end to end, with a short stroke across each."""
+    for x, y, mark in (([at, at], [low, high], "_"),) if not along else (([low, high], [at, at], "|"),):
+        axes.plot(x, y, color=colour, linewidth=wide, solid_capstyle="butt", zorder=2)
+        axes.plot(x, y, linestyle="none", marker=mark, markersize=7, markeredgewidth=1.2, color=colour, zorder=2)
 
-    axis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}".replace("-", "−")))
-    axis.set_tick_params(length=3, width=0.8)
 
-
-def ratio_axis(axis: Any) -> None:
-    """Ratios at equal distances where they multiply: half is as far from 1 as twice."""
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
-
-    axis.set_major_locator(FixedLocator([0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_tick_params(length=3, width=0.8)
+def dot(
+    axes: Any, x: float, y: float, colour: str, *, mark: str = "o", size: float = 8.0, hollow: bool = False
+) -> None:
+    """An estimate, last of all so that nothing covers it, with an edge in the colour of the paper."""
+    fill, edge = (PAPER, colour) if hollow else (colour, PAPER)
+    axes.plot([x], [y], marker=mark, markersize=size, color=fill, markeredgecolor=edge, markeredgewidth=1.3, zorder=4)
 
 
 def font() -> str | None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from researchkit import tables, wording
-from researchkit.figures import ink
+from researchkit.figures import ink, letters
 from researchkit.figures.figure import Figure
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from researchkit.figures.sheet import Sheet, Spot, numbers, sheet
 
 Row = tuple[str, float, float, float]  # label, estimate, low, high
+ROW = 40  # points that a row takes
+FEW = 8  # ways to adjust that all have their number
 
 
 def interval(answer: Any) -> Figure:
@@ -71,16 +72,15 @@ def forest(
     """
     drawn = [row for row in rows if all(math.isfinite(value) for value in row[1:])]
     told = [(ink.clean(label), *_said(row, unit, null)) for label, *row in drawn]
-    with ink.sheet(46 + 42 * max(len(drawn), 1) + (20 if band else 0)) as (sheet, axes):
-        _ground(axes, len(drawn), null, band)
+    with sheet(20 + ROW * max(len(drawn), 1) + (16 if band else 0) + (17 if unit else 0)) as page:
+        _ground(page, len(drawn), null, band)
         for place, ((label, _, value), row) in enumerate(zip(told, drawn, strict=True)):
             strong = place == highlight or highlight is None
-            _row(axes, place, (label, value), row[1:], ink.BLUE if strong else ink.MUTE)
+            _row(page, place, (label, value), row[1:], ink.BLUE if strong else ink.MUTE)
         if null == 1:
-            axes.set_xscale("log")
-            ink.ratio_axis(axes.xaxis)
-        axes.set_xlabel(ink.wrapped(unit))
-        svg, png = ink.printed(sheet)
+            page.axes.set_xscale("log")
+        page.along = unit
+        svg, png = page.printed()
     alt = " ".join(
         f"{label}: {estimate} {unit} ({wording.percent(level, 0)} interval {limits.split(' (')[1][:-1]})."
         for label, estimate, limits in told
@@ -95,56 +95,24 @@ def _said(row: Sequence[float], unit: str, null: float) -> tuple[str, str]:
     return estimate, f"{estimate} ({limits})"
 
 
-def _ground(axes: Axes, rows: int, null: float, band: tuple[float, float] | None) -> None:
+def _ground(page: Sheet, rows: int, null: float, band: tuple[float, float] | None) -> None:
     """The line of no effect, the band around it and nothing else."""
-    top = -1.15 if band else -0.6
-    axes.set_ylim(max(rows, 1) - 0.35, top)
-    axes.spines["left"].set_visible(False)
-    axes.set_yticks([])
-    ink.number_axis(axes.xaxis)
-    if band:
-        axes.axvspan(*band, color=ink.BAND, linewidth=0, zorder=0)
-        axes.annotate(
-            "too small to matter",
-            (sum(band) / 2, top + 0.06),
-            ha="center",
-            va="top",
-            color=ink.MUTE,
-            fontsize=9,
-            annotation_clip=False,
-        )
+    page.axes.set_ylim(max(rows, 1) - 0.5, -0.78)
+    page.left, page.y = False, ()
+    page.band(band, upright=True)
     for place in range(rows):  # broken where the words stand
-        axes.plot([null, null], [place - 0.22, place + 0.32], color=ink.MUTE, linewidth=1, zorder=1)
+        page.axes.plot([null, null], [place - 0.2, place + 0.34], color=ink.MUTE, linewidth=1, zorder=1)
 
 
-def _row(axes: Axes, place: int, words: tuple[str, str], row: Sequence[float], colour: str) -> None:
+def _row(page: Sheet, place: int, words: tuple[str, str], row: Sequence[float], colour: str) -> None:
     estimate, low, high = row
-    axes.plot([low, high], [place, place], color=colour, linewidth=3, zorder=2)
-    axes.plot(
-        [estimate],
-        [place],
-        marker="o",
-        markersize=8,
-        color=colour,
-        markeredgecolor="#ffffff",
-        markeredgewidth=1.5,
-        zorder=3,
-    )
+    ink.whisker(page.axes, place, low, high, colour, along=True, wide=2.6)
+    ink.dot(page.axes, estimate, place, colour)
     label, value = words
-    across = axes.get_yaxis_transform()
-    label = label if len(label) <= 32 else label[:31] + "…"
-    axes.text(0, place - 0.26, label, transform=across, ha="left", va="bottom", zorder=4)
-    axes.text(
-        1,
-        place - 0.26,
-        value,
-        transform=across,
-        ha="right",
-        va="bottom",
-        color=colour,
-        fontweight="bold",
-        zorder=4,
-    )
+    room = letters.WIDTH - 18 - letters.width(value, bold=True)
+    label = letters.shortened(label, room)
+    page.say(label, Spot(0, place - 0.28, "left", "bottom", of="x"))
+    page.say(value, Spot(1, place - 0.28, "right", "bottom", of="x"), colour=colour, bold=True)
 
 
 def _alt(alt: str, band: tuple[float, float] | None, unit: str) -> str:
@@ -195,21 +163,20 @@ def specifications(
     ways["planned"] = [place == planned for place in range(len(rows))]
     ways = ways.sort_values("estimate", kind="stable", ignore_index=True)
     others = _data(alternatives).assign(planned=False)
-    letters = [chr(ord("A") + place) for place in range(len(others))]
-    key = [ink.wrapped(f"{letter} {label}", 56) for letter, label in zip(letters, others["label"], strict=True)]
-    with ink.sheet(210 + 14 * sum(line.count("\n") + 1 for line in key)) as (sheet, axes):
-        if band:
-            axes.axhspan(*band, color=ink.BAND, linewidth=0, zorder=0)
-        axes.axhline(null, color=ink.MUTE, linewidth=1, zorder=1)
-        _steps(axes, ways)
-        ink.number_axis(axes.xaxis)
-        ink.number_axis(axes.yaxis, 5)
-        _apart(axes, len(ways), alternatives, letters)
-        sorted_ = f"{_many(len(ways), 'way')} to adjust{', sorted' if len(ways) > 1 else ''}"
-        words = "\n".join([sorted_, *key])
-        axes.set_xlabel(words, loc="left" if key else "center", multialignment="left")
-        axes.set_ylabel(ink.wrapped(unit, 30))
-        svg, png = ink.printed(sheet)
+    marks = [chr(ord("A") + place) for place in range(len(others))]
+    key = [
+        letters.wrapped(ink.clean(f"{letter} {label}"), letters.WIDTH - 10, letters.SMALL)
+        for letter, label in zip(marks, others["label"], strict=True)
+    ]
+    with sheet(215 + 12 * sum(line.count("\n") + 1 for line in key)) as page:
+        page.band(band)
+        page.axes.axhline(null, color=ink.MUTE, linewidth=1, zorder=1)
+        page.beside([1, len(ways)], [null, null])
+        _steps(page, ways)
+        _apart(page, len(ways), alternatives, marks)
+        page.along = f"{_many(len(ways), 'way')} to adjust{', sorted' if len(ways) > 1 else ''}"
+        page.above, page.key = unit, "\n".join(key)
+        svg, png = page.printed()
     data = pd.concat([ways.assign(alternative=False), others.assign(alternative=True)], ignore_index=True)
     title = "Every way to adjust" + (", and the planned alternatives" if key else "")
     caption = "Each place is one specification with its interval."
@@ -217,43 +184,44 @@ def specifications(
     return Figure(name, title, _curve_alt(ways, alternatives, unit, null), _caption(caption, band, 0), data, svg, png)
 
 
-def _steps(axes: Axes, ways: pd.DataFrame) -> None:
+def _steps(page: Sheet, ways: pd.DataFrame) -> None:
     """The ways to adjust from lowest to highest, the planned one with its dot and its own line."""
     # Steps, and places from one: between two ways to adjust there is no third.
-    at = ways.index + 1
-    axes.fill_between(at, ways["low"], ways["high"], step="mid", color=ink.BLUE, alpha=0.18, linewidth=0)
-    axes.plot(at, ways["estimate"], drawstyle="steps-mid", color=ink.BLUE, linewidth=2)
+    at, axes = ways.index + 1, page.axes
+    edges = np.append(at - 0.5, len(ways) + 0.5)
+    low, mid, high = (np.append(ways[part], ways[part].iloc[-1]) for part in ("low", "estimate", "high"))
+    axes.fill_between(edges, low, high, step="post", color=ink.BLUE, alpha=0.18, linewidth=0)
+    axes.plot(edges, mid, drawstyle="steps-post", color=ink.BLUE, linewidth=2)
+    page.beside(at, ways["estimate"], 2)
     for place in ways.index[ways["planned"]]:
-        _dot(axes, place + 1, *ways.loc[place, ["estimate", "low", "high"]], marker="o", colour=ink.BLUE)
-        # The line rises, so it is free of words above on the left and below on the right.
-        left = place < 0.3 * len(ways)
-        axes.annotate(
-            "planned",
-            (place + 1, ways["low" if left else "high"][place]),
-            xytext=(-4, -6) if left else (4, 6),
-            textcoords="offset points",
-            ha="left" if left else "right",
-            va="top" if left else "bottom",
-            color=ink.BLUE,
-        )
+        estimate, lower, upper = (float(ways[part][place]) for part in ("estimate", "low", "high"))
+        _dot(page, place + 1, estimate, lower, upper, mark="o", colour=ink.BLUE)
+        spots = [
+            Spot(place + 1, y, across, up, (x, rise))
+            for y, up, rise in ((upper, "bottom", 3.0), (lower, "top", -3.0))
+            for across, x in (("center", 0.0), ("left", -3.0), ("right", 3.0))
+        ]
+        page.say("planned", *spots, colour=ink.BLUE, bold=True)
 
 
-def _apart(axes: Axes, ways: int, others: Sequence[Row], letters: Sequence[str]) -> None:
+def _apart(page: Sheet, ways: int, others: Sequence[Row], marks: Sequence[str]) -> None:
     """The alternatives to the right of the ways to adjust, each under its letter; whole numbers under the ways."""
-    numbers = [int(tick) for tick in axes.xaxis.get_ticklocs() if 1 <= tick <= ways and tick == int(tick)]
     step = max(1.0, ways / 14)
     places = [ways + step * (1.5 + place) for place in range(len(others))]
+    page.axes.set_xlim(0.5 - step / 4, places[-1] + step if others else ways + 0.5 + step / 4)
     if others:
-        axes.set_xlim(0.5 - step / 2, places[-1] + step)
-        axes.axvline(ways + 0.75 * step, color=ink.LINE, linewidth=1, zorder=0)
+        page.axes.axvline(ways + 0.5 + step / 2, color=ink.LINE, linewidth=1, zorder=0)
     for place, (_, *row) in zip(places, others, strict=True):
-        _dot(axes, place, *row, marker="D", colour=ink.ORANGE)
-    axes.set_xticks([*numbers, *places], [*(wording.count(number) for number in numbers), *letters])
+        _dot(page, place, *row, mark="D", colour=ink.ORANGE)
+    whole = [(float(at), str(at)) for at in range(1, ways + 1)]
+    whole = whole if ways <= FEW else [(at, text) for at, text in numbers(1, ways, 6) if at == int(at)]
+    page.x = [*whole, *zip(places, marks, strict=True)]
 
 
-def _dot(axes: Axes, place: float, estimate: float, low: float, high: float, *, marker: str, colour: str) -> None:
-    axes.plot([place, place], [low, high], color=colour, linewidth=1.5, zorder=2)
-    axes.plot([place], [estimate], marker=marker, markersize=8, color=colour, markeredgecolor="#ffffff", zorder=3)
+def _dot(page: Sheet, place: float, estimate: float, low: float, high: float, *, mark: str, colour: str) -> None:
+    ink.whisker(page.axes, place, low, high, colour, wide=1.5)
+    ink.dot(page.axes, place, estimate, colour, mark=mark)
+    page.beside([place, place], [low, high], 3)
 
 
 def _curve_alt(ways: pd.DataFrame, others: Sequence[Row], unit: str, null: float) -> str:

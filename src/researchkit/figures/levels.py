@@ -14,18 +14,17 @@ from numpy.typing import NDArray
 from researchkit import disclosure, wording
 from researchkit.disclosure import PROFILES, Profile
 from researchkit.errors import EstimationError
-from researchkit.figures import ink
+from researchkit.figures import ink, letters
 from researchkit.figures.figure import Figure
 from researchkit.figures.intervals import label_of
+from researchkit.figures.sheet import Sheet, Spot, sheet
 from researchkit.linked.levels import MOST_LEVELS, levels, scaled, told_groups
 from researchkit.warehouse import Summed, bands
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from researchkit.sample import Sample
 
-ACROSS = 56  # letters that stand side by side below a drawing
+ACROSS = 290.0  # points that names share below a drawing
 FEWEST = 10  # people; a smaller group is neither drawn nor told
 
 
@@ -62,11 +61,10 @@ def dose(dataset: Any, question: Any, *, fewest: int = FEWEST, sample: Any = Non
         raise EstimationError(f"Question {question.id!r}: no level of the exposure has {fewest} people to be shown.")
     outcome, exposure = (label_of(dataset.study, part) for part in (question.outcome, question.exposure))
     unit = _unit(question.outcome)
-    with ink.sheet(220) as (sheet, axes):
-        _points(axes, kept)
-        axes.set_xlabel(ink.wrapped(exposure))
-        axes.set_ylabel(ink.wrapped(f"{outcome}, {unit}", 30))
-        svg, png = ink.printed(sheet)
+    with sheet(235) as page:
+        _points(page, kept)
+        page.along, page.above = exposure, f"{outcome}, {unit}"
+        svg, png = page.printed()
     parts = [f"{level}: {mean}" for level, mean in zip(kept["level"], _means(kept), strict=True)]
     gone = len(data) - len(kept)
     caption = "Means with 95 % intervals, not adjusted for anything." + (
@@ -206,31 +204,29 @@ def _means(data: pd.DataFrame) -> list[str]:
     return [wording.estimate(*row)[0] for row in data[["mean", "low", "high"]].to_numpy().tolist()]
 
 
-def _points(axes: Axes, data: pd.DataFrame) -> None:
-    axes.plot(data["exposure"], data["mean"], color=ink.BLUE, linewidth=1.5, alpha=0.6, zorder=1)
-    axes.vlines(data["exposure"], data["low"], data["high"], color=ink.BLUE, linewidth=2.5, zorder=2)
-    axes.plot(
-        data["exposure"],
-        data["mean"],
-        "o",
-        color=ink.BLUE,
-        markersize=8,
-        markeredgecolor="#ffffff",
-        markeredgewidth=1.5,
-        zorder=3,
-    )
-    rises = np.append(np.diff(data["mean"]), 0.0) > 0
-    spots = zip(data["exposure"], data["mean"], _means(data), rises, strict=True)
-    for place, mean, told, rising in spots:  # words stand clear of the line to the next point
-        away = (8, -13 if rising else 5)
-        axes.annotate(told, (place, mean), xytext=away, textcoords="offset points", fontsize=10, color=ink.BLUE)
-    axes.margins(x=0.12, y=0.15)
-    ink.number_axis(axes.yaxis, 5)
+def _points(page: Sheet, data: pd.DataFrame) -> None:
+    """Intervals, the line that leads the eye, the means, and each mean in words clear of all that."""
+    columns = (data[part].to_numpy(float) for part in ("exposure", "mean", "low", "high"))
+    at, mean, low, high = columns
+    page.axes.plot(at, mean, color=ink.BLUE, linewidth=1.5, alpha=0.6, zorder=1)
+    page.beside(at, mean)
+    for x, y, down, up in zip(at, mean, low, high, strict=True):
+        ink.whisker(page.axes, x, down, up, ink.BLUE)
+        ink.dot(page.axes, x, y, ink.BLUE)
+        page.beside([x, x], [down, up], 4)
+    page.axes.margins(x=0.1, y=0.12)
+    rises = np.append(np.diff(mean), 0.0) > 0
+    for x, y, told, rising in zip(at, mean, _means(data), rises, strict=True):
+        ways = ("top", "bottom") if rising else ("bottom", "top")
+        beside = [Spot(x, y, across, up, (dx, dy)) for up in ways
+                  for across, dx, dy in (("left", 7.0, 3.0 if up == "bottom" else -3.0),
+                                         ("right", -7.0, 3.0 if up == "bottom" else -3.0))]  # fmt: skip
+        page.say(told, *beside, Spot(x, y, "left", "center", (8.0, 0.0)), Spot(x, y, "right", "center", (-8.0, 0.0)),
+                 colour=ink.BLUE)  # fmt: skip
     if len(data) <= MOST_LEVELS and not data["level"].str.startswith("around").any():
-        room = max(ACROSS // len(data), 8)
-        axes.set_xticks(data["exposure"], [ink.wrapped(level, room) for level in data["level"]])
-    else:
-        ink.number_axis(axes.xaxis)
+        room = ACROSS / len(data) - 6
+        names = [letters.wrapped(ink.clean(level), room, letters.SMALL, most=4) for level in data["level"]]
+        page.x = list(zip(at, names, strict=True))
 
 
 def distribution(
@@ -271,11 +267,10 @@ def distribution(
     people = [len(np.unique(who[places == place])) for place in range(len(counts))]
     data = pd.DataFrame({"from": edges[:-1], "to": edges[1:], "count": _protected(counts, people, fewest)})
     data["count"] = (data["count"] + round_to // 2) // round_to * round_to
-    with ink.sheet(190) as (sheet, axes):
-        _bars(axes, data)
-        axes.set_xlabel(ink.wrapped(label))
-        axes.set_ylabel(of)
-        svg, png = ink.printed(sheet)
+    with sheet(200) as page:
+        _bars(page, data)
+        page.along, page.above = label, of
+        svg, png = page.printed()
     told, gaps = _told(known, of, round_to), len(given) - len(known)
     few = f"fewer than {fewest}" if 0 < gaps < fewest else wording.count(gaps)
     caption = f"{told}; {few} without a score."
@@ -321,14 +316,12 @@ def _protected(counts: NDArray[np.int64], people: Sequence[int], fewest: int) ->
     return pd.Series(counts, dtype="Int64").mask(pd.Series(hide))
 
 
-def _bars(axes: Axes, data: pd.DataFrame) -> None:
+def _bars(page: Sheet, data: pd.DataFrame) -> None:
     import seaborn as sns
 
     edges = np.append(data["from"].to_numpy(), data["to"].iloc[-1])
     weights = data["count"].astype("float64").fillna(0.0)
     centres = (data["from"] + data["to"]) / 2
-    sns.histplot(
-        x=centres, weights=weights, bins=list(edges), color=ink.BLUE, edgecolor="#ffffff", alpha=1, linewidth=1, ax=axes
-    )
-    ink.number_axis(axes.xaxis)
-    ink.number_axis(axes.yaxis, 4)
+    sns.histplot(x=centres, weights=weights, bins=list(edges), color=ink.BLUE, edgecolor=ink.PAPER, alpha=1,
+                 linewidth=1, ax=page.axes)  # fmt: skip
+    page.most = (6, 4)

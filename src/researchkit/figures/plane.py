@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from researchkit import wording
-from researchkit.figures import ink
+from researchkit.figures import ink, letters
 from researchkit.figures.figure import Figure
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from researchkit.figures.sheet import Spot, sheet
 
 POINTS = 120  # along the edge of the region
 Vector = NDArray[np.floating[Any]]
@@ -46,19 +44,25 @@ def plane(
     """
     turn = np.linspace(0, 2 * np.pi, POINTS)
     rim = centre[:, None] + edge @ np.vstack([np.cos(turn), np.sin(turn)])
-    with ink.sheet(270) as (sheet, axes):
-        across = np.append(rim[1], 0.0)
+    with sheet(270) as page:
+        axes, across = page.axes, np.append(rim[1], 0.0)
         reach = np.array([across.min(), across.max()]) * 1.08
         axes.axhline(0, color=ink.MUTE, linewidth=1, zorder=1)
         axes.axvline(0, color=ink.MUTE, linewidth=1, zorder=1)
         axes.plot(reach, slope * reach, color=ink.ORANGE, linewidth=1.6, linestyle="--", zorder=1)
         axes.fill(rim[1], rim[0], color=ink.BLUE, alpha=0.18, linewidth=0, zorder=2)
         axes.plot(rim[1], rim[0], color=ink.BLUE, linewidth=1.6, zorder=2)
-        axes.plot(
-            [centre[1]], [centre[0]], marker="o", markersize=8, color=ink.BLUE, markeredgecolor="#ffffff", zorder=3
-        )
-        _named(axes, names, units)
-        svg, png = ink.printed(sheet)
+        ink.dot(axes, float(centre[1]), float(centre[0]), ink.BLUE)
+        page.beside(reach, slope * reach)
+        page.beside([*rim[1], rim[1][0]], [*rim[0], rim[0][0]])
+        page.around(0, 0, 1)
+        far = reach[np.argmax(np.abs(reach))]
+        spots = [Spot(share * far, slope * share * far, across, up, (0.0, rise))
+                 for share in (0.97, 0.75, 0.5) for up, rise in (("top", -5.0), ("bottom", 5.0))
+                 for across in ("right", "left")]  # fmt: skip
+        page.say("nothing gained", *spots, colour=ink.ORANGE, size=letters.SMALL)
+        page.along, page.above = (f"{name} ({unit})" for name, unit in zip(names[::-1], units[::-1], strict=True))
+        svg, png = page.printed()
     low, high = rim.min(axis=1), rim.max(axis=1)
     told = [
         f"{ink.clean(label)}: {wording.number(float(value), sign=True)} {unit} (the region runs from "
@@ -73,13 +77,6 @@ def plane(
     )
     data = pd.DataFrame({"across": rim[1], "upwards": rim[0]})
     return Figure(name, "Both outcomes together", alt, caption, data, svg, png)
-
-
-def _named(axes: Axes, names: Sequence[str], units: Sequence[str]) -> None:
-    ink.number_axis(axes.xaxis, 6)
-    ink.number_axis(axes.yaxis, 6)
-    axes.set_xlabel(ink.wrapped(f"{names[1]} ({units[1]})"))
-    axes.set_ylabel(ink.wrapped(f"{names[0]} ({units[0]})", 34))
 
 
 def calibration(
@@ -102,16 +99,18 @@ def calibration(
         What came, for the words.
     """
     rows = np.array(came)
-    with ink.sheet(270) as (sheet, axes):
-        axes.plot([0, 100], [0, 100], color=ink.MUTE, linewidth=1, zorder=1)
+    with sheet(270) as page:
+        page.axes.plot([0, 100], [0, 100], color=ink.MUTE, linewidth=1, zorder=1)
+        page.beside([0, 100], [0, 100])
         for at, (value, low, high) in zip(100 * forecast, 100 * rows, strict=True):
-            axes.plot([at, at], [low, high], color=ink.BLUE, linewidth=1.6, alpha=0.55, zorder=2)
-            axes.plot([at], [value], marker="o", markersize=7, color=ink.BLUE, markeredgecolor="#ffffff", zorder=3)
-        ink.number_axis(axes.xaxis, 6)
-        ink.number_axis(axes.yaxis, 6)
-        axes.set_xlabel("Chance that was forecast (%)")
-        axes.set_ylabel(ink.wrapped(f"{what} (%)", 34))
-        svg, png = ink.printed(sheet)
+            ink.whisker(page.axes, at, low, high, ink.BLUE, wide=1.6)
+            ink.dot(page.axes, at, value, ink.BLUE, size=7)
+            page.beside([at, at], [low, high], 4)
+        spots = [Spot(x, x, across, up, (dx, 0.0)) for x in (40, 60, 25, 75)
+                 for across, up, dx in (("right", "bottom", -3.0), ("left", "top", 3.0))]  # fmt: skip
+        page.say("as forecast", *spots, colour=ink.MUTE, size=letters.SMALL)
+        page.along, page.above = "Chance that was forecast (%)", f"{what} (%)"
+        svg, png = page.printed()
     parts = [
         f"forecast {wording.percent(float(at), 0)}, came {wording.percent(float(row[0]), 0)}"
         for at, row in zip(forecast, rows, strict=True)

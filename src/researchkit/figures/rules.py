@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from researchkit import wording
-from researchkit.figures import ink
+from researchkit.figures import ink, letters
 from researchkit.figures.figure import Figure
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from researchkit.figures.sheet import Spot, sheet
 
 TICKS = 8  # times named along the axis
 
@@ -31,22 +28,22 @@ def course(
     """
     places = range(len(data))
     alone = bool(data["others"].isna().all())
-    with ink.sheet(240) as (sheet, axes):
-        axes.axvspan(began - 0.5, len(data) - 0.5, color=ink.BAND, linewidth=0, zorder=0)
-        last = [data[who].iloc[-1] for who in ("treated", "others")]
-        lift = 6 if last[0] >= last[1] or alone else -6  # so that labels of lines that end together stand apart
+    with sheet(240) as page:
+        page.axes.axvline(began - 0.5, color=ink.MUTE, linewidth=1, dashes=(4, 3), zorder=0)
+        page.axes.set_xlim(-0.5, len(data) - 0.5)
         if not alone:
-            axes.plot(places, data["others"], color=ink.MUTE, linewidth=1.6)
-            beside(axes, len(data) - 1, last[1], others, ink.MUTE, -lift)
-        axes.plot(places, data["treated"], color=ink.BLUE, linewidth=2.2)
-        beside(axes, len(data) - 1, last[0], "treated", ink.BLUE, 0 if alone else lift)
-        axes.text(began - 0.4, 1.0, "from here on", transform=axes.get_xaxis_transform(), color=ink.MUTE, fontsize=9)
+            page.axes.plot(places, data["others"], color=ink.MUTE, linewidth=1.6)
+            page.beside(places, data["others"])
+            page.end(others, data["others"].iloc[-1], ink.MUTE)
+        page.axes.plot(places, data["treated"], color=ink.BLUE, linewidth=2.2)
+        page.beside(places, data["treated"])
+        page.end("treated", data["treated"].iloc[-1], ink.BLUE)
+        spots = [Spot(began - 0.5, y, "left", up, (4.0, dy), "y") for y, up, dy in ((1, "top", -2), (0, "bottom", 2))]
+        page.say("from here on", *spots, colour=ink.MUTE, size=letters.SMALL)
         step = max(1, len(data) // TICKS)
-        axes.set_xticks(list(places)[::step], [ink.clean(one) for one in data["time"]][::step])
-        axes.set_xlabel(ink.wrapped(time))
-        axes.set_ylabel(ink.wrapped(unit, 30))
-        ink.number_axis(axes.yaxis, 6)
-        svg, png = ink.printed(sheet)
+        page.x = [(at, ink.clean(one)) for at, one in enumerate(data["time"])][::step]
+        page.along, page.above = time, unit
+        svg, png = page.printed()
     means = [
         f"{who}: mean {wording.number(part[:began].mean())} before and {wording.number(part[began:].mean())} after"
         for who, part in (("treated", data["treated"]), ("others", data["others"]))
@@ -55,17 +52,12 @@ def course(
     alt = (
         f"{title}, {unit}, at {len(data)} times, {began} of them before it began. {wording.capital('; '.join(means))}."
     )
-    caption = "The shaded times are those with it. " + (
+    caption = "From the dashed line on it was there. " + (
         "There is nothing beside it: what else happened then is in the line."
         if alone
         else "What both lines do together is not its doing."
     )
     return Figure(name, title, alt, caption, data, svg, png)
-
-
-def beside(axes: Axes, x: float, y: float, text: str, colour: str, lift: int) -> None:
-    """A label at the end of a line, in its colour."""
-    axes.annotate(text, (x, y), xytext=(4, lift), textcoords="offset points", color=colour, va="center", fontsize=9)
 
 
 def at_limit(
@@ -81,17 +73,19 @@ def at_limit(
     lines
         (from, value there, to, value there) of each side.
     """
-    with ink.sheet(240) as (sheet, axes):
-        axes.axvline(at, color=ink.MUTE, linewidth=1.2)
-        axes.plot(data["running"], data["mean"], "o", color=ink.MUTE, markersize=5, alpha=0.7)
+    with sheet(240) as page:
+        page.axes.axvline(at, color=ink.MUTE, linewidth=1.2)
+        page.axes.plot(data["running"], data["mean"], "o", color=ink.MUTE, markersize=5, alpha=0.7)
+        for x, y in zip(data["running"], data["mean"], strict=True):
+            page.around(x, y, 3)
         for x0, y0, x1, y1 in lines:
-            axes.plot([x0, x1], [y0, y1], color=ink.BLUE, linewidth=2.4)
-        axes.text(at, 1.0, " limit", transform=axes.get_xaxis_transform(), color=ink.MUTE, fontsize=9)
-        axes.set_xlabel(ink.wrapped(running))
-        axes.set_ylabel(ink.wrapped(unit, 30))
-        ink.number_axis(axes.yaxis, 6)
-        ink.number_axis(axes.xaxis)
-        svg, png = ink.printed(sheet)
+            page.axes.plot([x0, x1], [y0, y1], color=ink.BLUE, linewidth=2.4)
+            page.beside([x0, x1], [y0, y1])
+        spots = [Spot(at, y, across, up, (dx, dy), "y") for y, up, dy in ((1.0, "top", -1.0), (0.0, "bottom", 1.0))
+                 for across, dx in (("left", 4.0), ("right", -4.0))]  # fmt: skip
+        page.say("limit", *spots, colour=ink.MUTE, size=letters.SMALL)
+        page.along, page.above = running, unit
+        svg, png = page.printed()
     ends = [wording.number(y1 if x1 == at else y0) for x0, y0, x1, y1 in lines]
     alt = (
         f"{title} along {running}: {len(data)} groups of neighbours. The lines meet the limit "

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from researchkit import wording
-from researchkit.figures import ink
+from researchkit.figures import ink, letters
 from researchkit.figures.figure import Figure
+from researchkit.figures.sheet import Spot, sheet
 
 
 def sensitivity(
@@ -37,24 +38,28 @@ def sensitivity(
     """
     data = pd.DataFrame(rows, columns=["value", "estimate", "low", "high"])
     at = data["value"].to_numpy()
-    with ink.sheet(230) as (sheet, axes):
-        if band:
-            axes.axhspan(*band, color=ink.BAND, linewidth=0, zorder=0)
+    with sheet(235) as page:
+        axes = page.axes
+        page.band(band)
         axes.axhline(0, color=ink.MUTE, linewidth=1, zorder=1)
         axes.fill_between(at, data["low"], data["high"], color=ink.BLUE, alpha=0.18, linewidth=0, zorder=2)
         axes.plot(at, data["estimate"], color=ink.BLUE, linewidth=2, zorder=3)
+        for part in ("low", "estimate", "high"):
+            page.beside(at, data[part])
         middle = data.iloc[int(np.argmin(np.abs(at)))]
-        axes.vlines(middle["value"], middle["low"], middle["high"], color=ink.BLUE, linewidth=2, zorder=4)
-        axes.plot([middle["value"]], [middle["estimate"]], "o", color=ink.BLUE, markersize=8, zorder=5)
+        ink.whisker(axes, float(middle["value"]), float(middle["low"]), float(middle["high"]), ink.BLUE)
+        ink.dot(axes, float(middle["value"]), float(middle["estimate"]), ink.BLUE)
         for side in (-1, 1) if measured else ():  # nobody knows its sign
-            axes.axvline(
-                side * measured[1] if measured else 0, color=ink.ORANGE, linewidth=1.2, dashes=(4, 3), zorder=1
-            )
-        ink.number_axis(axes.xaxis)
-        ink.number_axis(axes.yaxis)
-        axes.set_xlabel(ink.wrapped(across))
-        axes.set_ylabel(ink.wrapped(unit, 30))
-        svg, png = ink.printed(sheet)
+            strong = side * measured[1] if measured else 0.0
+            axes.axvline(strong, color=ink.ORANGE, linewidth=1.2, dashes=(4, 3), zorder=1)
+        if measured:
+            ends = ((abs(measured[1]), "left", 4.0), (-abs(measured[1]), "right", -4.0))
+            edges = ((1.0, "top", -2.0), (0.0, "bottom", 2.0))
+            spots = [Spot(x, y, across, up, (dx, dy), "y") for y, up, dy in edges for x, across, dx in ends]
+            words = letters.wrapped(f"as strong as {wording.lower_first(measured[0])}", 110, letters.SMALL)
+            page.say(words, *spots, colour=ink.ORANGE, size=letters.SMALL)
+        page.along, page.above = across, unit
+        svg, png = page.printed()
     return Figure(name, title, _alt(rows, unit, across, measured), caption, data, svg, png)
 
 
@@ -62,7 +67,14 @@ def _alt(
     rows: Sequence[tuple[float, float, float, float]], unit: str, across: str, measured: tuple[str, float] | None
 ) -> str:
     first, last = (wording.number(row[1], sign=True) for row in (rows[0], rows[-1]))
-    zero = next((late[0] for early, late in pairwise(rows) if early[1] * late[1] <= 0), None)
+    zero = next((_between(early, late) for early, late in pairwise(rows) if early[1] * late[1] <= 0), None)
     told = f"{across}: from {first} {unit} at {wording.number(rows[0][0])} to {last} at {wording.number(rows[-1][0])}."
     told += f" It crosses zero near {wording.number(zero)}." if zero is not None else " It does not cross zero."
     return f"{told} {measured[0]} stands at {wording.number(measured[1])} on either side." if measured else told
+
+
+def _between(early: Sequence[float], late: Sequence[float]) -> float:
+    """Where the line from one row to the next is 0."""
+    if early[1] == late[1]:
+        return early[0]
+    return early[0] + (late[0] - early[0]) * early[1] / (early[1] - late[1])

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from researchkit import wording
-from researchkit.figures import ink
+from researchkit.figures import ink, letters
 from researchkit.figures.figure import Figure
+from researchkit.figures.sheet import Spot, numbers, sheet
 
 Point = tuple[int, float, float, float]  # periods since the start, estimate, low, high
 
@@ -28,33 +29,25 @@ def since(
     band
         Low and high end of what is too small to matter.
     """
-    with ink.sheet(250) as (sheet, axes):
-        axes.axhspan(*band, color=ink.BAND, linewidth=0, zorder=0)
-        axes.axhline(0, color=ink.MUTE, linewidth=1, zorder=1)
-        axes.axvline(-0.5, color=ink.MUTE, linewidth=1, linestyle=(0, (3, 3)), zorder=1)
-        axes.annotate(
-            "start ",
-            (-0.5, 1),
-            xycoords=("data", "axes fraction"),
-            ha="right",
-            va="top",
-            color=ink.MUTE,
-            fontsize=9,
-        )
+    with sheet(250) as page:
+        page.band(band)
+        page.axes.axhline(0, color=ink.MUTE, linewidth=1, zorder=1)
+        page.axes.axvline(-0.5, color=ink.MUTE, linewidth=1, linestyle=(0, (3, 3)), zorder=1)
+        start = [Spot(-0.5, y, across, up, (x, 0.0), "y") for y, up in ((1.0, "top"), (0.0, "bottom"))
+                 for across, x in (("right", -4.0), ("left", 4.0))]  # fmt: skip
+        page.say("start", *start, colour=ink.MUTE, size=letters.SMALL)
         for at, value, low, high in points:
             colour = ink.ORANGE if at < 0 else ink.BLUE
             known = math.isfinite(low) and math.isfinite(high)
             if known:
-                axes.plot([at, at], [low, high], color=colour, linewidth=1.6, alpha=0.6, zorder=2)
-            fill, edge = (colour, "#ffffff") if known else ("#ffffff", colour)
-            axes.plot([at], [value], marker="o", markersize=7, color=fill, markeredgecolor=edge, zorder=3)
-        ink.number_axis(axes.xaxis, 8)
-        low, high = points[0][0], points[-1][0]
-        axes.set_xticks([at for at in axes.get_xticks() if at == int(at) and low <= at <= high])
-        ink.number_axis(axes.yaxis, 6)
-        axes.set_xlabel(ink.wrapped(f"{wording.units(time)} since the start"))
-        axes.set_ylabel(ink.wrapped(unit, 30))
-        svg, png = ink.printed(sheet)
+                ink.whisker(page.axes, at, low, high, colour, wide=1.6)
+                page.beside([at, at], [low, high], 3)
+            ink.dot(page.axes, at, value, colour, size=7, hollow=not known)
+            page.around(at, value)
+        first, last = points[0][0], points[-1][0]
+        page.x = [(at, text) for at, text in numbers(first, last, 8) if at == int(at)]
+        page.along, page.above = f"{wording.units(time)} since the start", unit
+        svg, png = page.printed()
     data = pd.DataFrame(points, columns=["since the start", "estimate", "low", "high"])
     caption = "Each dot is an estimate with its interval, against those that had not started. Before the start there "
     caption += "should be nothing to see. The shaded band holds what is too small to matter."

@@ -5,21 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from researchkit import wording
-from researchkit.figures import ink
+from researchkit.figures import ink, letters
 from researchkit.figures.figure import Figure
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
+from researchkit.figures.sheet import Sheet, Spot, sheet
 
 ROUND_TO = 10
+RISK = 27.0  # points that a curve's numbers at risk take
 
 
 @dataclass(frozen=True)
@@ -81,14 +79,13 @@ def curves(
     shared, drawn = _shared([item if isinstance(item, Curve) else Curve(*item) for item in items])
     ticks = [horizon * part / 4 for part in range(5)]
     counted = [curve for curve in drawn if curve.at_risk is not None]
-    with ink.sheet(215 + 26 * len(counted) + (14 if counted else 0)) as (sheet, axes):
-        _steps(axes, drawn, horizon, times)
-        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    with sheet(235 + RISK * len(counted)) as page:
+        _steps(page, drawn, horizon, times)
+        page.x = [(tick, f"{tick:g}") for tick in ticks]
         below = _at_risk(counted, ticks, fewest, 1 if times is None else ROUND_TO)
-        axes.set_xlabel(ink.wrapped(unit))
-        axes.set_ylabel(ink.wrapped(ylabel, 30))
-        _risk_rows(axes, drawn, below, ticks)
-        svg, png = ink.printed(sheet)
+        page.along, page.above = unit, ylabel
+        _risk_rows(page, drawn, below, ticks)
+        svg, png = page.printed()
     ends = [f"{ink.clean(curve.label)} {_end(curve, horizon)}" for curve in drawn]
     few = any("<" in cell for row in below.values() for cell in row)
     caption = f"By {shared}. " if shared else ""
@@ -112,39 +109,17 @@ def _end(curve: Curve, horizon: float) -> str:
     return f"{estimate} % ({limits})"
 
 
-def _steps(axes: Axes, drawn: Sequence[Curve], horizon: float, told: Sequence[float] | None) -> None:
-    lowest = 1.0
+def _steps(page: Sheet, drawn: Sequence[Curve], horizon: float, told: Sequence[float] | None) -> None:
+    """Bands and steps, each curve named at its end."""
+    lowest, axes = 1.0, page.axes
     for curve, colour in zip(drawn, ink.SERIES, strict=False):
         times, survival, low, high = _until(curve, horizon, told)
         axes.fill_between(times, 100 * low, 100 * high, step="post", color=colour, alpha=0.15, linewidth=0)
         axes.step(times, 100 * survival, where="post", color=colour, linewidth=2)
         lowest = min(lowest, float(np.nanmin(low)))
+        page.end(curve.label, 100 * curve.at(horizon)[0], colour)
     axes.set_xlim(0, horizon)
     axes.set_ylim(0 if lowest < 0.4 else max(0.0, 100 * lowest - 4), 100.5)
-    ink.number_axis(axes.yaxis, 5)
-    _labels(axes, drawn, horizon)
-
-
-def _labels(axes: Axes, drawn: Sequence[Curve], horizon: float) -> None:
-    """Each curve's name beside its end, moved apart where ends lie close."""
-    bottom, top = axes.get_ylim()
-    line, last = (top - bottom) * 0.08, -np.inf
-    order = sorted(zip(drawn, ink.SERIES, strict=False), key=lambda pair: pair[0].at(horizon)[0])
-    for curve, colour in order:
-        words = ink.wrapped(curve.label, 14)
-        half = line * (words.count("\n") + 1) / 2
-        middle = max(100 * curve.at(horizon)[0], last + half, bottom + half)
-        last = middle + half
-        axes.annotate(
-            words,
-            (horizon, middle),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            color=colour,
-            fontweight="bold",
-            annotation_clip=False,
-        )
 
 
 def _until(curve: Curve, horizon: float, told: Sequence[float] | None) -> tuple[NDArray[np.float64], ...]:
@@ -162,34 +137,16 @@ def _at_risk(counted: Sequence[Curve], ticks: Sequence[float], fewest: int, step
     return {curve.label: [told(curve.still(tick)) for tick in ticks] for curve in counted}
 
 
-def _risk_rows(axes: Axes, drawn: Sequence[Curve], below: dict[str, list[str]], ticks: Sequence[float]) -> None:
+def _risk_rows(page: Sheet, drawn: Sequence[Curve], below: dict[str, list[str]], ticks: Sequence[float]) -> None:
     """Under the time axis: a line of numbers for each curve, in its colour, its name above them."""
     colours = {curve.label: colour for curve, colour in zip(drawn, ink.SERIES, strict=False)}
-    down = axes.get_xaxis_transform()
+    page.foot = RISK * len(below)
     for place, (label, cells) in enumerate(below.items()):
-        offset = -44 - 26 * place
-        words = f"{ink.clean(label)}: at risk"
-        axes.annotate(
-            words,
-            (0, 0),
-            xycoords=down,
-            xytext=(0, offset),
-            textcoords="offset points",
-            fontsize=9,
-            color=colours[label],
-            va="top",
-        )
+        top = page.foot - RISK * place - 4
+        words = letters.shortened(f"{ink.clean(label)}: at risk", letters.WIDTH - 30, letters.SMALL)
+        page.say(words, Spot(0.0, top, "left", "top", of="xf"), colour=colours[label], size=letters.SMALL)
         for tick, cell in zip(ticks, cells, strict=True):
-            axes.annotate(
-                cell,
-                (tick, 0),
-                xycoords=down,
-                xytext=(0, offset - 12),
-                textcoords="offset points",
-                fontsize=9,
-                ha="center",
-                va="top",
-            )
+            page.say(cell, Spot(tick, top - 11, "center", "top", of="f"), size=letters.SMALL)
 
 
 def _data(drawn: Sequence[Curve], times: Sequence[float] | NDArray[np.float64]) -> pd.DataFrame:

@@ -18,7 +18,7 @@ KERNEL = ("IPython", "ipykernel.kernelapp", "ipykernel.debugger")
 USUAL = ("matplotlib.pyplot", "seaborn", "scipy.special")
 # What these libraries load for themselves when they first draw, save or fit.
 DRAWN = ("matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg")
-ALSO = ("statsmodels.base.covtype", "encodings.utf_8_sig")
+ALSO = ("encodings.utf_8_sig",)
 # What of ours is kept once it is read: it is the package's, no study's.
 READ = (("researchkit.claims", "claims"), ("researchkit.evidence", "whole_file"), ("researchkit.answer", "versions"))
 # These start threads or hold locks that a fork breaks; what is to be loaded in a notebook is loaded there.

@@ -202,7 +202,8 @@ def _without_need(found: Sums, gone: Flags, fragile: list[Flags], profile: Profi
     own = small(found.people, profile)
     for place in sorted(np.flatnonzero(gone & ~own), key=lambda place: -found.values[place]):
         gone[place] = False
-        if not all(_open(found, gone, fragile, profile)):
+        # The quick look first: most that went for a reason are found by it, without a program.
+        if _determined(found.of[~gone], fragile).any() or not all(_open(found, gone, fragile, profile)):
             gone[place] = True
     return gone
 

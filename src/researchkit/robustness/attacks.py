@@ -15,6 +15,7 @@ from researchkit.robustness.believed import believed_causes
 from researchkit.robustness.check import Check, why_not
 from researchkit.robustness.curve import specification_curve
 from researchkit.robustness.designed import designed
+from researchkit.robustness.doubted import in_doubt
 from researchkit.robustness.equivalence import equivalence
 from researchkit.robustness.influence import influence
 from researchkit.robustness.linear import Linear, linearised
@@ -58,6 +59,7 @@ def attack(dataset: Dataset, question: Question, effect: Effect, sample: Sample)
         negative_control(dataset, question),
         believed_causes(dataset, question),
         equivalence(dataset, question, effect),
+        *in_doubt(dataset, question, effect, sample),
         Check("design", made, design_figures(effect.se, question.smallest_effect, df=effect.df)),
     )
 

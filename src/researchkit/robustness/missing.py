@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 NAME = "missing data"
 QUIET = "Whether rows have gaps is not told here: beside other pages it would tell of a few people."
+MANY, UNLIKE = 0.1, 0.5  # from this share of rows with gaps, and this many standard deviations, on they are marked
 LOOSE = 0.1  # from this share of the standard error on, the simulation error is told
 
 
@@ -52,8 +53,9 @@ def missing_data(dataset: Dataset, question: Question, effect: Effect, sample: S
     """Who lacks what, the answer under multiple imputation, worst-case bounds, and the tipping point.
 
     The mark says that with the gaps filled the interval stands otherwise to zero or to the smallest effect that
-    matters. The worst case gets none: it nearly always reaches both sides of zero. What would be about fewer people
-    than the study's profile shows, or tell two answers that differ by so few, is left out.
+    matters, or else that many rows have gaps and are clearly unlike the others. The worst case gets none: it nearly
+    always reaches both sides of zero. What would be about fewer people than the study's profile shows, or tell two
+    answers that differ by so few, is left out.
     """
     made, asked = dataset.fingerprint, Asked(dataset.study, question, effect, sample)
     try:
@@ -83,7 +85,10 @@ def missing_data(dataset: Dataset, question: Question, effect: Effect, sample: S
     words += [_reasons(asked, dataset), _fixed(asked, found.fixed), _answer(asked, told)]
     more, at_worst = _at_worst(asked, fillable, filled)
     return Check(
-        NAME, made, facts | more | {"words": " ".join(filter(None, [*words, *at_worst]))}, mark=_mark(asked, filled)
+        NAME,
+        made,
+        facts | more | {"words": " ".join(filter(None, [*words, *at_worst]))},
+        mark=_mark(asked, filled) or _selective(asked, found.sample, facts),
     )
 
 
@@ -130,6 +135,17 @@ def _mark(asked: Asked, filled: Imputed | str) -> str:
         return ""
     what = "the word would differ" if clear == still else f"the interval would {'include' if clear else 'exclude'} zero"
     return f"fragile: with the missing values imputed {what}"
+
+
+def _selective(asked: Asked, sample: Sample, facts: Mapping[str, Any]) -> str:
+    """The mark, where many rows have gaps and differ clearly from those that have none; no count is told."""
+    most = facts["differs_most"]
+    if not most or (facts["share_incomplete"] or 0) < MANY or abs(most["difference"]) < UNLIKE:
+        return ""
+    clear = most["low"] > 0 or most["high"] < 0
+    return (
+        f"selective gaps: rows with gaps are unlike the others in {_named(asked, sample, most['of'])}" if clear else ""
+    )
 
 
 # Words

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import product
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -47,7 +48,7 @@ def view(rows: Iterable[Row], stopped: Iterable[Row], beside: Iterable[Row]) -> 
     by_claim: dict[str, list[dict[str, Any]]] = {}
     for line in lines:
         by_claim.setdefault(line["claim"], []).append(line)
-    told = [_told(claim, by_claim.get(claim.id, [])) for claim in claims()]
+    told = [told_of(claim, by_claim.get(claim.id, [])) for claim in claims()]
     groups = [(key, title, [one for one in told if one["group"] == key]) for key, title in GROUPS.items()]
     known = {claim.id for claim in claims()}
     return {
@@ -132,6 +133,7 @@ def _empty(row: Row) -> dict[str, Any]:
         "row": None,
     }
     names = {"title": row["title"], "link": row["link"], "claim": row.get("claim", "")}
+    names["folder"] = quote(row["key"][0]) if row["link"] else ""  # of its study, where there is one
     return {**blank, **names, "study": row.get("study") or row["key"][0], "origin": row.get("origin", "")}
 
 
@@ -140,7 +142,8 @@ def _faces(rivals: Sequence[Mapping[str, str]]) -> list[tuple[int, str, str]]:
     return [(number, one["word"], one["by"]) for number, one in enumerate(rivals, 1)]
 
 
-def _told(claim: Claim, lines: list[dict[str, Any]]) -> dict[str, Any]:
+def told_of(claim: Claim, lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """A claim as the ledger tells it, with the lines that answer it."""
     return {
         "id": claim.id,
         "group": claim.group,

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from researchkit import figures, wording
 from researchkit.export import CHIPS
@@ -14,12 +14,13 @@ from researchkit.places import PREVIOUS, place, read
 from researchkit.since import since
 
 EXACT = ("estimate", "low", "high", "level", "unit", "contrast", "n", "clusters")  # of the effect, for a spreadsheet
+DEPTHS = ("*/*", "*/*/*=*", "*/*/*=*/*=*")  # a question, a group or a row of parameters, both
 ASKED = ("smallest_effect", "good", "expect", "planned")  # of the question
 
 
 def rows_of(out: Path) -> list[dict[str, Any]]:
     """A line of the index for each result, in a fixed order; one that cannot be read says so."""
-    found = sorted(out.glob("*/*/result.json")) + sorted(out.glob("*/*/*=*/result.json"))
+    found = [path for depth in DEPTHS for path in sorted(out.glob(f"{depth}/result.json"))]
     rows = [_row(path, out) for path in found if not path.relative_to(out).parts[0].startswith(".")]
     return sorted(rows, key=lambda row: (row.get("origin") == "simulated", row["key"]))
 
@@ -30,23 +31,25 @@ def _row(path: Path, out: Path) -> dict[str, Any]:
     study, question, *by = place.parts
     try:
         result = json.loads(path.read_text(encoding="utf-8"))
-        return {**_told(result, link), "since": since(path.parent, result)}
+        told = _told(result, link)
+        label = by[-1] if len(by) > bool(told["by"]) else ""  # what only its parameters tell apart
+        return {**told, "label": unquote(label), "since": since(path.parent, result)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"result.json cannot be read: {type(error).__name__}. Run this report again."
         title = {"title": question.replace("_", " "), "key": (study, question, "".join(by)), "link": link}
-        return {**title, "unread": reason, "word": "", "family": ""}
+        return {**title, "by": unquote("".join(by[:1])), "asked": "", "unread": reason, "word": "", "family": ""}
 
 
 def _told(result: Mapping[str, Any], link: str) -> dict[str, Any]:
     """The words and the picture of one line."""
     effect, verdict = result["effect"], result["verdict"]
     scale, unit = wording.scale(effect["unit"])
-    value, limits, svg, drawn = "not shown", "", "", ""
+    value, limits, drawn = "not shown", "", ""
+    margin = scale * (result.get("smallest_effect") or 0)
     if None not in (effect["estimate"], effect["low"], effect["high"]):  # null is a number that disclosure hides
         estimate, low, high = (scale * effect[key] for key in ("estimate", "low", "high"))
         value, limits = wording.estimate(estimate, low, high, sign=True)
-        margin = scale * (result.get("smallest_effect") or 0)
-        svg, drawn = (figures.mini(estimate, low, high, margin, bare=bare) for bare in (False, True))
+        drawn = figures.mini(estimate, low, high, margin, bare=True)
     clusters = effect.get("clusters")
     return {
         "key": (result["study"], result["question"], result.get("by") or ""),
@@ -64,17 +67,37 @@ def _told(result: Mapping[str, Any], link: str) -> dict[str, Any]:
         "estimate": value,
         "limits": limits,
         "unit": wording.units(unit, value),
+        "matters": f"{wording.typed(margin)} {wording.units(unit, wording.typed(margin))}" if margin else "",
         "contrast": effect.get("contrast") or "",
         "good": result.get("good") or "",
         "n": wording.count(effect["n"]) if isinstance(effect.get("n"), int) else "",
         "clusters": wording.count(clusters) if isinstance(clusters, int) else "",
-        "svg": svg,
         "drawn": drawn,
-        "short": result["study"],
+        "plan": _plan(result.get("plan")),
+        "data": _data(result.get("data")),
+        "about": str(result.get("study_description") or ""),
+        "made": str((result.get("provenance") or {}).get("started") or "")[:10],
         "rivals": [{part: str(one[part]) for part in ("what", "word", "by")} for one in result.get("rivals") or ()],
         "planted": _planted(result.get("planted")),
         "exact": {**{name: effect.get(name) for name in EXACT}, **{name: result.get(name) for name in ASKED}},
     }
+
+
+def _plan(told: Mapping[str, Any] | None) -> dict[str, Any]:
+    """How the question stands to the locked plan: in words, since when, the hash to hold it to, what has changed."""
+    plan = {name: str((told or {}).get(name) or "") for name in ("words", "locked", "sha256")}
+    return {**plan, "changes": [str(one) for one in (told or {}).get("changes") or ()]}
+
+
+def _data(told: Mapping[str, Any] | None) -> dict[str, str]:
+    """Who arrived and who is in the answer, as far as the disclosure profile lets the result say so."""
+    data = told or {}
+    counts = {
+        name: wording.count(data[name]) if isinstance(data.get(name), int) else str(data.get(name) or "")
+        for name in ("rows", "used")
+    }
+    more = {name: str(data.get(name) or "") for name in ("fingerprint", "profile", "disclosure")}
+    return {**counts, **more}
 
 
 def _planted(told: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -113,6 +136,7 @@ def _stop(entry: Mapping[str, Any], out: Path) -> dict[str, Any]:
     earlier = read(place(out, *names) / PREVIOUS).get("verdict")
     return {
         "key": names,
+        "by": names[2].replace("=", " = ", 1),
         "title": entry.get("title") or " / ".join(name for name in names if name),
         "status": entry.get("status") or "stopped",
         "reason": entry.get("reason") or "no reason was recorded",

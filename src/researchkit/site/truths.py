@@ -13,6 +13,7 @@ import pandas as pd
 
 from researchkit import wording
 from researchkit.claims import claims
+from researchkit.site.claim import place as claim_page
 from researchkit.tables import Table, frame
 
 HEADERS = ["Claim", "Asked", "Study", "Planted", "Estimate", "95 % interval", "Holds it", "Deserved", "Given"]
@@ -35,6 +36,7 @@ def _held(row: Mapping[str, Any]) -> dict[str, Any]:
     known = isinstance(low, int | float) and isinstance(high, int | float)
     return {
         **{name: row[name] for name in ("claim", "title", "link", "study", "estimate", "limits", "unit", "chip")},
+        "page": claim_page(row["claim"]),
         "truth": wording.number(scale * told["truth"], sign=True),
         "deserved": told["deserves"],
         "given": row["word"],
