@@ -54,6 +54,7 @@ WALLS = {  # library -> the rooms that may use it
     "fsspec": {"batch"},
     "jupyter_client": {"kernels"},
     "ipykernel": {"kernels"},
+    "tqdm": {"progress", "cli", "calibrate"},
 }
 ROUNDING = {"wording", "simulate", "figures"}  # what people read; what instruments record; coordinates on paper
 NUMERIC = ("pandas", "numpy", "scipy")  # from the second floor up

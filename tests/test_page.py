@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import copy
+import csv
+import io
+import itertools
 import re
+from base64 import b64decode
 from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 
+import answers
+import nbformat
 import nbformat.v4 as v4
 import pandas as pd
 import pytest
 
+import researchkit
 from researchkit import tables
 from researchkit.export import RESULT, export, is_quiet, shown, style
+from researchkit.robustness import WORDS
 
 NASTY = "</style></title><script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
 VOID = {"meta", "br", "img", "link", "hr", "input"}
@@ -256,3 +265,174 @@ def test_a_command_with_odd_names_can_be_pasted_into_a_shell():
 def test_the_command_to_make_it_again_names_the_study_where_it_lay():
     made = result() | {"provenance": {"parameters": {"study": "surveys/my study/study.yml"}}}
     assert "researchkit run 'surveys/my study/study.yml' --question" in unescape(export(PLAIN, made))
+
+
+ORDER = (
+    "Would another analyst agree?",
+    "What could undo it?",
+    "What could this study have seen?",
+    "The data and who is missing",
+    "What others found",
+    "What this cannot tell",
+    "What was asked",
+    "Methods",
+    "Checklist for the paper",
+)
+CALLS = {
+    "Would another analyst agree?": "rk.story.curve(answer)",
+    "What could undo it?": "rk.tables.undo(answer)",
+    "What could this study have seen?": "rk.story.seen(answer)",
+    "The data and who is missing": "rk.tables.people(answer)",
+    "What others found": "rk.review.others(answer)",
+    "Methods": "rk.methods.paragraph(answer)",
+    "Checklist for the paper": "rk.checklist.filled(answer)",
+}
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("[12]*.ipynb"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_report_of_each_kind_tells_its_parts_in_one_order(path):
+    cells = nbformat.read(path, as_version=4).cells
+    shown = [cell for cell in cells if "notebook-only" not in cell.metadata.get("tags", [])]
+    calls = [cell.source for cell in shown if cell.cell_type == "code"]
+    assert calls[2] == "rk.figures.interval(answer)", "the figure that carries the answer comes first"
+    heads = [cell.source.split("\n")[0].removeprefix("## ") for cell in shown if cell.source.startswith("## ")]
+    assert [head for head in heads if head in ORDER] == list(ORDER)
+    assert heads[:3] == list(ORDER[:3]) and heads[-6:] == list(ORDER[-6:])
+    for head, call in CALLS.items():
+        assert call in sources_below(shown, head)
+
+
+def sources_below(cells, head):
+    place = next(number for number, cell in enumerate(cells) if cell.source.startswith(f"## {head}"))
+    below = itertools.takewhile(lambda cell: not cell.source.startswith("## "), cells[place + 1 :])
+    return [cell.source for cell in below]
+
+
+KINDS = {
+    "observational": ("10_loyalty", "contact_centre", "retention"),
+    "randomised": ("11_recovery", "hospital", "anxiety_trial"),
+    "survey": ("12_burnout", "hospital", "leader"),
+    "data check": ("01_data_check", "contact_centre", "retention"),
+}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def made(request, answered, tmp_path_factory):
+    """The page of a report of each kind, from answers that stand, with the notebook that it was made from."""
+    stem, study, question = KINDS[request.param]
+    source, target = NOTEBOOKS[0].with_name(f"{stem}.ipynb"), tmp_path_factory.mktemp("page") / "notebook.ipynb"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            researchkit, "answer_question", lambda study, question, **_: answered(Path(study).name, question)
+        )
+        assert answers.execute(source, target, {"study": f"data/{study}", "question": question}, None) is None
+    done = nbformat.read(target, as_version=4)
+    return request.param, export(done, answered(study, question).to_dict(), beside="result.json"), done
+
+
+def test_the_figure_stands_between_the_answer_and_the_first_part(made):
+    kind, page, _ = made
+    if kind == "data check":
+        assert 'class="sentence"' not in page and "<h1>What arrived, what was dropped" in page
+        assert "Do kindly handled customers stay?" in page, "which question it is the data check of"
+    else:
+        assert page.index('class="sentence"') < page.index("<figure") < page.index("<h2")
+
+
+def test_the_page_is_small_fetches_nothing_and_runs_nothing(made):
+    _, page, _ = made
+    reading = Reading(page)
+    assert len(page.encode()) < 1_500_000
+    assert not {"script", "link", "iframe", "object", "embed", "form"} & set(reading.tags)
+    for tag, name, value in reading.attributes:
+        assert not name.startswith("on")
+        if name in {"src", "href", "xlink:href", "srcset", "poster"}:
+            assert value.startswith(("#", "data:")) or (tag == "a" and value == "result.json"), (tag, value)
+    assert not re.search(r"@import|url\(", re.sub(r"url\(#", "", page))
+
+
+def test_headings_go_down_one_step_at_a_time_and_ids_are_unique(made):
+    _, page, _ = made
+    reading = Reading(page)
+    levels = [int(tag[1]) for tag in reading.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels.count(1) == 1 and all(after <= before + 1 for before, after in itertools.pairwise(levels))
+    assert len(reading.ids) == len(set(reading.ids))
+
+
+def tables_of(page):
+    """Each table of a page that has a CSV of its own: header, rows of words, and the CSV's lines."""
+    for block in re.findall(r'<div class="rk-table">(.*?</table></div>.*?)</div>', page, re.S):
+        link = re.search(r'<p class="rk-csv"><a download="[a-z0-9-]+\.csv" href="data:text/csv;base64,([^"]*)"', block)
+        rows = [
+            [unescape(re.sub(r"<[^>]*>", "", cell)).strip() for cell in re.findall(r"<t[hd]\b[^>]*>(.*?)</t[hd]>", row)]
+            for row in re.findall(r"<tr>(.*?)</tr>", block, re.S)
+        ]
+        yield rows[0], rows[1:], link and b64decode(link[1]).decode()
+
+
+def numbers(text):
+    return [float(one.replace(",", "").replace("\u2212", "-")) for one in re.findall(r"[\u2212-]?[\d,]*\.?\d+", text)]
+
+
+def in_line(told, line):
+    """Whether a number that is read stands in a line of exact ones: itself or in per cent, as rounded as it is."""
+    places = len(told.partition(".")[2])
+    exact = [found * scale for cell in line for found in as_number(cell) for scale in (1, 100)]
+    return any(abs(abs(one) - abs(numbers(told)[0])) <= 0.5000001 * 10**-places for one in exact)
+
+
+def as_number(cell):
+    try:
+        return [float(cell)]
+    except ValueError:
+        return numbers(cell)
+
+
+def test_every_table_can_be_taken_along_with_the_numbers_that_it_shows(made):
+    _, page, _ = made
+    found = [one for one in tables_of(page.replace("Numbers behind this figure", "")) if one[1]]
+    behind = page.count("<summary>Numbers behind this figure</summary>")
+    assert sum(link is None for _, _, link in found) == behind, "a figure's numbers are in its own CSV"
+    for head, rows, text in found:
+        if text is None:
+            continue
+        header, *lines = csv.reader(io.StringIO(text))
+        assert len(lines) == len(rows), head
+        for row, line in zip(rows, lines, strict=True):
+            if header == head:
+                told = [tables.table.shown(as_number(cell)[0]) if is_exact(cell) else cell for cell in line]
+                assert all(same(*pair) for pair in zip(row, told, strict=True)), (row, line)
+            elif "What came out" not in head:  # sentences, whose facts the CSV holds
+                told = [one for cell in row[1:] if re.fullmatch(r"[+\u2212-]?[\d,.]+", cell) for one in [cell]]
+                assert all(in_line(one, line) for one in told), (row, line)
+
+
+def is_exact(cell):
+    return bool(re.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?", cell))
+
+
+def same(shown, told):
+    """A cell as it is read beside its CSV: a text as it is, a number rounded, a gap as a dash."""
+    return (
+        shown in (told, told.removeprefix("'"), told.replace(".0", ""))
+        or (shown, told) == ("–", "")
+        or (is_exact(told.replace(",", "")) and in_line(shown, [told]))
+    )
+
+
+def test_what_was_tried_to_undo_it_has_a_word_each_and_the_falls_first(made):
+    kind, page, _ = made
+    found = [rows for head, rows, _ in tables_of(page) if head[:1] == ["What was tried"]]
+    assert len(found) == (kind != "data check")
+    for rows in found:
+        words = [row[2].lower() for row in rows]
+        assert words == sorted(words, key=WORDS.index) and all(row[0] and row[1] for row in rows)
+
+
+def test_an_executed_report_links_its_result_and_its_citation(made):
+    _, page, _ = made
+    assert '<a href="result.json">result.json</a>' in page
+    coded = re.search(r'download="[a-z0-9-]+\.bib" href="data:application/x-bibtex;base64,([^"]*)"', page)[1]
+    assert b64decode(coded).decode().startswith("@misc{")
+    assert "result.json" not in export(PLAIN, result())

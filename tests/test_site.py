@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
@@ -12,7 +13,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from researchkit import glossary
+from researchkit import evidence, glossary
+from researchkit.claims import articles, claims
 from researchkit.site import failed_page, write_index
 
 NASTY = "<script>alert(1)</script>\"'&"
@@ -67,8 +69,8 @@ def rows(page):
     return re.findall(r'<tr role="row" class="(?!parts)[^"]*">.*?</tr>', page.read_text(encoding="utf-8"), re.S)
 
 
-def words(html):
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+def words(text):
+    return " ".join(re.sub(r"<[^>]+>", " ", text).split())
 
 
 def section(page, name):
@@ -96,6 +98,7 @@ def test_a_row_tells_verdict_number_people_and_origin(tmp_path):
     (row,) = rows(write_index(tmp_path))
     told = words(row)
     for wanted in (
+        "Does retention rise?",
         "Supported",
         "+3.1 percentage points",
         "2.3 to 3.9",
@@ -293,6 +296,10 @@ def test_the_search_finds_questions_claims_and_words_and_walks_by_keyboard(tmp_p
     assert 'href="glossary.html#w-odds-ratio"' in first and ">Word<" in first
     assert 'data-at="1"' in first and 'data-at="2"' in found.replace(first, "") and held.count('data-at="box"') == 1
     assert f"{found.count('<li>')} found.</p>" in held, "what was found is announced"
+    held = shown(page, tmp_path, TYPED % '"loyalty supported"')
+    assert re.search(r'<ol id="find-list"><li><span class="tag">Question</span> <a href="centre', held), (
+        "by door and word"
+    )
     held = shown(page, tmp_path, TYPED % '"zzzzqqq"')
     assert ">Nothing found.</p>" in held and '<ol id="find-list"></ol>' in held
 
@@ -328,9 +335,144 @@ def test_the_index_of_the_search_holds_all_there_is_to_find(tmp_path):
     put(tmp_path)
     put(tmp_path, by="site=A")
     gone = {"study": "centre", "question": "trust", "by": None, "status": "stopped", "reason": "row 7", "page": ""}
-    ran(tmp_path, gone)
+    ran(tmp_path, gone, {**gone, "by": "site=B"})
     page = write_index(tmp_path).read_text(encoding="utf-8")
     held = json.loads(re.search(r'id="find-data">(.*?)</script>', page, re.S)[1])
     kinds = Counter(kind for kind, *_ in held)
     assert kinds == {"Study": 1, "Question": 1, "Report": 1, "Claim": 48, "Word": len(glossary.terms())}
     assert "row 7" not in page[page.index("find-data") :], "why a report was not made is no word to find it by"
+
+
+# What is told where, and what is left alone
+
+
+def texts(out):
+    return {path.relative_to(out).as_posix(): path.read_text(encoding="utf-8") for path in sorted(out.rglob("*.html"))}
+
+
+def stamps(out):
+    return {path.relative_to(out).as_posix(): path.stat().st_ino for path in sorted(out.rglob("*.html"))}
+
+
+def test_what_says_the_same_is_left_and_what_changed_is_made_anew(tmp_path):
+    folder = put(tmp_path)
+    put(tmp_path, "pain", study="ward", claim="REC-1", family="recovery")
+    write_index(tmp_path)
+    first = stamps(tmp_path)
+    write_index(tmp_path)
+    assert stamps(tmp_path) == first
+    told = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    told["verdict"]["word"] = "contradicted"
+    (folder / "result.json").write_text(json.dumps(told), encoding="utf-8")
+    write_index(tmp_path)
+    now = stamps(tmp_path)
+    changed = {"index.html", "ledger.html", "centre/index.html", "claims/LOY-1.html"}
+    assert {name for name in now if now[name] != first[name]} == changed
+
+
+def test_each_of_the_48_claims_has_a_page_with_its_article_and_what_it_would_take(tmp_path):
+    write_index(tmp_path)
+    for one in claims():
+        told = words(html.unescape((tmp_path / "claims" / f"{one.id}.html").read_text(encoding="utf-8")))
+        assert one.statement in told and one.needs.least in told and one.needs.exposure in told, one.id
+        assert all(article.title in told for article in articles() if article.key in one.articles), one.id
+        assert all(rival.what[1:] in told for rival in one.rivals), one.id
+        others = len(evidence.published(one.id))
+        assert told.count("No published result on this claim") == (others == 0), one.id
+
+
+def test_a_claims_page_lays_ours_beside_the_published_and_says_what_each_rival_met(tmp_path):
+    rivals = [{"what": "a", "word": "faced", "by": "Severity"}, {"what": "b", "word": "open", "by": "lots"}]
+    put(tmp_path, rivals=rivals, simulated=False)
+    put(tmp_path, "again", verdict={"word": "cannot tell", "marks": []})
+    put(tmp_path, by="site=A")
+    write_index(tmp_path)
+    page = tmp_path / "claims" / "LOY-1.html"
+    told = words(section(page, "came"))
+    assert "In real data: 1 supported. In simulated data: 1 cannot tell." in told and "By groups: 1 supported" in told
+    table = section(page, "published")
+    first = words(re.search(r"<tbody><tr>.*?</tr>", table, re.S)[0])
+    assert first.startswith("Here: Contact centre (n = 20,000), real data") and "+3.1 percentage points" in first
+    assert table.count('<th scope="row">') == 2 + len(evidence.published("LOY-1"))
+    first, second, *_ = re.split(r"(?=<li><b>)", section(page, "rivals"))[1:]
+    assert "Severity" in first and "lots" not in first and "lots" in second
+    told = words(section(page, "rivals"))
+    assert "faced in Does retention rise? (Contact centre): Severity" in told and "open in" in told
+    assert "it takes lots" in told
+
+
+def test_a_claim_on_which_a_report_failed_says_why(tmp_path):
+    held = {"study": "centre", "question": "trust", "by": None, "status": "held back", "reason": "row 7: <b>few</b>"}
+    ran(tmp_path, {**held, "page": "", "claim": "MEC-1", "asked": "Is there more trust?"})
+    write_index(tmp_path)
+    told = section(tmp_path / "claims" / "MEC-1.html", "came")
+    assert "Without an answer: 1 held back." in words(told) and "row 7: &lt;b&gt;few&lt;/b&gt;" in told
+
+
+def test_what_disclosure_hides_is_on_no_page(tmp_path):
+    hidden = {"estimate": None, "low": None, "high": None, "n": None, "clusters": 7777}
+    data = {
+        "rows": None,
+        "used": None,
+        "dropped": [{"why": "x", "rows": 8888}],
+        "disclosure": "five",
+        "profile": "five-1",
+    }
+    put(tmp_path, effect=hidden, data=data)
+    put(tmp_path, by="site=A", effect=hidden, data=data)
+    write_index(tmp_path)
+    for name, text in texts(tmp_path).items():
+        assert not re.search(r"7,?777|8,?888", text), name
+    told = words((tmp_path / "centre" / "index.html").read_text(encoding="utf-8"))
+    assert told.count("not shown") >= 5 and "disclosure profile five-1" in told
+
+
+def test_the_plan_and_what_was_changed_in_it_are_told(tmp_path):
+    plan = {
+        "words": "changed: not as locked on 2026-03-01",
+        "locked": "2026-03-01",
+        "sha256": "ab12",
+        "changes": ["x: 1"],
+    }
+    put(tmp_path, plan=plan, study_description="Wards & <people>.", data={"fingerprint": "sha256:77"})
+    write_index(tmp_path)
+    text = (tmp_path / "centre" / "index.html").read_text(encoding="utf-8")
+    told = words(text)
+    for wanted in ("on 2026-03-01", "ab12", "not as locked on 2026-03-01: x: 1", "sha256:77", "2 percentage points"):
+        assert wanted in told, wanted
+    assert "Wards &amp; &lt;people&gt;." in text
+
+
+def test_what_was_not_answered_stands_by_its_reason_and_much_of_it_is_folded(tmp_path):
+    few = [
+        {"study": "centre", "question": "trust", "by": f"site=S{n}", "status": "too few", "reason": "Fewer than 5."}
+        for n in range(20)
+    ]
+    other = {"study": "centre", "question": "pain", "by": None, "status": "killed", "reason": "The kernel died."}
+    ran(tmp_path, other, *({**one, "page": "", "asked": "More trust?"} for one in few))
+    page = write_index(tmp_path)
+    told = section(page, "stopped")
+    assert told.count("Fewer than 5.") == 1 and told.index("20 reports") < told.index("The kernel died.")
+    assert "<summary>12 more</summary>" in told and told.count("<li>") == 21
+    assert '<a href="#stopped">21 not answered</a>' in page.read_text(encoding="utf-8")
+
+
+def test_reports_that_only_their_parameters_tell_apart_are_all_listed(tmp_path):
+    put(tmp_path)
+    for label in ("many=5", "many=6"):
+        folder = put(tmp_path, "extra")
+        shutil.move(folder, tmp_path / "aside")
+        (tmp_path / "centre" / "retention" / label).parent.mkdir(exist_ok=True)
+        shutil.move(tmp_path / "aside", tmp_path / "centre" / "retention" / label)
+    page = write_index(tmp_path)
+    assert all(page.read_text("utf-8").count(f"centre/retention/many%3D{n}/report.html") >= 2 for n in (5, 6))
+
+
+def test_five_hundred_reports_are_ten_rows(tmp_path):
+    for question in range(10):
+        put(tmp_path, f"q{question}")
+        for site in range(49):
+            put(tmp_path, f"q{question}", by=f"site={site:02d}")
+    page = write_index(tmp_path)
+    assert len(rows(page)) == 10 and page.stat().st_size < 400_000
+    assert page.read_text(encoding="utf-8").count("<summary>By site: 49 reports: 49 supported") == 10

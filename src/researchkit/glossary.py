@@ -86,7 +86,7 @@ class Linker:
     One for a page: `used` holds the terms that it has linked, in the order of the alphabet.
     """
 
-    def __init__(self, to: str = "#") -> None:
+    def __init__(self, to: str = "") -> None:
         self.to = to
         self._seen: set[str] = set()
         self._used: set[str] = set()
@@ -147,7 +147,5 @@ def _named(word: str) -> Term | None:
 def _pattern() -> re.Pattern[str]:
     """Any form as whole words, the longest first, in the plural too."""
     ordered = sorted(_forms(), key=len, reverse=True)
-    either = "|".join(
-        re.escape(form) if any(c.isupper() for c in form) else f"(?i:{re.escape(form)})" for form in ordered
-    )
-    return re.compile(rf"(?<![\w&#-])({either})(?:s|es)?(?![\w-])")
+    either = "|".join(map(re.escape, ordered))
+    return re.compile(rf"(?<![\w&#-])({either})(?:s|es)?(?![\w-])", re.IGNORECASE)

@@ -80,7 +80,7 @@ def _front(out: Path, rows: Rows, not_made: Rows, groups: Rows, told: Mapping[st
 def _study(name: str, rows: Rows, not_made: Rows, groups: Rows) -> str:
     view = front.view(rows, not_made, groups, start=f"{quote(name)}/")
     title = next((row["study"] for row in rows if not row.get("unread")), name)
-    return render("study", view, study=front.study(view["questions"]), title=title, home="../")
+    return render("study", view, study=front.study(view["questions"]), title=title, home="../", here=INDEX)
 
 
 def _ledgers(out: Path, rows: Rows, not_made: Rows, groups: Rows) -> dict[str, Any]:
@@ -195,7 +195,8 @@ def _beside(out: Path, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
             with contextlib.suppress(
                 FileNotFoundError
             ):  # another run is just replacing the folder, and comes here later
-                put(page.path, render("beside", view, home="../../"), out)
+                whole = (page.folder / "report.html").exists()
+                put(page.path, render("beside", view, whole=whole, home="../../"), out)
     for path in out.glob(f"*/*/{beside.PAGES}"):
         if path not in made:
             path.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from researchkit.glossary import Linker, Term, terms
 
 def view() -> dict[str, Any]:
     """The entries by their first letter."""
-    told = [(term, Linker("").told(term.html, own=[term.anchor])) for term in terms()]
+    told = [(term, Linker().told(term.html, own=[term.anchor])) for term in terms()]
     return {
         "terms": terms(),
         "letters": [(letter, list(those)) for letter, those in groupby(told, lambda one: first(one[0]))],

@@ -18,7 +18,7 @@ class Fold:
     inside: Table | Prose
 
     def to_html(self) -> str:
-        return f"<details><summary>{escape(self.summary)}</summary>{html(self.inside)}</details>"
+        return f'<details class="rk-fold"><summary>{escape(self.summary)}</summary>{html(self.inside)}</details>'
 
     def __str__(self) -> str:
         return f"{self.summary}\n{self.inside}"
