@@ -100,5 +100,5 @@ def execute(source: Path, target: Path, given: dict[str, Any], limits: object) -
 def undrawn(patched: pytest.MonkeyPatch) -> None:
     """Figures without a drawing, where only what is told beside it is read: data, caption, text for the blind."""
     patched.setattr(
-        "researchkit.figures.ink.printed", lambda drawing: ('<svg xmlns="http://www.w3.org/2000/svg"/>', b"")
+        "researchkit.figures.sheet.Sheet.printed", lambda page: ('<svg xmlns="http://www.w3.org/2000/svg"/>', b"")
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from click.testing import CliRunner
 
 import researchkit as rk
@@ -319,6 +320,17 @@ def test_a_study_without_scales_says_so(root, tmp_path):
     (tmp_path / "study.yml").write_text(re.sub(r"(?ms)^feedback:.*?^(?=\w)", "", text), encoding="utf-8")
     found = CliRunner().invoke(main, ["score", str(tmp_path)])
     assert found.exit_code == 1 and "has no `scales:`" in found.output
+
+
+def test_a_scale_that_nobody_asks_of_is_passed_over_where_there_are_several_tables(root, tmp_path):
+    text = (root / "data" / "hospital" / "study.yml").read_text(encoding="utf-8")
+    told = yaml.safe_load(text)
+    told["questions"] = [one for one in told["questions"] if one["id"] == "leaving"]
+    for name in ("staff.csv", "stays.csv"):
+        (tmp_path / name).write_bytes((root / "data" / "hospital" / name).read_bytes())
+    (tmp_path / "study.yml").write_text(yaml.safe_dump(told), encoding="utf-8")
+    found = CliRunner().invoke(main, ["score", str(tmp_path)])
+    assert found.exit_code == 0 and "exhaustion" not in found.output, found.output
 
 
 def test_every_instrument_is_listed_with_its_licence_and_doubts():

@@ -136,7 +136,9 @@ def test_nearly_all_numbers_is_a_mistake_and_half_of_them_is_text(tmp_path):
 
 def test_a_decimal_comma_is_recognised(tmp_path):
     rows = "1;A;kind;1;chat;3,5;0;1;1\n2;A;kind;2;chat;2,5;0;1;1"
-    assert "written with a decimal comma; write a decimal point" in told(tmp_path, rows, HEADER.replace(",", ";"))
+    assert "written with a decimal comma; say `decimal: ','` of the file" in told(
+        tmp_path, rows, HEADER.replace(",", ";")
+    )
 
 
 def test_infinite_values_are_refused(tmp_path):

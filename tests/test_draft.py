@@ -127,3 +127,101 @@ def test_labels_of_stata_are_used(tmp_path):
     frame = pd.DataFrame({"arm": pd.Categorical(["usual", "kind", "usual"])})
     frame.to_stata(tmp_path / "a.dta", write_index=False, variable_labels={"arm": "Arm"})
     assert drafted(tmp_path, "a.dta")[0]["arm"] == {"label": "Arm", "codes": {"0": "kind", "1": "usual"}}
+
+
+# ---- from a stranger's table
+
+
+def one(tmp_path, name, entries, **more):
+    """The drafted column of some entries, with its line."""
+    frame = pd.DataFrame({name: entries, "y": range(len(entries)), **more})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    text = draft(tmp_path / "a.csv")
+    return yaml.safe_load(text)["columns"][name], next(
+        line for line in text.splitlines() if line.startswith(f"  {name}:")
+    )
+
+
+def test_words_that_stand_often_among_numbers_are_taken_for_no_answer(tmp_path):
+    column, line = one(tmp_path, "age", [*range(20, 50), *["unknown"] * 6, "Bob"])
+    assert column == {"label": "Age", "range": [20, 49], "missing": ["unknown"]}
+    assert '"unknown" 6 times: no answer?' in line and "1 more entry is a word" in line
+    assert "Bob" not in line, "what stands seldom may be somebody's name"
+
+
+def test_a_code_far_beyond_all_answers_is_taken_for_no_answer_and_a_high_answer_is_not(tmp_path):
+    column, line = one(tmp_path, "mood", [1, 2, 3, 4, 5] * 6 + [99] * 5)
+    assert column["range"] == [1, 5] and column["missing"] == ["99"] and '"99" 5 times' in line
+    column, _ = one(tmp_path, "age", [60, 70, 80, 90, 98] * 6 + [99] * 5)
+    assert column["range"] == [60, 99] and "missing" not in column
+    column, _ = one(tmp_path, "mood", [1, 2, 3, 4, 5] * 6 + [99] * 4)
+    assert column["range"] == [1, 99], "it stands seldom"
+
+
+def test_days_are_dates_where_they_can_be_read_and_else_it_is_said_how(tmp_path):
+    assert one(tmp_path, "seen", [f"2026-03-{day:02d}" for day in range(1, 29)])[0]["type"] == "date"
+    for days in (["31/03/2026", "01/04/2026"] * 9, [f"{day}.3.2026" for day in range(1, 29)]):
+        column, line = one(tmp_path, "seen", days)
+        assert column["type"] == "category" and "2026-03-31" in line
+
+
+def test_items_of_one_range_are_proposed_as_a_scale_with_what_goes_against_the_others(tmp_path):
+    rng = np.random.default_rng(3)
+    mood = rng.integers(1, 6, 200)
+    frame = pd.DataFrame({"calm": mood, "glad": np.clip(mood + rng.integers(-1, 2, 200), 1, 5), "sad": 6 - mood})
+    frame["age"] = rng.integers(18, 90, 200)
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    text = draft(tmp_path / "a.csv")
+    assert "scales" not in yaml.safe_load(text), "it is a proposal"
+    proposed = text.replace("# scales:", "scales:").replace("#   score:", "  score:")
+    assert yaml.safe_load(proposed)["scales"]["score"] == {
+        "items": ["calm", "glad", "sad"],
+        "reverse": ["sad"],
+        "range": [1, 5],
+    }
+    frame[["calm", "glad"]].to_csv(tmp_path / "a.csv", index=False)
+    assert "score:" not in draft(tmp_path / "a.csv"), "two make no scale"
+
+
+def test_what_many_rows_share_is_proposed_as_a_cluster(table):
+    text = draft(table)
+    assert '# clusters: "agent name"     #' in text
+    assert "clusters" not in yaml.safe_load(text)
+
+
+@pytest.mark.parametrize(("encoding", "said"), [("cp1252", "encoding: cp1252, "), ("utf-8", "")])
+def test_a_table_as_excel_writes_it_in_europe_is_read_and_declared(tmp_path, encoding, said):
+    rows = "".join(f"{n};Köln;{n % 5},5;1.{n:03d},25\n" for n in range(40))
+    (tmp_path / "a.csv").write_bytes(f"Nr;Ort;Punkte;Umsatz\n{rows}".encode(encoding))
+    text = draft(tmp_path / "a.csv")
+    assert f'files: {{path: "a.csv", {said}decimal: ","}}' in text
+    columns = yaml.safe_load(text)["columns"]
+    assert columns["Punkte"]["range"] == [0.5, 4.5] and columns["Umsatz"]["range"] == [1000.25, 1039.25]
+    assert columns["Ort"]["codes"] == {"Köln": "Köln"}
+
+
+def test_thousands_are_no_decimal_commas(tmp_path):
+    (tmp_path / "a.csv").write_text("n;pay\n" + "".join(f'{n};"{n + 1},234"\n' for n in range(40)))
+    assert yaml.safe_load(draft(tmp_path / "a.csv"))["files"] == "a.csv"
+
+
+def test_the_file_is_named_from_the_study_so_that_both_can_be_moved(table, tmp_path):
+    (tmp_path / "studies").mkdir()
+    write_draft(table, tmp_path / "studies" / "mine")
+    text = (tmp_path / "studies" / "mine" / "study.yml").read_text(encoding="utf-8")
+    assert yaml.safe_load(text)["files"] == "../../calls_2026.csv"
+
+
+def test_all_that_is_left_open_is_said_at_once_with_what_is_wrong_beside(table):
+    target = write_draft(table, table.parent)
+    target.write_text(target.read_text(encoding="utf-8").replace("seed: 1 ", "seed: one "), encoding="utf-8")
+    said = CliRunner().invoke(main, ["check", str(table.parent)]).output
+    assert "has 6 problems" in said and said.count("waits for you") == 5
+    assert said.index("`seed`") < said.index("`title`"), "in the order of the file"
+
+
+def test_a_draft_does_not_keep_its_author_from_looking_up_claims(table, monkeypatch, tmp_path):
+    write_draft(table, tmp_path / "data" / "mine")
+    monkeypatch.chdir(tmp_path)
+    found = CliRunner().invoke(main, ["claims"])
+    assert found.exit_code == 0 and "LOY-1" in found.output and "Left out: " in found.output

@@ -129,6 +129,12 @@ def test_a_figure_is_one_image_with_words_numbers_and_downloads():
     assert len(html) < 120_000
 
 
+def test_a_drawing_by_itself_tells_what_it_shows():
+    figure = figures.forest([(NASTY, 1.0, 0.5, 1.5)], title=NASTY, unit="r")
+    root = ElementTree.fromstring(figure.alone())  # noqa: S314 -- our own drawing
+    assert [root[0].text, root[1].text] == [ink.clean(NASTY), ink.clean(figure.alt)] and root.attrib["role"] == "img"
+
+
 def test_a_row_without_an_interval_is_counted_not_drawn():
     figure = figures.forest([("a", 1.0, 0.5, 1.5), ("b", 1.0, math.nan, 2.0)], unit="r")
     assert "1 without an interval is not drawn" in figure.caption and "b:" not in figure.alt

@@ -37,6 +37,7 @@ WALLS = {  # library -> the rooms that may use it
     "openpyxl": {"readers"},
     "pyreadstat": {"readers"},
     "sklearn": {"transcripts"},
+    "docx": {"hands"},
     "duckdb": {"readers", "simulate"},
     "sqlalchemy": {"readers", "warehouse"},
     "pooch": {"sources"},
@@ -53,6 +54,7 @@ WALLS = {  # library -> the rooms that may use it
     "fsspec": {"batch"},
     "jupyter_client": {"kernels"},
     "ipykernel": {"kernels"},
+    "tqdm": {"progress", "cli", "calibrate"},
 }
 ROUNDING = {"wording", "simulate", "figures"}  # what people read; what instruments record; coordinates on paper
 NUMERIC = ("pandas", "numpy", "scipy")  # from the second floor up

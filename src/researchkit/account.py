@@ -309,8 +309,9 @@ def turned(dataset: Dataset, name: str, rows: pd.DataFrame | None = None) -> np.
 
 
 def scales_here(dataset: Dataset) -> dict[str, Any]:
-    """The scales of the study whose items this table has."""
-    return {name: scale for name, scale in dataset.study.scales.items() if set(scale.items) <= set(dataset.frame)}
+    """The scales of the study that this table has: of several tables, each is scored in the one that asks of it."""
+    there = set(dataset.frame)
+    return {name: scale for name, scale in dataset.study.scales.items() if {name, *scale.items} <= there}
 
 
 def nothing() -> Prose:

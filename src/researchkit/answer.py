@@ -49,7 +49,13 @@ NAMED_PACKAGES = ("numpy", "pandas", "scipy")
 
 @dataclass(frozen=True, repr=False)
 class Answer:
-    """One question answered: the effect, what attacked it, and the verdict."""
+    """One question answered: the effect, what attacked it, and the verdict.
+
+    >>> import researchkit as rk
+    >>> answer = rk.answer_question("data/hospital", "length_of_stay")
+    >>> answer.verdict.word, answer.effect.unit, [check["check"] for check in answer.robustness][0]
+    ('too small to matter', 'night', 'specification curve')
+    """
 
     study: Study
     question: Question
@@ -177,6 +183,12 @@ def answer_question(
     ------
     ResearchkitError
         If the study, its data or the question cannot be used; says what to do.
+
+    Examples
+    --------
+    >>> import researchkit as rk
+    >>> print(rk.answer_question("data/hospital", "length_of_stay").verdict.word)
+    too small to matter
     """
     begun, started = time.perf_counter(), datetime.now(UTC).isoformat(timespec="seconds")
     study = study if isinstance(study, Study) else load_study(study)

@@ -28,6 +28,7 @@ Bounds = tuple[float, float, str]  # lowest, highest, and where the study file s
 NEARLY = 0.9  # from this share of numbers on, a column without a declared type is one of numbers with mistakes in it
 VAST = 1e100  # beyond it squares overflow, and nothing measured is that large
 UNDECLARED = Column.model_validate({})
+FEW = 7  # different words, up to which they may be answers
 SHORT = 40  # characters of an entry that a message shows
 
 
@@ -247,11 +248,11 @@ def typed(check: Check, series: pd.Series, name: str) -> pd.Series:
 def remedy(series: pd.Series, bad: NDArray[np.bool_], kind: str | None) -> str:
     """The entries that are no numbers, and what to do about them."""
     entries = [str(entry).strip() for entry in pd.unique(series[bad])]
-    advice = "Correct them at the source, or declare them under `missing:`"
-    if told := mend(entries):
-        advice = told
+    advice = mend(entries) or "Correct them at the source, or declare them under `missing:`"
     if kind is None:
         advice += ", or say `type: text` if words are meant"
+    if bad.sum() == series.notna().sum() and len(entries) <= FEW:
+        advice += "; an outcome in words is of kind yes_no or ordered"
     return f"({some(map(shorten, entries), 3)}). {advice}."
 
 
@@ -341,8 +342,7 @@ def accounted(name: str, scale: Scale, account: Mapping[str, int]) -> list[str]:
 
 
 def count(rows: NDArray[np.bool_], one: str, many: str) -> str:
-    total = int(rows.sum())
-    return f"{total:,} {one if total == 1 else many}"
+    return f"{(total := int(rows.sum())):,} {one if total == 1 else many}"
 
 
 def shorten(entry: object) -> str:

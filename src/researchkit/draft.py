@@ -7,6 +7,7 @@ are left open, so that the file is refused until somebody has thought of them.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,15 +20,27 @@ from researchkit.errors import DataError
 from researchkit.faults import OPEN
 from researchkit.filled import filled
 from researchkit.parts import File
-from researchkit.readers import exports
+from researchkit.readers import exports, plain
 from researchkit.readers.gaps import parted
 from researchkit.readers.meaning import Meaning, meanings, shortened
+from researchkit.readers.plain import COMMA
 from researchkit.readers.tickets import ClockError
-from researchkit.readers.values import distinct, factors, numbers, written
+from researchkit.readers.values import a_number, canonical, distinct, factors, numbers, written
 
 FEW = 12  # distinct entries up to which a column is one of codes
 ENOUGH = 5  # times that an entry has to stand to be written out: one that stands seldom may be somebody's name
 MOSTLY = 0.9  # of distinct entries among all: an id
+NUMBERS = 0.6  # of the entries that are numbers: the few words among them stand for no answer
+WORDS = 5  # different words that may stand for no answer among numbers
+STEPS = 10  # from the lowest answer to the highest of what may be an item
+NO_ANSWER = {float(sign * code) for code in (9, 99, 999, 9999, 98, 998, 9998) for sign in (1, -1)}
+BEYOND = 3  # times as far from zero as every other answer: a code for no answer
+TEXTS = (".csv", ".tsv", ".tab", ".txt")
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+THOUSANDS = re.compile(r"[+-]?\d{1,3}([.,]\d{3})+")  # 1,234 may be one thousand and more, so it tells nothing
+ISO = re.compile(r"\d{4}-\d\d-\d\d([T ].*)?")
+DAY = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}( .*)?")
+REVERSED = re.compile(r"(\(r\)|[_ .]r|[_ .]?rev(ersed)?)$", re.IGNORECASE)
 NAMED_ID = re.compile(r"(^|_|\b)(id|no|nr|number|code|key)$", re.IGNORECASE)
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 RESERVED = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
@@ -38,7 +51,7 @@ seed: 1                # any whole number: the same seed gives the same answers
 files: {files}
 design: observational  # randomised where people were put into groups by lot; rollout where in steps
 people: {people}       # who is counted where small groups are hidden; `row` where each row is one
-# clusters: COLUMN     # rows that are alike because they share an agent, a ward, a site
+# clusters: {clusters}     # rows that are alike because they share an agent, a ward, a site: then take the # away
 disclosure: five       # groups of fewer than five people are not shown
 """
 QUESTION = f"""questions:
@@ -46,8 +59,11 @@ QUESTION = f"""questions:
     title: {OPEN}      # as you would ask a colleague, with a question mark
     claim: {OPEN}      # one of 48; `researchkit claims` lists them
     exposure: {OPEN}   # the column that may make the difference
-    # kind: score, yes_no, ordered, counts, duration or change; good: which way is better
-    outcome: {{column: {OPEN}, kind: score, good: high}}
+    outcome: {{column: {OPEN}, kind: score, good: high}}   # good: which way is better
+    # other kinds: {{column: ..., kind: yes_no, yes: CODE, good: high}}
+    #              {{column: ..., kind: ordered, top: [CODE, CODE]}}, or `nps: true` for answers from 0 to 10
+    #              {{column: ..., kind: counts}}, {{column: ..., kind: change, baseline: COLUMN}}
+    #              {{column: ..., kind: duration, event: COLUMN, horizon: 30}}
     adjust: []         # what came before both and could explain both
     smallest_effect: {OPEN}  # in the outcome's unit: less than this would not matter
 """
@@ -68,14 +84,16 @@ def draft(path: Path, place: str | None = None) -> str:
     DataError
         If the file cannot be read.
     """
-    file = File.model_validate({"path": path.name})
-    files = quoted(place or path.name)
+    file, more, notes = entry(path)
     try:
-        arrived, notes = exports.read(path, file)
+        arrived, said = exports.read(path, file)
     except ClockError as error:  # each duration is there twice, and only the author knows which one is meant
-        arrived, notes = exports.read(path, file.model_copy(update={"clock": "calendar"}))
-        notes = [str(error), *notes]
-        files = f"{{path: {files}, clock: {OPEN}}}"
+        arrived, said = exports.read(path, file.model_copy(update={"clock": "calendar"}))
+        notes, more = [*notes, str(error)], {**more, "clock": OPEN}
+    notes += said
+    files = quoted(place or path.name)
+    if more:
+        files = f"{{path: {files}, {', '.join(f'{key}: {value}' for key, value in more.items())}}}"
     frame, _ = parted(arrived)
     told = meanings(path, file)
     kinds = {str(name): kind(frame[name], told.get(str(name))) for name in frame.columns}
@@ -83,15 +101,43 @@ def draft(path: Path, place: str | None = None) -> str:
     people = next((name for name in ids if frame[name].is_unique), ids[0] if ids else "row")
     notes += map(str, filled(frame, ids))
     rows = exports.aggregates(arrived, file)
-    start = head(path, files, people, notes, rows)
-    return "\n".join([*start, *columns(frame, kinds, told), QUESTION])
+    together = [name for name, told in kinds.items() if name != people and told in ("codes", "category", "id")]
+    alike = [name for name in together if shared(frame[name])][:3]
+    start = head(path, files, people, alike, notes, rows)
+    return "\n".join([*start, *columns(frame, kinds, told), *items(frame, kinds), QUESTION])
 
 
-def head(path: Path, files: str, people: str, notes: list[str], rows: str) -> Iterator[str]:
+def entry(path: Path) -> tuple[File, dict[str, str], list[str]]:
+    """The file as it has to be declared to be read, beside its path, and what to look at because of that."""
+    more: dict[str, str] = {}
+    notes: list[str] = []
+    file = File.model_validate({"path": path.name})
+    if path.suffix.lower() not in TEXTS or not path.is_file():
+        return file, more, notes
+    begin = path.read_bytes()
+    try:
+        begin.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        if not begin.startswith(UTF_16) and b"\0" not in begin:
+            file, more = file.model_copy(update={"encoding": "cp1252"}), {"encoding": "cp1252"}
+            notes.append(
+                "It is not UTF-8 and was read as cp1252, as Excel has it: look whether é, ü and the like are right."
+            )
+    frame, _ = plain.read(path, file)
+    first = begin.partition(b"\n")[0]
+    texts = [text for name in frame for text in factors(frame[name].dropna())[1] if COMMA.fullmatch(text)]
+    if (b";" in first or b"\t" in first) and any(not THOUSANDS.fullmatch(text) for text in texts):
+        file, more = file.model_copy(update={"decimal": ","}), {**more, "decimal": quoted(",")}
+        notes.append("Numbers were read with a decimal comma.")
+    return file, more, notes
+
+
+def head(path: Path, files: str, people: str, alike: list[str], notes: list[str], rows: str) -> Iterator[str]:
     yield HEAD
     yield from (f"# {note.splitlines()[0]}" for note in notes)
-    title = quoted(path.stem.replace("_", " ").capitalize())
-    yield START.format(title=title, files=files, people=word(people))
+    title = quoted(label(path.stem))
+    clusters = " or ".join(map(word, alike)) or "COLUMN"
+    yield START.format(title=title, files=files, people=word(people), clusters=clusters)
     if rows:
         yield f"rows: {rows}\naggregates: true       # averages of many people, of whom nothing is said one by one\n"
 
@@ -103,8 +149,9 @@ def columns(frame: pd.DataFrame, kinds: dict[str, str], meant: Mapping[str, Mean
         known = meant.get(name, Meaning())
         parts = [f"label: {quoted(shortened(known.label) or label(name))}", *described(frame[name], told, known)]
         gaps = frame[name].isna().mean()
-        note = f"   # {wording.percent(gaps)} missing" if gaps else ""
-        yield f"  {word(name)}: {{{', '.join(parts)}}}{note}"
+        notes = [f"{wording.percent(gaps)} missing"] if gaps else []
+        note = "; ".join([*notes, *remarks(frame[name], told)])
+        yield f"  {word(name)}: {{{', '.join(parts)}}}{f'   # {note}' if note else ''}"
     yield ""
 
 
@@ -114,14 +161,43 @@ def described(series: pd.Series, told: str, known: Meaning) -> list[str]:
         return [f"codes: {{{', '.join(f'{quoted(code)}: {quoted(words)}' for code, words in known.codes.items())}}}"]
     if told == "numbers":
         values, _ = numbers(series)
-        return [f"range: [{written(float(np.nanmin(values)))}, {written(float(np.nanmax(values)))}]"]
+        none = no_answers(series)
+        real = values[~np.isnan(values) & ~np.isin(values, [float(one) for one in none if a_number(one)])]
+        empty = [f"missing: [{', '.join(map(quoted, none))}]"] if none else []
+        return [f"range: [{written(float(real.min()))}, {written(float(real.max()))}]", *empty]
     if told == "codes":
         return [f"codes: {{{', '.join(f'{quoted(code)}: {quoted(code)}' for code in distinct(series))}}}"]
     return [f"type: {told}"]
 
 
+def remarks(series: pd.Series, told: str) -> Iterator[str]:
+    """What the author should look at: what was taken for no answer, words among numbers, days in another order."""
+    if told == "numbers":
+        _, words = numbers(series)
+        none = no_answers(series)
+        counts = series[series.notna()].map(lambda one: canonical(str(one))).value_counts()
+        yield from (f"{quoted(one)} {wording.count(int(counts.get(one, 0)))} times: no answer?" for one in none)
+        if left := int(words.sum()) - sum(int(counts.get(one, 0)) for one in none if not a_number(one)):
+            many = "entry is a word" if left == 1 else "entries are words"
+            yield f"{wording.count(left)} more {many}: `check` says where"
+    elif told == "category" and all(DAY.fullmatch(one) for one in distinct(series)):
+        yield "days? Written as 2026-03-31 they are read as dates (`type: date`)"
+
+
+def no_answers(series: pd.Series) -> list[str]:
+    """Entries among numbers that may stand for no answer: words, and codes far beyond all others, where frequent."""
+    values, words = numbers(series)
+    found = [one for one in distinct(series[words]) if (series[words].map(canonical) == one).sum() >= ENOUGH]
+    different, counts = np.unique(values[~np.isnan(values)], return_counts=True)
+    for place in (-1, 0):  # the highest and the lowest
+        code, rest = (different[place], np.delete(different, place)) if len(different) > 2 else (0.0, different)
+        if code in NO_ANSWER and counts[place] >= ENOUGH and BEYOND * np.abs(rest).max() <= abs(code):
+            found.append(written(float(code)))
+    return found
+
+
 def kind(series: pd.Series, meant: Meaning | None = None) -> str:
-    """ "labelled" where the file names every code; else "id", "numbers", "codes", "category" or "text" as it looks."""
+    """ "labelled" where the file names every code; else "id", "date", "numbers", "codes", "category" or "text"."""
     known = series.dropna()
     if meant and meant.codes and set(distinct(known)) <= set(meant.codes):
         return "labelled"
@@ -132,16 +208,62 @@ def kind(series: pd.Series, meant: Meaning | None = None) -> str:
     values, words = numbers(known)
     if NAMED_ID.search(str(series.name)) and (len(texts) > FEW or len(texts) == len(known)):
         return "id"
+    if all(ISO.fullmatch(text) for text in texts):
+        return "date"
+    if all(DAY.fullmatch(text) for text in texts):
+        return "category"
     if not words.any():
         whole = bool(np.all(values == np.rint(values)))
         return "codes" if whole and len(texts) == 2 and counts.min() >= ENOUGH else "numbers"
+    if (~words).mean() >= NUMBERS and known[words].nunique() <= WORDS and len(np.unique(values[~words])) > 2:
+        return "numbers"
     if len(texts) > MOSTLY * len(known):
         return "text"
     return "codes" if len(texts) <= FEW and counts.min() >= ENOUGH else "category"
 
 
+def shared(series: pd.Series) -> bool:
+    """Whether several rows share each of many entries, as those of one agent or ward do."""
+    many = series.nunique()
+    return ENOUGH <= many <= series.notna().sum() / ENOUGH
+
+
+def items(frame: pd.DataFrame, kinds: dict[str, str]) -> Iterator[str]:
+    """Answers on one range, which may be one scale: left to the author, with what goes against the others."""
+    lots: dict[tuple[float, float], dict[str, pd.Series]] = {}
+    for name in (name for name, told in kinds.items() if told == "numbers"):
+        values, _ = numbers(frame[name])
+        answers = pd.Series(values).mask(
+            np.isin(values, [float(one) for one in no_answers(frame[name]) if a_number(one)])
+        )
+        whole = bool((answers.dropna() % 1 == 0).all())
+        if whole and 2 <= answers.max() - answers.min() <= STEPS and answers.min() in (0, 1):
+            lots.setdefault((float(answers.min()), float(answers.max())), {})[name] = answers
+    for (low, high), lot in lots.items():
+        if len(lot) < 3:
+            continue
+        names = ", ".join(map(word, lot))
+        turned = ", ".join(word(name) for name in against(pd.DataFrame(lot)))
+        yield "# scales:              # do these belong together? Then take the # away, and what does not belong"
+        reverse = f", reverse: [{turned}]" if turned else ""
+        yield f"#   score: {{items: [{names}]{reverse}, range: [{written(low)}, {written(high)}]}}"
+        if turned:
+            yield "# `reverse`: it goes against the others, or says so by its name; look at the questionnaire."
+        yield ""
+
+
+def against(answers: pd.DataFrame) -> list[str]:
+    """The items that go against most of the others in these answers, or whose name says that they are reversed."""
+    signs = np.sign(answers.corr().to_numpy())
+    np.fill_diagonal(signs, 0.0)
+    opposed = np.nansum(signs, axis=1) < 0
+    if opposed.sum() * 2 > len(opposed) or opposed.all():
+        opposed[:] = False
+    return [name for name, one in zip(answers.columns, opposed, strict=True) if one or REVERSED.search(str(name))]
+
+
 def label(name: str) -> str:
-    return re.sub(r"[_.]+", " ", name).strip().capitalize() or name
+    return wording.capital(re.sub(r"[_.]+", " ", name).strip()) or name
 
 
 def word(name: str) -> str:
@@ -165,8 +287,16 @@ def write_draft(path: Path, folder: Path) -> Path:
     target = folder / "study.yml"
     if target.exists():
         raise DataError(f"{target} is there already, and is left as it is. Name another folder with --out.")
-    inside = path.resolve().parent == folder.resolve()
-    text = draft(path, path.name if inside else str(path.resolve()))
+    text = draft(path, way(path.resolve(), folder.resolve()))
     folder.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8")
     return target
+
+
+def way(path: Path, folder: Path) -> str:
+    """The file as the study file calls it: from there, so that both can be moved; whole where they share no folder."""
+    try:
+        shared = Path(os.path.commonpath([path, folder]))
+    except ValueError:  # on two drives
+        return str(path)
+    return str(path) if shared == Path(shared.anchor) else Path(os.path.relpath(path, folder)).as_posix()

@@ -28,6 +28,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 OURS = "application/vnd.researchkit."
 RESULT = f"{OURS}result+json"
 CHIPS = {"supported": "good", "contradicted": "against", "too small to matter": "small", "cannot tell": "open"}
+OWN_TITLE = "own-title"  # the tag of a title under which a page is no answer: it is told before any result
 NOTEBOOK_ONLY = "notebook-only"  # the tag of a cell that speaks to whoever runs the notebook, not to a page's reader
 _QUIET_TAGS = {"div", "p", "ul", "ol", "li", "strong", "em", "code", "br"}
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -50,13 +51,15 @@ def export(notebook: Any, result: Mapping[str, Any], *, beside: str = "", home: 
     Returns
     -------
     str
-        HTML with exactly one h1: the question; the notebook's own first heading where the result has no title.
+        HTML with exactly one h1: the question; the notebook's own first heading where the result has no title, or
+        where the heading is tagged `own-title`: then the question is named above it, and no verdict leads the page.
     """
     writer = Prose()
     pages = copy.copy(notebook)
     pages.cells = [_printed(cell, writer) for cell in notebook.cells if NOTEBOOK_ONLY not in _tags(cell)]
-    title = result.get("title") or writer.title or "Report"
-    view = page_view(result, title=title, contents=writer.contents) | {"beside": beside, "home": home}
+    own = any(OWN_TITLE in _tags(cell) for cell in notebook.cells)
+    title = (writer.title if own else result.get("title")) or writer.title or "Report"
+    view = page_view(result, title=title, contents=writer.contents, leads=not own) | {"beside": beside, "home": home}
     view["words"] = writer.linker.used
     body, _ = exporter().from_notebook_node(pages, resources={"researchkit": view})
     return str(body)
@@ -259,14 +262,20 @@ def _painters() -> tuple[Any, Any]:
     return PythonLexer(), HtmlFormatter(nowrap=True)
 
 
-def page_view(result: Mapping[str, Any], *, title: str, contents: list[tuple[str, str]]) -> dict[str, Any]:
-    """Everything the template prints, in words; nothing in it is HTML but the style."""
-    verdict, cited = result.get("verdict"), cite.bibtex(result)
+def page_view(
+    result: Mapping[str, Any], *, title: str, contents: list[tuple[str, str]], leads: bool = True
+) -> dict[str, Any]:
+    """Everything the template prints, in words; nothing in it is HTML but the style.
+
+    With `leads` the page begins with the verdict, where the result has one.
+    """
+    verdict, cited = result.get("verdict") if leads else None, cite.bibtex(result)
     facts = [
+        "" if leads else str(result.get("title") or ""),
         str(result.get("family") or "").capitalize(),
         f"claim {result['claim']}" if result.get("claim") else "",
         str(result.get("plan", {}).get("words", "")),
-        str(result.get("design") or ""),
+        str(result.get("design") or "").replace("rollout", "roll-out"),
         str(result.get("by") or "").replace("=", " = ", 1),
     ]
     return {

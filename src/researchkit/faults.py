@@ -15,20 +15,22 @@ from researchkit.wording import typed
 
 OPEN = "FILL_IN"  # what a draft leaves to its author
 WAITS = f"waits for you: put your own in place of {OPEN}."
+MOST = 100  # problems that are told: nobody reads more, and a broken file may have a million
 
 
 def told(error: ValidationError, model: type[BaseModel], lines: Mapping[Place, int]) -> list[str]:
-    """One sentence a problem, in the order of the file."""
+    """One sentence a problem, in the order of the file; of very many the first."""
+    every = error.errors()
+    holds_others = {fault["loc"][:depth] for fault in every for depth in range(len(fault["loc"]))}
     faults = []
-    every = [fault["loc"] for fault in error.errors()]
-    for fault in error.errors():
-        inside = any(place[: len(fault["loc"])] == fault["loc"] != place for place in every)
-        if fault["type"] == "too_short" and inside:
+    for fault in every:
+        if fault["type"] == "too_short" and fault["loc"] in holds_others:
             continue  # pydantic counts only the sound items; the others are told by themselves
         place = tuple(part for part in fault["loc"] if part != "[key]")
-        line = line_of(place, lines)
-        faults.append((line, (f"line {line}: " if line else "") + sentence(fault, place, model)))
-    return [text for _, text in sorted(faults, key=lambda fault: fault[0])]
+        faults.append((line_of(place, lines), fault, place))
+    faults.sort(key=lambda one: one[0])
+    words = [(f"line {line}: " if line else "") + sentence(fault, place, model) for line, fault, place in faults[:MOST]]
+    return words + ([f"and {len(faults) - MOST:,} more."] if len(faults) > MOST else [])
 
 
 def left_open(value: Any, lines: Mapping[Place, int], place: Place = ()) -> list[str]:
@@ -41,8 +43,9 @@ def left_open(value: Any, lines: Mapping[Place, int], place: Place = ()) -> list
 
 def all_of(left: list[str], others: list[str]) -> list[str]:
     """What is left open and what is wrong, each once, in the order of the file."""
-    lines = re.compile(r"line (\d+)")
-    return sorted(dict.fromkeys([*left, *others]), key=lambda text: int((lines.match(text) or ["", "0"])[1]))
+    lines, last = re.compile(r"line (\d+)"), [text for text in others if text.startswith("and ")]
+    found = [text for text in dict.fromkeys([*left, *others]) if text not in last]
+    return sorted(found, key=lambda text: int((lines.match(text) or ["", "0"])[1])) + last
 
 
 def named(place: Place) -> str:

@@ -63,7 +63,8 @@ class File(Part):
     What stays where it is (`in_place`, and every database) is asked for counts and sums alone. `md5` serves where a
     publisher lists no other. `content` is the sha256 of the cells that are left after `drop` (see `readers.content`),
     for an address whose bytes are not known but whose cells are. `dictionary` lies beside an export of REDCap; `clock`
-    and `timezone` say which hours a ticket system's durations and times are read in; `only` names the rows to read, as
+    and `timezone` say which hours a ticket system's durations and times are read in; `decimal` is "," where numbers are
+    written so; `only` names the rows to read, as
     {redcap_event_name: baseline_arm_1}.
     """
 
@@ -78,6 +79,7 @@ class File(Part):
     sheet: str | None = None
     encoding: str | None = None
     separator: str | None = None
+    decimal: Literal[","] | None = None
     missing: Codes = ()
     dictionary: str | None = None
     clock: Literal["calendar", "business"] | None = None
@@ -108,6 +110,8 @@ class File(Part):
             raise ValueError("a `database` goes with a `relation`: the name of its table, or [schema, table]")
         if self.database is not None:
             refuse_secrets(self.database)
+        if self.decimal and (self.database or self.in_place):
+            raise ValueError("`decimal` goes with a text that is read; what stays in place needs decimal points")
         if self.in_place and self.url:
             raise ValueError("`in_place` goes with a `path`; download the file first and name where it lies")
         if self.database and self.in_place is False:
@@ -260,7 +264,13 @@ class Alternative(Part):
 
 
 class Question(Part):
-    """The unit of work: one exposure, one outcome, one design, one claim."""
+    """The unit of work: one exposure, one outcome, one design, one claim.
+
+    >>> import researchkit as rk
+    >>> asked = rk.load_study("data/hospital").question("readmission")
+    >>> asked.exposure.column, asked.outcome.kind, asked.claim
+    ('compassion', 'yes_no', 'REC-1')
+    """
 
     id: Slug
     title: str
@@ -298,6 +308,9 @@ class Question(Part):
         found = [name for name, part in self if isinstance(part, Design)]
         if len(found) > 1:
             raise ValueError(f"a question has one design of its own at most; this one has {' and '.join(found)}")
+        share = self.outcome.kind in ("yes_no", "ordered") and not self.outcome.nps
+        if share and not found and self.smallest_effect > 1:
+            raise ValueError("shares differ by 1 at most; a `smallest_effect` of 5 percentage points is 0.05")
         return self
 
     @property

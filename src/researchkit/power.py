@@ -21,6 +21,7 @@ from researchkit.estimators.effect import Matrix, Vector
 from researchkit.estimators.panel import Panel, design_of, told, within
 from researchkit.estimators.rollout import lay_out
 from researchkit.estimators.stagger import Contrasts, contrasts
+from researchkit.progress import steps
 from researchkit.tables import Prose, Table, frame
 
 if TYPE_CHECKING:
@@ -190,12 +191,14 @@ def planned(
     """
     effect, outcome = question.smallest_effect, question.outcome
     told = []
-    for many in units:
-        line: dict[str, object] = {"Units": wording.count(many)}
-        for design in DESIGNS:
-            found = power(design, units=many, periods=periods, rows=rows, effect=effect, spread=spread, draws=draws)
-            line[wording.capital(design)] = wording.percent(found.share, 0)
-        told.append(line)
+    with steps("simulated studies", len(units) * len(DESIGNS)) as done:
+        for many in units:
+            line: dict[str, object] = {"Units": wording.count(many)}
+            for design in DESIGNS:
+                found = power(design, units=many, periods=periods, rows=rows, effect=effect, spread=spread, draws=draws)
+                line[wording.capital(design)] = wording.percent(found.share, 0)
+                done()
+            told.append(line)
     share = outcome.kind in ("yes_no", "ordered") and not outcome.nps
     scale, unit = wording.scale("probability" if share else outcome.unit or "units")
     least = wording.number(scale * effect)

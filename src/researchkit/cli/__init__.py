@@ -5,9 +5,11 @@ An expected error is one message and a non-zero exit; an unknown one keeps its t
 
 from __future__ import annotations
 
+import shlex
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import click
 
@@ -18,7 +20,9 @@ from researchkit.cli.ledger import claims
 from researchkit.cli.lessons import lessons
 from researchkit.cli.plans import plan
 from researchkit.cli.runs import GOOD, NOT_ALL_GOOD, NOTHING_STARTED, compare, make_all
+from researchkit.cli.screen import Screen, harmless
 from researchkit.cli.sizes import power
+from researchkit.cli.take import take
 from researchkit.cli.trouble import trouble
 from researchkit.disclosure import LABELS, PROFILES
 from researchkit.errors import ResearchkitError
@@ -31,14 +35,19 @@ class Command(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with redirect_stdout(cast(TextIO, Screen(sys.stdout))):
+                return super().invoke(ctx)
         except ResearchkitError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(harmless(str(error))) from error
+        except click.ClickException as error:
+            if harmless(error.message) != error.message:
+                raise click.ClickException(harmless(error.message)) from error
+            raise
 
 
 @click.group(
     cls=Command,
-    commands=[claims, doctor, lab, lessons, plan, power, trouble],
+    commands=[claims, doctor, lab, lessons, plan, power, take, trouble],
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Something went wrong? `researchkit trouble WORDS OF THE MESSAGE` says why and what to do; "
     "`researchkit doctor` looks at the machine.",
@@ -170,7 +179,12 @@ def new(file: Path, out: Path | None) -> None:
     from researchkit.draft import write_draft
 
     target = write_draft(file, out or file.parent)
-    click.echo(f"{target}: a draft. Fill in what says FILL_IN, then `researchkit check {target.parent}`.")
+    place = shlex.quote(str(target.parent))
+    click.echo(
+        f"{target}: a draft. What is next:\n"
+        "  1. Open it, look at every column, and fill in what says FILL_IN, before you look at any result.\n"
+        f"  2. researchkit check {place}\n  3. researchkit run {place}"
+    )
 
 
 @main.command()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from researchkit.errors import StudyError
+
 if TYPE_CHECKING:
     from researchkit.claims import Claim
     from researchkit.parts import Question
@@ -28,7 +30,7 @@ def claims(study: Path | None, out: Path) -> None:
     from researchkit import claims as shelf
     from researchkit.study import load_study
 
-    found = [load_study(path) for path in ([study] if study else sorted(Path("data").glob("*/study.yml")))]
+    found = [load_study(study)] if study else list(readable(sorted(Path("data").glob("*/study.yml"))))
     for claim in shelf.claims():
         asked = [(one, question) for one in found for question in one.questions if question.claim == claim.id]
         if study and not asked:
@@ -36,6 +38,17 @@ def claims(study: Path | None, out: Path) -> None:
         click.echo(f"{claim.id}  {claim.statement}\n  said in: {shelf.said_in(claim)}")
         for line in of_one(claim, asked, out) if study else of_all(claim, asked):
             click.echo(f"  {line}")
+
+
+def readable(paths: list[Path]) -> Iterator[Study]:
+    """The studies that can be read: whoever looks up a claim may be in the middle of writing one."""
+    from researchkit.study import load_study
+
+    for path in paths:
+        try:
+            yield load_study(path)
+        except StudyError as error:
+            click.echo(f"Left out: {str(error).splitlines()[0]}", err=True)
 
 
 def of_all(claim: Claim, asked: list[tuple[Study, Question]]) -> Iterator[str]:

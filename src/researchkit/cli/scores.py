@@ -13,6 +13,7 @@ from researchkit.errors import DataError, ParameterError, ResearchkitError, list
 from researchkit.scales import instruments, read_instrument
 from researchkit.study import Study
 from researchkit.tables import Table
+from researchkit.tables.table import harmless
 
 TABLES = (
     account.reliability,
@@ -58,6 +59,7 @@ def written(study: Study, out: Path) -> int:
             frame.insert(0, "table", table)
             frames.append(frame)
     whole = pd.concat(frames) if frames else pd.DataFrame(columns=["table", "row"])
+    whole = whole.rename(columns=harmless).assign(table=whole["table"].map(harmless))
     try:
         whole.to_csv(out, index=False)
     except OSError as error:

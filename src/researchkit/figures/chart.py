@@ -85,7 +85,7 @@ def _named(page: Sheet, step: Step, scale: float) -> None:
     spots = [Spot(step.at, scale * y, across, up, (dx, dy)) for y, up, dy in ends
              for across, dx in (("center", 0.0), ("right", 4.0), ("left", -4.0))]  # fmt: skip
     name = letters.shortened(_value(step), LONGEST, letters.SMALL, bold=True)
-    page.say(name, *spots, colour=ink.ORANGE, size=letters.SMALL, bold=True)
+    page.say(name, *spots, size=letters.SMALL, bold=True)  # the mark has the colour, which is too pale for letters
 
 
 def _value(step: Step) -> str:

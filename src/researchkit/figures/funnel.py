@@ -91,7 +91,7 @@ def _name(page: Sheet, site: Site, scale: float) -> None:
     x, y = 1 / (scale * site.se), scale * site.point.estimate
     sides = (("left", "center", 7, 0), ("right", "center", -7, 0), ("center", "bottom", 0, 6), ("center", "top", 0, -6))
     spots = [Spot(x, y, across, up, (dx, dy)) for across, up, dx, dy in sides]
-    page.say(label, *spots, colour=ink.ORANGE, bold=True)
+    page.say(label, *spots, bold=True)  # the mark has the colour, which is too pale for letters upon the band
 
 
 def _alt(groups: Groups, found: Funnel, scale: float, unit: str) -> str:

@@ -171,6 +171,7 @@ def specifications(
     with sheet(215 + 12 * sum(line.count("\n") + 1 for line in key)) as page:
         page.band(band)
         page.axes.axhline(null, color=ink.MUTE, linewidth=1, zorder=1)
+        page.beside([1, len(ways)], [null, null])
         _steps(page, ways)
         _apart(page, len(ways), alternatives, marks)
         page.along = f"{_many(len(ways), 'way')} to adjust{', sorted' if len(ways) > 1 else ''}"

@@ -56,8 +56,8 @@ def sensitivity(
             ends = ((abs(measured[1]), "left", 4.0), (-abs(measured[1]), "right", -4.0))
             edges = ((1.0, "top", -2.0), (0.0, "bottom", 2.0))
             spots = [Spot(x, y, across, up, (dx, dy), "y") for y, up, dy in edges for x, across, dx in ends]
-            page.say(letters.wrapped(f"as strong as {measured[0]}", 110, letters.SMALL), *spots, colour=ink.ORANGE,
-                     size=letters.SMALL)  # fmt: skip
+            named = letters.wrapped(f"as strong as {wording.lower_first(measured[0])}", 110, letters.SMALL)
+            page.say(named, *spots, colour=ink.ORANGE, size=letters.SMALL)
         page.along, page.above = across, unit
         svg, png = page.printed()
     return Figure(name, title, _alt(rows, unit, across, measured), caption, data, svg, png)
@@ -67,7 +67,14 @@ def _alt(
     rows: Sequence[tuple[float, float, float, float]], unit: str, across: str, measured: tuple[str, float] | None
 ) -> str:
     first, last = (wording.number(row[1], sign=True) for row in (rows[0], rows[-1]))
-    zero = next((late[0] for early, late in pairwise(rows) if early[1] * late[1] <= 0), None)
+    zero = next((_between(early, late) for early, late in pairwise(rows) if early[1] * late[1] <= 0), None)
     told = f"{across}: from {first} {unit} at {wording.number(rows[0][0])} to {last} at {wording.number(rows[-1][0])}."
     told += f" It crosses zero near {wording.number(zero)}." if zero is not None else " It does not cross zero."
     return f"{told} {measured[0]} stands at {wording.number(measured[1])} on either side." if measured else told
+
+
+def _between(early: Sequence[float], late: Sequence[float]) -> float:
+    """Where the line from one row to the next is 0."""
+    if early[1] == late[1]:
+        return early[0]
+    return early[0] + (late[0] - early[0]) * early[1] / (early[1] - late[1])

@@ -114,7 +114,7 @@ class Sheet:
             ends = ((1.0, "right", -3.0), (0.0, "left", 4.0), (0.5, "center", 0.0))
             sides = ((high, "top", -1.5), (low, "bottom", 1.5), (high, "bottom", 1.5), (low, "top", -1.5))
             spots = [Spot(x, y, across, up, (dx, dy), "x") for y, up, dy in sides for x, across, dx in ends]
-        self.say(words, *spots, colour=ink.MUTE, size=SMALL, late=True)
+        self.say(words, *spots, size=SMALL, late=True)  # in full ink: it may stand upon an interval
 
     def printed(self) -> tuple[str, bytes]:
         """The drawing as stand-alone SVG and as PNG at twice its size. Call it inside `sheet`."""

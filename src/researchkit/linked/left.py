@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from researchkit.parts import Question
 
 Codes = NDArray[np.int64]
+AT_ONCE = 8_000_000  # groups times people, of whom it is ticked off who is where
 
 
 @dataclass(frozen=True)
@@ -150,9 +151,13 @@ def heads(group: Codes, person: Codes, groups: int) -> NDArray[np.int64]:
     """(groups,) how many people the rows of each group are of."""
     if not len(group):
         return np.zeros(groups, dtype=np.int64)
-    pairs = np.unique(group * (int(person.max()) + 1) + person)
-    return np.bincount(pairs // (int(person.max()) + 1), minlength=groups)
+    people = int(person.max()) + 1
+    if groups * people > AT_ONCE:
+        return np.bincount(np.unique(group * people + person) // people, minlength=groups)
+    there = np.zeros(groups * people, dtype=bool)  # several times quicker than sorting who is where
+    there[group * people + person] = True
+    return np.count_nonzero(there.reshape(groups, people), axis=1)
 
 
 def heads_in(rows: NDArray[np.bool_], person: Codes) -> int:
-    return len(np.unique(person[rows]))
+    return int(np.count_nonzero(np.bincount(person[rows])))

@@ -156,7 +156,8 @@ def by_groups(
 ) -> dict[str, Company]:
     """What the pages of each value of a column may tell, for every question of the table at once."""
     group, names = groups_of(seen.dataset, column)
-    first = {id_: one_by_one(id_, lefts, seen, group, names, profile) for id_ in lefts}
+    steps = {id_: left_out(left, group, seen.person, len(names)) for id_, left in lefts.items()}
+    first = {id_: one_by_one(id_, lefts, steps, seen, group, names, profile) for id_ in lefts}
     if not next(iter(first.values())).quiet:
         return first  # nobody is left out but many
     told_of = Audit(lefts, group, names, seen, whole, profile)
@@ -194,16 +195,24 @@ def without(plan: dict[str, Company], gone: Flags, counts: dict[str, Codes], nam
 
 
 def one_by_one(
-    id_: str, lefts: dict[str, Left], seen: Seen, group: Codes, names: list[str], profile: Profile
+    id_: str,
+    lefts: dict[str, Left],
+    steps: dict[str, Codes],
+    seen: Seen,
+    group: Codes,
+    names: list[str],
+    profile: Profile,
 ) -> Company:
-    """What the pages of each value may tell of one question, as far as it is held against each other one alone."""
+    """What the pages of each value may tell of one question, as far as it is held against each other one alone.
+
+    `steps` (reasons, groups) are the people left out by each question.
+    """
     left, others, person = lefts[id_], [one for name, one in lefts.items() if name != id_], seen.person
     held = without_page(left, group, person, names, profile)
     open_ = np.array([name not in held for name in names], dtype=bool)
     # A few whom one question leaves out somewhere would follow from what another tells of the same rows.
-    all_steps = [left_out(one, group, person, len(names)) for one in (left, *others)]
-    few = any(((one > 0) & (one < profile.threshold)).any() for one in all_steps)
-    worked_out = bool(others) and any(adds_up(all_steps[0][:, place], profile) for place in np.flatnonzero(open_))
+    few = any(((one > 0) & (one < profile.threshold)).any() for one in steps.values())
+    worked_out = bool(others) and any(adds_up(steps[id_][:, place], profile) for place in np.flatnonzero(open_))
     close = worked_out or any(near(left, one, group, open_, profile, seen) for one in others)
     pairs = [apart(left, one, group, person, len(names), profile) for one in others] if close else []
     to, still = base(pairs, open_, profile, usual_base(profile)) if close else (0, open_)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from researchkit.moments.line import fit, inverses, several
 from researchkit.moments.products import Array, Moments
+from researchkit.progress import steps
 
 BATCH = 2_000_000  # numbers held at once
 
@@ -20,14 +21,16 @@ def bootstrap(moments: Moments, rng: np.random.Generator, times: int, chosen: Se
     sums = np.concatenate([line.products, line.scores[:, :, None]], axis=2).reshape(groups, -1)
     found = np.empty(times)
     most = max(1, BATCH // max(groups, k * (k + 1)))
-    for start in range(0, times, most):
-        size = min(most, times - start)
-        drawn = rng.integers(0, groups, (size, groups)) + groups * np.arange(size)[:, None]
-        often = np.bincount(drawn.ravel(), minlength=size * groups).reshape(size, groups)
-        both = (often.astype(float) @ sums).reshape(size, k, k + 1)
-        inverse, lost = inverses(both[:, :, :k])
-        moved = np.einsum("bi,bi->b", inverse[:, 0], both[:, :, k])
-        found[start : start + size] = np.where(lost, np.nan, line.coefficients[0] + line.back[0, 0] * moved)
+    with steps("draws of clusters", times) as done:
+        for start in range(0, times, most):
+            size = min(most, times - start)
+            drawn = rng.integers(0, groups, (size, groups)) + groups * np.arange(size)[:, None]
+            often = np.bincount(drawn.ravel(), minlength=size * groups).reshape(size, groups)
+            both = (often.astype(float) @ sums).reshape(size, k, k + 1)
+            inverse, lost = inverses(both[:, :, :k])
+            moved = np.einsum("bi,bi->b", inverse[:, 0], both[:, :, k])
+            found[start : start + size] = np.where(lost, np.nan, line.coefficients[0] + line.back[0, 0] * moved)
+            done(size)
     return found
 
 
@@ -52,7 +55,11 @@ def curve(moments: Moments, ways: NDArray[np.bool_]) -> tuple[Array, Array]:
     pieces = moments.standard[:, ends][:, :, ends]
     flat = np.ascontiguousarray(pieces[:, :-1].reshape(len(pieces), -1).T)
     most = max(1, BATCH // len(pieces))
-    parts = [_some_ways(pieces.sum(axis=0), flat, inside[at : at + most]) for at in range(0, len(inside), most)]
+    parts = []
+    with steps("specifications", len(inside)) as done:
+        for at in range(0, len(inside), most):
+            parts.append(_some_ways(pieces.sum(axis=0), flat, inside[at : at + most]))
+            done(len(inside[at : at + most]))
     estimates, squares = (np.concatenate(side) for side in zip(*parts, strict=True))
     groups, k = len(pieces), 1 + inside.sum(axis=1)
     factor = groups / (groups - 1) * (moments.n - 1) / (moments.n - k)

@@ -6,6 +6,7 @@ Each system whose exports are known is a module here; `exports` lists them, and 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -161,7 +162,7 @@ def paths_of(study: Study, file: File, locate: Locate) -> list[tuple[Path, str]]
             raise DataError(f"No file fits {path}.")
     for one in found:
         verify(one, file.sha256)
-    return [(one, str(one)) for one in found]
+    return [(one, os.path.normpath(one)) for one in found]  # without the steps up and down between the two folders
 
 
 def verify(path: Path, sha256: str | None) -> None:

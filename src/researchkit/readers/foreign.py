@@ -11,7 +11,7 @@ DISTINCT = 10  # different entries from which on a column of "3,5" or "40 %" is 
 NEARLY = 0.9  # of those that are no numbers to us
 FORMS = {  # how they are written, and what to do about it
     r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?": "They have a comma between thousands, it seems; leave it out",
-    r"[-+]?\d+,\d+": "They are written with a decimal comma; write a decimal point",
+    r"[-+]?\d+,\d+": "They are written with a decimal comma; say `decimal: ','` of the file",
     r"[-+]?\d+([.,]\d+)?\s?%": "They are written with a per cent sign; leave it out",
     r"[-+]?[$€£]\s?\d[\d.,]*": "They are written with the sign of a currency; leave it out",
 }

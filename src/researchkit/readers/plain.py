@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from difflib import get_close_matches
@@ -24,8 +25,9 @@ from researchkit.readers.stored import (
     read_stata,
 )
 from researchkit.readers.text import read_text
-from researchkit.readers.values import blank, day, emptied
+from researchkit.readers.values import blank, day, each, emptied
 
+COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+|[+-]?\d{1,3}(\.\d{3})+")  # a number, where "," is its point
 EXACT = 2**53  # up to here a float holds every whole number
 PACKED = (".gz", ".bz2", ".xz", ".zip")
 FORMATS: dict[str, Callable[[Path, File, str], Read]] = {
@@ -69,6 +71,8 @@ def read(path: Path, file: File, subject: str | None = None) -> tuple[pd.DataFra
         raise DataError(f"{subject} is empty.")
     reader = reader_of(path, file, subject)
     frame, notes = reader(path, file, subject) if reader is read_text else guarded(reader, path, file, subject)
+    if file.decimal:
+        frame = frame.apply(with_points)
     if frame.columns.empty or frame.empty:
         raise DataError(f"{subject} has {len(frame.columns)} columns and no row of data.")
     refuse_doubles([str(name) for name in frame.columns], subject)
@@ -133,6 +137,13 @@ def entry_text(value: object) -> str | None:
     if value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
         return None
     return day(value)
+
+
+def with_points(series: pd.Series) -> pd.Series:
+    """A column with decimal points where it has commas, as declared: "1.234,5" is 1234.5."""
+    if pd.api.types.is_numeric_dtype(series.dtype):
+        return series
+    return each(series, lambda text: text.replace(".", "").replace(",", ".") if COMMA.fullmatch(text.strip()) else text)
 
 
 def beside(path: Path) -> str:

@@ -6,6 +6,7 @@ data nobody knows whether it is meant for the other rows, so nothing is filled d
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ from researchkit.readers.headed import headed
 from researchkit.readers.values import PLAIN_NUMBER, day
 
 Row = list[str | None]
+UNPACKED = 2 * 2**30  # bytes of all that the workbook holds
+CELLS, MERGED = 200_000_000, 1_000_000  # of a sheet; and of one range of merged cells
 DEEPEST = 5  # rows of a header
 
 
@@ -40,7 +43,7 @@ def read_excel(path: Path, file: File, subject: str) -> tuple[pd.DataFrame, list
     """One sheet, its header understood, every cell as the text of its value (not of its format)."""
     import openpyxl
 
-    merges = holds_merges(path)  # they are not to be had from a book that is read row by row
+    merges = holds_merges(path, subject)  # they are not to be had from a book that is read row by row
     book = openpyxl.load_workbook(path, read_only=not merges, data_only=True)
     try:
         sheets, notes = book.sheetnames, []
@@ -52,6 +55,8 @@ def read_excel(path: Path, file: File, subject: str) -> tuple[pd.DataFrame, list
         sheet = book[file.sheet or sheets[0]]
         if not merges:
             sheet.reset_dimensions()  # some programs write a wrong size, which would cut the table
+        elif sheet.max_row * sheet.max_column > CELLS:
+            raise DataError(far_off(subject, sheet.max_row, sheet.max_column))
         cells = [[cell_text(value) for value in row] for row in sheet.iter_rows(values_only=True)]
         found = [
             Merged(one.min_row - 1, one.min_col - 1, one.max_row - 1, one.max_col - 1)
@@ -62,6 +67,8 @@ def read_excel(path: Path, file: File, subject: str) -> tuple[pd.DataFrame, list
     if not any(map(any, cells)):
         raise DataError(f"{subject} is empty.")
     widest = max(map(len, cells))
+    if len(cells) * widest > CELLS:
+        raise DataError(far_off(subject, len(cells), widest))
     cells = [row + [None] * (widest - len(row)) for row in cells]
     before, names, after, more = header(cells, found, subject)
     frame, told = headed(pd.DataFrame([names, *cells[after:]], dtype="str"), subject)
@@ -69,11 +76,49 @@ def read_excel(path: Path, file: File, subject: str) -> tuple[pd.DataFrame, list
     return frame, [*notes, *before, *more, *told]
 
 
-def holds_merges(path: Path) -> bool:
-    """Whether any sheet of the workbook has merged cells, by a look at its text."""
+def far_off(subject: str, rows: int, columns: int) -> str:
+    return (
+        f"{subject} reaches to row {rows:,} and column {columns:,}, {rows * columns:,} cells. Something stands far off "
+        "the table: delete the empty rows and columns behind it, or save it as CSV."
+    )
+
+
+def holds_merges(path: Path, subject: str) -> bool:
+    """Whether any sheet of the workbook has merged cells, by a look at its text.
+
+    Raises
+    ------
+    DataError
+        If it is one of the small files that grow beyond any memory when they are read.
+    """
     with zipfile.ZipFile(path) as archive:
-        sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/")]
-        return any(b"<mergeCell " in archive.read(name) for name in sheets)
+        if sum(one.file_size for one in archive.infolist()) > UNPACKED:
+            raise DataError(f"{subject} unpacks to more than {UNPACKED // 2**20:,} megabytes; save the table as CSV.")
+        merged = False
+        for name in (name for name in archive.namelist() if name.endswith((".xml", ".rels"))):
+            text = archive.read(name)
+            if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+                raise DataError(f"{subject} holds definitions of its own ({name}), which no spreadsheet writes.")
+            if name.startswith("xl/worksheets/"):
+                merged |= b"<mergeCell " in text
+                refuse_endless(text, subject)
+    return merged
+
+
+def refuse_endless(text: bytes, subject: str) -> None:
+    """Stop at merged cells over more than any table, each of which would be made."""
+    for ends in re.findall(rb'<mergeCell [^>]*ref="\$?([A-Z]{1,3})\$?(\d{1,7}):\$?([A-Z]{1,3})\$?(\d{1,7})"', text):
+        left, top, right, bottom = (column_number(end) if end.isalpha() else int(end) for end in ends)
+        if (abs(right - left) + 1) * (abs(bottom - top) + 1) > MERGED:
+            raise DataError(f"{subject} has merged cells over more than {MERGED:,} cells; take that apart and save it.")
+
+
+def column_number(letters: bytes) -> int:
+    """A is 1, Z is 26, AA is 27."""
+    number = 0
+    for letter in letters:
+        number = 26 * number + letter - 64
+    return number
 
 
 def cell_text(value: Any) -> str | None:

@@ -12,6 +12,7 @@ import pandas as pd
 from researchkit.errors import DataError, some
 from researchkit.parts import File
 from researchkit.readers.gaps import explained
+from researchkit.readers.text import UNPACKED, opener
 from researchkit.readers.values import canonical, each, written
 
 Read = tuple[pd.DataFrame, list[str]]
@@ -136,6 +137,7 @@ def read_r(path: Path, file: File, subject: str) -> Read:
             f"{subject}: R's own format needs the package rdata; install it with `pip install rdata`, "
             "or write the table in R with `write.csv(x, 'x.csv', row.names = FALSE)`."
         ) from None
+    refuse_endless(path, subject)
     found = rdata.read_rds(path) if path.suffix.lower() == ".rds" else rdata.read_rda(path)
     if isinstance(found, pd.DataFrame):
         return found, []
@@ -144,3 +146,19 @@ def read_r(path: Path, file: File, subject: str) -> Read:
     if name not in frames:
         raise DataError(f"{subject} holds {len(frames)} data frames ({some(frames)}); name one in study.yml: `sheet:`.")
     return frames[name], []
+
+
+def refuse_endless(path: Path, subject: str) -> None:
+    """Stop at a small file that grows beyond any memory when it is unpacked, as R's own format is."""
+    with path.open("rb") as file:
+        start = file.read(6)
+    endings = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ": ".xz"}
+    opened = next((opener(ending) for magic, ending in endings.items() if start.startswith(magic)), None)
+    if opened is None:
+        return
+    total = 0
+    with opened(path) as packed:
+        while part := packed.read(2**20):
+            total += len(part)
+            if total > UNPACKED:
+                raise DataError(f"{subject} unpacks to more than {UNPACKED // 2**20:,} megabytes; save it as CSV.")

@@ -6,8 +6,9 @@ import csv
 import io
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO, Any
 
 import pandas as pd
 
@@ -27,6 +28,7 @@ BINARY = {
     b"version https://git-lfs": "a pointer of Git LFS (`git lfs pull` fetches the file)",
 }
 PAGES = (b"<!doctype html", b"<html")
+UNPACKED = 2 * 2**30  # bytes: more text than that is not read whole either (see `relation`)
 LINE = re.compile(r"[^\n]*\n|[^\n]+")
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -49,7 +51,6 @@ def read_text(path: Path, file: File, subject: str) -> tuple[pd.DataFrame, list[
 
 def unpacked(path: Path, subject: str) -> bytes:
     """The bytes of a file, decompressed by what its name ends in."""
-    import bz2
     import gzip
     import lzma
     import zipfile
@@ -57,15 +58,40 @@ def unpacked(path: Path, subject: str) -> bytes:
 
     damaged = (gzip.BadGzipFile, EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error, ValueError, RuntimeError)
     try:
-        content = path.read_bytes()
         if path.suffix == ".zip":
-            return only_member(content, subject)
-        unpack = {".gz": gzip.decompress, ".bz2": bz2.decompress, ".xz": lzma.decompress}.get(path.suffix.lower())
-        return unpack(content) if unpack else content
+            return only_member(path.read_bytes(), subject)
+        opened = opener(path.suffix.lower())
+        if opened is None:
+            return path.read_bytes()
+        with opened(path) as file:
+            return bounded(file, subject)
     except damaged as error:
         raise DataError(f"{subject} is no whole {path.suffix} file ({error}); fetch it again.") from None
+    except NotImplementedError as error:  # a way of packing that Python does not know
+        raise DataError(f"{subject} cannot be unpacked ({error}); unpack it by hand.") from None
     except OSError as error:
         raise DataError(f"{subject} cannot be read: {error.strerror or error}.") from None
+
+
+def opener(ending: str) -> Callable[[Path], IO[bytes]] | None:
+    """What opens a packed file, by what its name ends in."""
+    import bz2
+    import gzip
+    import lzma
+
+    found: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+    return found.get(ending)
+
+
+def bounded(file: IO[bytes], subject: str) -> bytes:
+    """What a packed file holds; a few kilobytes can hold more than any memory."""
+    content = file.read(UNPACKED + 1)
+    if len(content) > UNPACKED:
+        raise DataError(
+            f"{subject} unpacks to more than {UNPACKED // 2**20:,} megabytes. If it is what it should be, unpack it by "
+            "hand: a large plain file is read where it lies."
+        )
+    return content
 
 
 def only_member(content: bytes, subject: str) -> bytes:
@@ -75,7 +101,8 @@ def only_member(content: bytes, subject: str) -> bytes:
         members = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX")]
         if len(members) != 1:
             raise DataError(f"{subject} holds {len(members)} files ({some(members)}); it must hold one.")
-        return archive.read(members[0])
+        with archive.open(members[0]) as member:
+            return bounded(member, subject)
 
 
 def decoded(content: bytes, encoding: str | None, subject: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from researchkit.errors import EstimationError
+from researchkit.progress import steps
 from researchkit.robustness.bounds import range_of
 from researchkit.robustness.gaps import Gaps
 from researchkit.robustness.impute import Array, Block, completed
@@ -105,11 +106,13 @@ def imputed(gaps: Gaps, study: Study, question: Question, level: float) -> Imput
     rng = np.random.default_rng(study.seed)
     effects: list[Effect] = []
     expected = np.zeros(len(sample.outcome))
-    for filled in completed(plan.columns, plan.blocks, rng, copies=number, rounds=ROUNDS, cluster=sample.cluster):
-        whole = plan.sample(sample, filled)
-        effects.append(estimate_sample(whole, question, level))
-        if plan.outcome is not None:
-            expected += worth(whole, question)[0] / number
+    with steps("copies with gaps filled", number) as done:
+        for filled in completed(plan.columns, plan.blocks, rng, copies=number, rounds=ROUNDS, cluster=sample.cluster):
+            whole = plan.sample(sample, filled)
+            effects.append(estimate_sample(whole, question, level))
+            if plan.outcome is not None:
+                expected += worth(whole, question)[0] / number
+            done()
     df = pooled_df([one.df for one in effects])
     found = pooled([one.estimate for one in effects], [one.se**2 for one in effects], df)
     return Imputed(found, *found.interval(level), wanted, expected)

@@ -10,6 +10,7 @@ import numpy as np
 
 from researchkit import wording
 from researchkit.errors import ResearchkitError, some
+from researchkit.progress import steps
 from researchkit.robustness.check import Check
 from researchkit.robustness.equivalence import claimed_side, two_one_sided
 
@@ -101,12 +102,14 @@ def _p_values(
     from researchkit.estimators import estimate
 
     found: dict[str, float | None] = {}
-    for one in questions:
-        table = dataset.study.table_of(one)
-        try:
-            found[one.id] = own_p(estimate(dataset if table == dataset.table else load(table), one), one)
-        except ResearchkitError:
-            found[one.id] = None
+    with steps("planned questions of the family", len(questions)) as done:
+        for one in questions:
+            table = dataset.study.table_of(one)
+            try:
+                found[one.id] = own_p(estimate(dataset if table == dataset.table else load(table), one), one)
+            except ResearchkitError:
+                found[one.id] = None
+            done()
     return found
 
 

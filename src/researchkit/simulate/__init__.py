@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import resources
 from numbers import Integral
 from pathlib import Path
@@ -19,6 +19,7 @@ import yaml
 
 from researchkit.errors import ParameterError
 from researchkit.faults import nearest
+from researchkit.progress import steps
 from researchkit.simulate import (
     contact_centre,
     contact_centre_channels,
@@ -135,14 +136,17 @@ def make(world: str, folder: Path, rows: int, seed: int) -> None:
     """All files of a world, into an empty folder."""
     for name in WORLDS[world].FILES:
         write = write_parquet if name.endswith(".parquet") else write_csv
-        write(folder / name, only(name, WORLDS[world].chunks(rows, seed)))
+        with steps(name, rows) as done:
+            write(folder / name, only(name, WORLDS[world].chunks(rows, seed), done))
     (folder / "truth.yml").write_bytes(truth_text(world, seed).encode())
     (folder / "study.yml").write_bytes(study_text(world).encode())
 
 
-def only(name: str, chunks: Iterator[dict[str, pd.DataFrame]]) -> Iterator[pd.DataFrame]:
-    """One file's part of each chunk."""
-    return (chunk[name] for chunk in chunks)
+def only(name: str, chunks: Iterator[dict[str, pd.DataFrame]], done: Callable[..., object]) -> Iterator[pd.DataFrame]:
+    """One file's part of each chunk; `done` is told how many rows of the world each had."""
+    for chunk in chunks:
+        yield chunk[name]
+        done(len(next(iter(chunk.values()))))
 
 
 def study_text(world: str) -> str:

@@ -1,0 +1,52 @@
+"""How far long work is, where a person waits for it: in a terminal or a notebook, never in a log or a page.
+
+with steps("simulated studies", total) as done:
+    for one in many:
+        ...
+        done()
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+DELAY = 1.0  # seconds before anything is shown
+_OPEN: list[str] = []  # what is shown by somebody further out: one bar at a time
+
+
+@contextmanager
+def steps(what: str, total: int) -> Iterator[Callable[..., object]]:
+    """A bar for `total` steps; what it gives is called after each, or after several with their number.
+
+    Nothing is shown where nobody waits, within the first second, or inside other work that shows a bar. Whatever ends
+    the work, an interruption too, takes the bar away.
+    """
+    where = None if _OPEN else waits()
+    if where is None:
+        yield lambda many=1: None
+        return
+    from tqdm import tqdm
+
+    _OPEN.append(what)
+    try:
+        with tqdm(total=total, desc=what, delay=DELAY, leave=False, file=where, dynamic_ncols=True) as bar:
+            yield lambda many=1: bar.update(many)
+    finally:
+        _OPEN.remove(what)
+
+
+def waits() -> TextIO | None:
+    """Where somebody who waits can see a bar; None where nobody does.
+
+    A frontend says with each cell whether it could pass on a question to a person (`allow_stdin` in its message):
+    JupyterLab and consoles do; Papermill, nbconvert and test runners do not.
+    """
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    kernel: Any = getattr(shell, "kernel", None)
+    if kernel is not None:
+        content = kernel.get_parent("shell").get("content", {})
+        return sys.stdout if content.get("allow_stdin") else None
+    return sys.stderr if sys.stderr and sys.stderr.isatty() else None
