@@ -9,7 +9,7 @@ from drawings import KINDS, words
 from hypothesis import given
 from hypothesis import strategies as st
 
-from researchkit.figures import letters
+from researchkit.figures import ink, letters
 from researchkit.figures.letters import Word
 
 COLUMN, LEGIBLE = 3.35 * 72, 7.0  # points: of a narrow column, and of the smallest letters that journals take
@@ -69,6 +69,12 @@ def test_no_words_of_a_drawing_cover_others_or_leave_it(kind):
         across = min(one.box[2], other.box[2]) - max(one.box[0], other.box[0])
         down = min(one.box[3], other.box[3]) - max(one.box[1], other.box[1])
         assert across <= 0.5 or down <= 0.5, (one.text, other.text)
+
+
+@pytest.mark.parametrize("kind", ["forest", "ratios", "specifications", "sensitivity", "since", "funnel", "chart"])
+def test_the_band_of_what_is_too_small_is_named_wherever_there_is_one(kind):
+    said = [one.text for one in words(KINDS[kind]().svg)]
+    assert " ".join(said).count("too small") == 1 and f"fill:{ink.BAND}" in KINDS[kind]().svg
 
 
 @pytest.mark.parametrize("kind", KINDS)
