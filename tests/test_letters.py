@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from drawings import KINDS, words
+from drawings import KINDS, asked, sampled, words
 from hypothesis import given
 from hypothesis import strategies as st
 
+from researchkit import figures
 from researchkit.figures import ink, letters
 from researchkit.figures.letters import Word
 
@@ -56,9 +57,33 @@ def test_letters_that_our_font_has_not_take_room_too():
     assert letters.width("") == 0 and letters.width("WWWW") > letters.width("iiii")
 
 
+def crowded(label):
+    """Drawings with as many words as they are ever given, each of them this long."""
+    yield figures.forest([(label, 1.0, 0.5, 1.5), (label, 123456.789, -1e6, 2e6)], unit=label, band=(-1.0, 1.0))
+    others = [(label, 1.0, 0.0, 2.0)] * 15
+    yield figures.specifications(
+        [("a", 3.0, 2.0, 4.0)] * 3, planned=0, alternatives=others, unit=label, band=(-1.0, 1.0)
+    )
+    yield figures.dose(sampled(list(range(4)) * 25, [1, 2, 3, 4, 5] * 20), asked(label))
+    ends = [
+        figures.Curve(f"{at} {label}", [1, 5], [0.9, 0.5 + at / 1000], [0.8, 0.4], [1, 0.6], [90, 50])
+        for at in range(5)
+    ]
+    yield figures.curves(ends, horizon=9, unit=label, title=label, ylabel=label)
+
+
+@pytest.mark.parametrize("label", ["x" * 200, "思いやりのある対応" * 8, "👩‍⚕️ care é\u202e abc " * 6, "a\nb\tc \x00"])
+def test_a_crowd_of_long_names_covers_nothing_and_stays_inside(label):
+    for figure in crowded(label):
+        apart_and_inside(figure)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_words_of_a_drawing_cover_others_or_leave_it(kind):
-    figure = KINDS[kind]()
+    apart_and_inside(KINDS[kind]())
+
+
+def apart_and_inside(figure):
     found = list(words(figure.svg))
     wide, high = (float(side) for side in figure.svg.split('viewBox="0 0 ')[1].split('"')[0].split())
     assert len(found) > 2
