@@ -22,6 +22,13 @@ COLOURS = {  # the side of a card; the word beside it says the same, so that nob
     "too small to matter": "var(--jp-border-color1,#8a94a0)",
     "cannot tell": "var(--jp-warn-color1,#a86a00)",
 }
+TERM = "margin:0;padding:0;width:auto;float:none;font-weight:normal"  # JupyterLab lays out lists of terms otherwise
+# JupyterLab sets every table as one of numbers: to the right, and words in one line.
+DESK = (
+    "<style>.rk-table th,.rk-table td{text-align:left!important;vertical-align:top;white-space:normal;max-width:44em}"
+    ".rk-table .n{text-align:right!important}.rk-table caption{text-align:left;font-weight:600}"
+    ".rk-table table,.rk-figure{margin:0 0 .5em}.rk-note,.rk-links,.rk-figure figcaption{font-size:.9em}</style>"
+)
 WIDTH, HEIGHT, MIDDLE, EDGE = 3200, 340, 170, 80  # of a drawing, in whole numbers
 
 
@@ -54,7 +61,7 @@ class Card:
 
     def to_html(self) -> str:
         facts = "".join(
-            f'<dt style="color:{MUTE}">{escape(name)}</dt><dd style="margin:0">{escape(text)}</dd>'
+            f'<dt style="{TERM};color:{MUTE}">{escape(name)}</dt><dd style="{TERM}">{escape(text)}</dd>'
             for name, text in self.facts
             if text
         )
