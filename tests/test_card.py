@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from answers import DATA, ask
 
-from researchkit.card import DESK, Card, interval, plain
+from researchkit.card import DESK, Card, interval, marked, plain
 from researchkit.flow import Step
 from researchkit.study import load_study
 from researchkit.tables import frame
@@ -143,6 +143,11 @@ def test_a_table_is_set_for_reading_at_a_desk_and_stays_as_it_is_on_a_page(monke
     assert table._repr_mimebundle_()["text/html"] == table.to_html()
     monkeypatch.setattr("researchkit.progress.in_a_notebook", lambda: True)
     assert table._repr_mimebundle_()["text/html"] == table.to_html() + DESK
+
+
+def test_what_stands_between_backticks_is_code_and_a_lone_one_stays():
+    assert marked("say `a < b` here") == "say <code>a &lt; b</code> here"
+    assert marked("a ` <b>") == "a ` &lt;b&gt;"
 
 
 def test_an_empty_fact_takes_no_room():
