@@ -333,7 +333,10 @@ def made(request, answered, tmp_path_factory):
 
 def test_the_figure_stands_between_the_answer_and_the_first_part(made):
     kind, page, _ = made
-    if kind != "data check":
+    if kind == "data check":
+        assert 'class="sentence"' not in page and "<h1>What arrived, what was dropped" in page
+        assert "Do kindly handled customers stay?" in page, "which question it is the data check of"
+    else:
         assert page.index('class="sentence"') < page.index("<figure") < page.index("<h2")
 
 
