@@ -251,7 +251,7 @@ def no_counts(study: Study) -> Iterator[None]:
 
 @contextmanager
 def no_entries(study: Study) -> Iterator[None]:
-    """An error that names rows or entries of a table says only that it would, for it comes to stand on a shared page."""
+    """An error that names rows or entries of a table says only that it would: it comes to stand on a shared page."""
     try:
         yield
     except DataError as error:
