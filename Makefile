@@ -62,7 +62,7 @@ clean: ## remove the reports and every cache (.venv and downloaded data stay)
 	@find src tests notebooks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Two steps, so that a change of pyproject.toml alone does not fetch anything anew.
-.venv/.locked: requirements.lock
+.venv/.locked: requirements.lock tests/axe.txt
 	@command -v "$(PYTHON)" >/dev/null || { echo "There is no '$(PYTHON)'. Name one: make setup PYTHON=python3.12" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "researchkit needs Python 3.11 or newer; '$(PYTHON)' is $$("$(PYTHON)" -V 2>&1)." >&2; \
@@ -70,6 +70,7 @@ clean: ## remove the reports and every cache (.venv and downloaded data stay)
 	@echo "Setting up .venv (about a minute, once)"
 	@"$(PYTHON)" -m venv .venv
 	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --require-hashes --no-deps -r tests/axe.txt
 	@touch $@
 
 .venv/.installed: .venv/.locked pyproject.toml

@@ -146,6 +146,8 @@ class Tab:
     def call(self, method: str, **given: Any) -> dict[str, Any]:
         return self.browser.call(method, self.session, **given)
 
+    at: Path | None = None  # the page that is there as it was opened
+
     def open(self, page: Path, script: bool = True) -> None:
         """Load a file, with or without its scripts; what was asked for before is forgotten."""
         self.call("Emulation.setScriptExecutionDisabled", value=not script)
@@ -154,6 +156,7 @@ class Tab:
         if failed:
             raise BrowserError(f"{page}: {failed}")
         self.browser.wait("Page.loadEventFired", self.session)
+        self.at = page
 
     def requests(self) -> list[str]:
         """Every address that was asked for since `open`, the page's own first. What is in the page itself is none."""
@@ -188,9 +191,12 @@ class Tab:
         self.call("Input.dispatchKeyEvent", type="keyDown", text=text, modifiers=modifiers, **told)
         self.call("Input.dispatchKeyEvent", type="keyUp", modifiers=modifiers, **told)
 
+    def type(self, text: str) -> None:
+        self.call("Input.insertText", text=text)
+
     def pdf(self, **given: Any) -> bytes:
-        """The page as it is printed on A4, backgrounds left out as printers do."""
-        paper = {"paperWidth": 8.27, "paperHeight": 11.69, "generateTaggedPDF": True, "printBackground": False}
+        """The page as it is printed on A4, with its backgrounds."""
+        paper = {"paperWidth": 8.27, "paperHeight": 11.69, "generateTaggedPDF": True, "printBackground": True}
         return base64.b64decode(self.call("Page.printToPDF", **paper | given)["data"])
 
 

@@ -19,13 +19,8 @@ from browser import Tab
 
 HOME = Path(__file__).parent
 MOST_STOPS = 1500  # of the Tab key on one page
-REPEATED = (
-    "tbody tr:nth-child(n+25)",
-    "article:nth-of-type(n+7)",
-    "dl > :nth-child(n+25)",
-)  # axe is slow; ours sees them all
-MOST_CHOICES = 2  # of one set, beside the one that stands
-PAPER = 717  # pixels: A4 without the margins that the browser leaves
+HEADINGS = ("/H1", "/H2", "/H3", "/H4")
+LEFT_OUT = "tbody tr:nth-child(n+9), article:nth-of-type(n+4), dl > :nth-child(n+25), svg[role=img] > :not(title)"
 
 
 @cache
@@ -49,12 +44,17 @@ def ask(tab: Tab, question: str) -> Any:
 
 
 def accessibility(tab: Tab, *rules: str) -> list[str]:
-    """What axe-core calls serious or critical, by all its rules or only these."""
+    """What axe-core calls serious or critical, by all its rules or only these.
+
+    Taken off the page before, for axe is slow: the ends of long tables and lists, and what is inside a picture, which it
+    does not look into.
+    """
     if not tab.js("!!window.axe"):
         tab.js(f"{axe()};0")
+    tab.js(f"document.querySelectorAll({json.dumps(LEFT_OUT)}).forEach(e => e.remove())")
     only = f"runOnly: {list(rules)}," if rules else ""
     found = tab.js(
-        f"axe.run({{exclude: {json.dumps([[one] for one in REPEATED])}}}, {{{only} resultTypes: ['violations']}}).then(said => said.violations.flatMap(rule => "
+        f"axe.run(document, {{{only} resultTypes: ['violations']}}).then(said => said.violations.flatMap(rule => "
         "rule.nodes.map(node => [node.impact || rule.impact, rule.id, rule.help, node.target.flat().join(' '), node.html.slice(0, 120)])))"
     )
     return [" | ".join(told) for grade, *told in found if grade in ("serious", "critical")]
@@ -149,15 +149,13 @@ def switches(tab: Tab) -> list[str]:
 
 
 def choices(tab: Tab) -> list[str]:
-    """Whether the page stays readable, whole and light on paper whatever is chosen on it, one thing at a time."""
+    """Whether the page stays readable, whole and light on paper with another choice made in each set."""
     every = "[...document.querySelectorAll('input[type=checkbox], input[type=radio]')]"
     faults: list[str] = []
     before = tab.js(f"{every}.map(e => e.checked)")
     names = tab.js(f"{every}.map((e, place) => e.type === 'radio' ? e.name : String(place))")
-    open_ = [place for place, chosen in enumerate(before) if not chosen]
-    for place in [
-        place for place in open_ if [names[one] for one in open_ if one < place].count(names[place]) < MOST_CHOICES
-    ]:
+    others = {name: place for place, (name, chosen) in enumerate(zip(names, before, strict=True)) if not chosen}
+    for place in others.values():  # the last of each set, which is dark where light and dark are to be had
         tab.js(f"{every}[{place}].click()")
         told = tab.js(f"(e => 'with ' + (e.id ? '#' + e.id : looks.name(e)) + ': ')({every}[{place}])")
         found = [*ask(tab, "contrast()"), *ask(tab, "room()")]
@@ -174,18 +172,26 @@ def leaves(tab: Tab) -> list[str]:
     return [f"asks for {address}" for address in tab.requests()[1:]]
 
 
-def printed(tab: Tab) -> list[str]:
-    """What is wrong with the page on paper, as it stands now: cut figures and rows, what is beyond the edge, dark ink."""
+def printed(tab: Tab, most: int = 15) -> list[str]:
+    """What is wrong with the page on paper: cut figures and rows, what is beyond the edge, dark ink, too many sheets."""
     from pypdf import PdfReader
 
-    tab.media(dark=False)
-    light = PdfReader(io.BytesIO(tab.pdf(printBackground=True)))
-    tab.media(dark=True)
-    dark = PdfReader(io.BytesIO(tab.pdf(printBackground=True)))
+    read = []
+    for dark in (False, True):
+        tab.media(dark=dark)
+        read.append(PdfReader(io.BytesIO(tab.pdf())))
+    light, dark = read
     faults = [] if ink(light) == ink(dark) else ["dark mode comes out of the printer in other colours"]
+    faults += [f"{len(light.pages)} sheets of paper"] if len(light.pages) > most else []
     tab.media(dark=True, printed=True)
-    tab.size(PAPER)
-    faults += [f"on paper: {fault}" for fault in [*ask(tab, "room()"), *ask(tab, "paper()"), *ask(tab, "contrast()")]]
+    tab.size(ask(tab, "sheet()"))
+    faults += [f"on paper: {fault}" for fault in ask(tab, "paper()")]
+    if tab.js("!!document.querySelector('details:not([open])')"):
+        ask(tab, "unfold()")
+        tab.media()
+        light = PdfReader(io.BytesIO(tab.pdf()))
+        tab.media(dark=True, printed=True)
+    faults += [f"on paper: {fault}" for fault in [*ask(tab, "room()"), *ask(tab, "contrast()")]]
     tab.media()
     return faults + cut(light)
 
@@ -195,29 +201,30 @@ def ink(read: Any) -> list[bytes]:
     return [sheet.get_contents().get_data() for sheet in read.pages]
 
 
-def sheets(tab: Tab) -> int:
-    """How many sheets of paper the page takes, as it stands now."""
-    from pypdf import PdfReader
-
-    return len(PdfReader(io.BytesIO(tab.pdf())).pages)
-
-
 def cut(read: Any) -> list[str]:
-    """Figures and rows of tables that the structure of the document finds on more than one sheet."""
+    """What the structure of the document finds on more than one sheet: figures, rows, headings without what they head."""
     numbers = {sheet.indirect_reference.idnum: place for place, sheet in enumerate(read.pages, 1)}
     faults: list[str] = []
+    alone: list[int] = []  # the sheet of the last heading, until something follows it
+
+    def leaf(sheet: int) -> set[int]:
+        faults.extend(f"a heading stands alone at the foot of sheet {last}" for last in alone if last < sheet)
+        alone.clear()
+        return {sheet}
 
     def places(node: Any, sheet: int) -> set[int]:
         node = node.get_object() if hasattr(node, "get_object") else node
         if isinstance(node, int):
-            return {sheet}
+            return leaf(sheet)
         if isinstance(node, list):
             return set().union(*(places(one, sheet) for one in node))
         if "/Pg" in node:
             sheet = numbers.get(node.raw_get("/Pg").idnum, sheet)
-        found = {sheet} if node.get("/Type") == "/MCR" else places(node.get("/K", []), sheet)
+        found = leaf(sheet) if node.get("/Type") == "/MCR" else places(node.get("/K", []), sheet)
         if len(found) > 1 and (what := whole(node)):
             faults.append(f"{what} is cut between sheets {sorted(found)}")
+        if found and str(node.get("/S")) in HEADINGS:
+            alone[:] = [max(found)]
         return found
 
     places(read.trailer["/Root"]["/StructTreeRoot"], 0)
@@ -225,12 +232,15 @@ def cut(read: Any) -> list[str]:
 
 
 def whole(node: Any) -> str:
-    """What this part of a document is, where it has to stay in one piece: a drawing, or a row that is no head."""
+    """What this part of a document is, where it has to stay in one piece: a drawing, a heading, a row that is no head."""
     kind = node.get("/S")
     if kind == "/Figure" and node.get("/Alt"):
         return f"the figure “{str(node['/Alt'])[:60]}”"
+    if str(kind) in HEADINGS:
+        return "a heading"
     if kind != "/TR":
         return ""
     cells = node.get("/K", [])
-    kinds = [cell.get_object().get("/S") for cell in (cells if isinstance(cells, list) else [cells])]
+    cells = [cell.get_object() for cell in (cells if isinstance(cells, list) else [cells])]
+    kinds = [cell.get("/S") for cell in cells if isinstance(cell, dict)]
     return "" if kinds.count("/TH") > len(kinds) / 2 else "a row of a table"  # heads stand on each sheet again

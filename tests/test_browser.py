@@ -46,8 +46,8 @@ PAGES = {name: f"{study}/{question}/report.html" for name, (study, question, _) 
 WHY = "row 7 of interactions.csv: 'severity' is 11, and the study file says 0 to 10"
 WIDTHS = (1280, 800, 640, 360, 320)  # 640 and 320: a screen of 1280 at 200 and 400 per cent
 SEARCHED = "index.html"  # of all studies: the one page with a script
-MOST_SHEETS = {"ledger": 36, "calibration": 30}  # of paper; other pages take 15 at most
-SMALLEST = 9.0  # pixels, of a letter in a drawing
+MOST_SHEETS = {"ledger.html": 36, "calibration.html": 30}  # of paper; other pages take 15 at most
+SMALLEST = {320: 8.0}  # pixels, of a letter in a drawing; elsewhere 9
 
 
 def make(out: Path) -> None:
@@ -111,8 +111,9 @@ def reports(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Path:
     return folder / "reports"
 
 
-@pytest.fixture(params=PAGES)
+@pytest.fixture(scope="module", params=PAGES)
 def page(request: pytest.FixtureRequest, reports: Path) -> Path:
+    """Each page in turn, for all tests."""
     return reports / PAGES[request.param]
 
 
@@ -122,29 +123,52 @@ def axe() -> None:
         pytest.skip("axe-core is not installed: pip install --no-deps --require-hashes -r tests/axe.txt")
 
 
-def shown(tab: Tab, page: Path, *, width: int = 1280, dark: bool = False, folded: bool = False) -> None:
+def shown(tab: Tab, page: Path, *, width: int = 1280, folded: bool = False, leave: bool = False) -> None:
+    """The page on the screen, opened anew unless the test before has left it as it was, with all its parts unfolded."""
     tab.size(width)
-    tab.media(dark=dark)
-    tab.open(page)
-    if not folded:
-        looks.ask(tab, "unfold()")
+    tab.media()
+    if tab.at != page:
+        tab.open(page)
+        if not folded:
+            looks.ask(tab, "unfold()")
+    if not leave:
+        tab.at = None
 
 
 # Every page
 
 
-def test_nothing_is_asked_of_a_network_and_nothing_runs(tab, page):
-    shown(tab, page)
+def test_nothing_is_asked_of_a_network_and_nothing_runs(tab, page, reports):
+    tab.at = None
+    shown(tab, page, leave=True)
     assert looks.leaves(tab) == []
-    assert len(looks.ask(tab, "scripts()")) == (page.name == SEARCHED and page.parent.name == "reports")
+    assert len(looks.ask(tab, "scripts()")) == (page == reports / SEARCHED)
 
 
-def test_without_scripts_all_is_there(tab, page):
-    words = "document.querySelector('[role=search]')?.remove(), document.body.innerText"  # the search alone needs one
-    tab.open(page)
-    wanted = tab.js(words)
-    tab.open(page, script=False)
-    assert tab.js(words) == wanted and len(wanted) > 100
+def test_every_word_can_be_read_in_light_and_dark(tab, page):
+    shown(tab, page, leave=True)
+    assert looks.ask(tab, "contrast()") == []
+    tab.media(dark=True)
+    assert looks.ask(tab, "contrast()") == []
+
+
+def test_every_picture_is_told_in_words(tab, page):
+    shown(tab, page, leave=True)
+    assert looks.ask(tab, "pictures()") == []
+
+
+def test_no_screen_is_too_narrow(tab, page):
+    shown(tab, page, leave=True)
+    for width in WIDTHS:
+        tab.size(width)
+        assert (width, looks.ask(tab, "room()")) == (width, [])
+        assert (width, looks.ask(tab, f"letters({SMALLEST.get(width, 9)})")) == (width, [])
+
+
+def test_every_choice_can_be_made_by_keys_and_leaves_the_page_whole(tab, page):
+    shown(tab, page, leave=True)
+    assert looks.switches(tab) == []
+    assert looks.choices(tab) == []
 
 
 @pytest.mark.usefixtures("axe")
@@ -153,18 +177,6 @@ def test_axe_finds_nothing_serious(tab, page):
     assert looks.accessibility(tab) == []
     tab.media(dark=True)
     assert looks.accessibility(tab, "color-contrast") == []
-
-
-def test_every_word_can_be_read_in_light_and_dark(tab, page):
-    shown(tab, page)
-    assert looks.ask(tab, "contrast()") == []
-    tab.media(dark=True)
-    assert looks.ask(tab, "contrast()") == []
-
-
-def test_every_picture_is_told_in_words(tab, page):
-    shown(tab, page)
-    assert looks.ask(tab, "pictures()") == []
 
 
 def test_keys_alone_lead_everywhere_and_out_again(tab, page):
@@ -178,34 +190,40 @@ def test_the_top_can_be_skipped_and_folded_parts_opened_by_keys(tab, page):
     assert looks.folds(tab) == []
 
 
-def test_every_choice_can_be_made_by_keys_and_leaves_the_page_whole(tab, page):
-    shown(tab, page)
-    assert looks.switches(tab) == []
-    assert looks.choices(tab) == []
+def test_without_scripts_all_is_there(tab, page):
+    words = "document.querySelector('[role=search]')?.remove(), document.body.innerText"  # the search alone needs one
+    shown(tab, page, folded=True)
+    wanted = tab.js(words)
+    tab.open(page, script=False)
+    assert tab.js(words) == wanted and len(wanted) > 100
 
 
-def test_no_screen_is_too_narrow(tab, page):
-    shown(tab, page)
-    for width in WIDTHS:
-        tab.size(width)
-        assert (width, looks.ask(tab, "room()")) == (width, [])
-        assert (width, looks.ask(tab, f"letters({SMALLEST})")) == (width, [])
-
-
-@pytest.mark.parametrize("how", ["enlarge(2)", "spread()"])
-def test_text_may_be_twice_as_large_or_widely_spaced(tab, page, how):
-    for width in (1280, 360):
-        shown(tab, page, width=width)
-        looks.ask(tab, how)
-        assert (width, looks.ask(tab, "room()")) == (width, [])
+@pytest.mark.parametrize(("how", "width"), [("enlarge(2)", 1280), ("enlarge(2)", 360), ("spread()", 360)])
+def test_text_may_be_twice_as_large_or_widely_spaced(tab, page, how, width):
+    shown(tab, page, width=width)
+    looks.ask(tab, how)
+    assert looks.ask(tab, "room()") == []
 
 
 def test_paper_cuts_nothing_and_stays_light(tab, page, reports):
     shown(tab, page, folded=True)
-    name = next(name for name, path in PAGES.items() if reports / path == page)
-    assert 1 <= looks.sheets(tab) <= MOST_SHEETS.get(name, 15)
-    looks.ask(tab, "unfold()")
-    assert looks.printed(tab) == []
+    name = page.relative_to(reports).as_posix()
+    assert looks.printed(tab, MOST_SHEETS.get(name, 15)) == []
+
+
+def test_what_the_search_finds_is_read_and_reached_by_keys(tab, reports):
+    tab.at = None
+    shown(tab, reports / SEARCHED, width=360)
+    tab.js("document.querySelector('input[type=search]').focus()")
+    tab.type("odds")
+    assert tab.js("document.querySelectorAll('[role=search] a[href]').length") >= 1
+    assert looks.leaves(tab) == looks.ask(tab, "room()") == looks.ask(tab, "contrast()") == []
+    tab.press("ArrowDown")
+    told = looks.ask(tab, "focused()")
+    assert told["name"].startswith("<a> “Odds") and told["faults"] == []
+    tab.press("Enter")
+    tab.browser.wait("Page.loadEventFired", tab.session)
+    assert tab.js("location.pathname.split('/').pop() + location.hash").startswith("glossary.html#")
 
 
 # Every check, and the page that it must not let pass
@@ -256,7 +274,7 @@ CHECKS: dict[str, Check] = {
     "skips": looks.skips,
     "folds": looks.folds,
     "room": asks("room()", 360),
-    "letters": asks(f"letters({SMALLEST})"),
+    "letters": asks("letters(9)"),
     "enlarged": enlarged,
     "spaced": spaced,
     "paper": looks.printed,
@@ -297,6 +315,8 @@ PLANTED = [
     ("paper", DRAWING % LINES, "the figure “Tall” is cut between sheets"),
     ("paper", "<table><tr><td style='min-width:900px'><td>far to the right</table>", "on paper: .*far to the right"),
     ("paper", "<style>@media (prefers-color-scheme:dark){p{color:#006!important}}</style>", "out of the printer"),
+    ("paper", f"<style>h2{{orphans:1;widows:1}}</style><p style=height:600px></p><h2>{WORDS}</h2>", "a heading is cut"),
+    ("paper", "<style>h2{break-after:page}</style><h2>Alone</h2><p>what it heads</p>", "a heading stands alone"),
     ("paper", "<p style='color:#bbb'>pale</p>", "on paper: “pale” .*contrast"),
     ("switches", "<label><input type=checkbox onkeydown='event.preventDefault()'>stuck</label>", "space bar does not"),
     ("switches", "<form onkeydown='event.preventDefault()'><input type=radio name=a checked><input type=radio name=a></form>", "no arrow key"),
@@ -313,6 +333,7 @@ PLANTED = [
 def opened(tab: Tab, folder: Path, more: str) -> None:
     page = folder / "page.html"
     page.write_text(GOOD % more, encoding="utf-8")
+    tab.at = None
     shown(tab, page, folded=True)
 
 

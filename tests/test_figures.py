@@ -126,7 +126,13 @@ def test_a_figure_is_one_image_with_words_numbers_and_downloads():
     assert [name for name, _ in links] == [f"retention-interval.{kind}" for kind in ("svg", "png", "csv")]
     assert base64.b64decode(links[1][1]).startswith(b"\x89PNG")
     assert b"label,estimate,low,high" in base64.b64decode(links[2][1])
-    assert len(html) < 120_000
+    assert len(html) < 40_000
+
+
+def test_a_drawing_by_itself_tells_what_it_shows():
+    figure = figures.forest([(NASTY, 1.0, 0.5, 1.5)], title=NASTY, unit="r")
+    root = ElementTree.fromstring(figure.alone())  # noqa: S314 -- our own drawing
+    assert [root[0].text, root[1].text] == [ink.clean(NASTY), ink.clean(figure.alt)] and root.attrib["role"] == "img"
 
 
 def test_a_row_without_an_interval_is_counted_not_drawn():

@@ -194,7 +194,7 @@ def test_a_whole_run_over_a_hostile_study(evil, tmp_path, here):
 def test_the_command_on_a_page_is_one_that_a_shell_takes_as_it_is(evil, tmp_path, here):
     out = tmp_path / "reports"
     assert CliRunner().invoke(main, ["run", str(evil), "--jobs", "1", "--out", str(out)]).exit_code == 0
-    from researchkit.again import command
+    from researchkit.export import command
 
     result = json.loads(next(out.rglob("result.json")).read_text(encoding="utf-8"))
     words = shlex.split(command({**result, "by": f"{EVIL['site']}=x"}))

@@ -296,6 +296,10 @@ def test_the_search_finds_questions_claims_and_words_and_walks_by_keyboard(tmp_p
     assert 'href="glossary.html#w-odds-ratio"' in first and ">Word<" in first
     assert 'data-at="1"' in first and 'data-at="2"' in found.replace(first, "") and held.count('data-at="box"') == 1
     assert f"{found.count('<li>')} found.</p>" in held, "what was found is announced"
+    held = shown(page, tmp_path, TYPED % '"loyalty supported"')
+    assert re.search(r'<ol id="find-list"><li><span class="tag">Question</span> <a href="centre', held), (
+        "by door and word"
+    )
     held = shown(page, tmp_path, TYPED % '"zzzzqqq"')
     assert ">Nothing found.</p>" in held and '<ol id="find-list"></ol>' in held
 

@@ -172,3 +172,27 @@ def test_a_study_in_the_folder_where_one_stands_has_the_folders_name(write, monk
     path = write(GOOD)
     monkeypatch.chdir(path.parent)
     assert load_study(".").name == load_study("study.yml").name == path.parent.name != ""
+
+
+@pytest.mark.parametrize(("kind", "good"), [("kind: yes_no", False), ("kind: score", True)])
+def test_a_share_cannot_differ_by_more_than_one(tmp_path, kind, good):
+    text = (
+        "title: T\nseed: 1\nfiles: a.csv\ndesign: observational\nquestions:\n"
+        f"  - {{id: q, title: Q, claim: LOY-1, exposure: x, outcome: {{column: y, {kind}}}, smallest_effect: 5}}\n"
+    )
+    (tmp_path / "study.yml").write_text(text, encoding="utf-8")
+    if good:
+        assert load_study(tmp_path).question("q").smallest_effect == 5
+    else:
+        with pytest.raises(StudyError, match=r"5 percentage points is 0\.05"):
+            load_study(tmp_path)
+
+
+def test_a_claim_is_one_of_the_list_where_the_family_is_given_too(tmp_path):
+    text = (
+        "title: T\nseed: 1\nfiles: a.csv\ndesign: observational\nquestions:\n"
+        "  - {id: q, title: Q, claim: LOY-99, family: loyalty, exposure: x, outcome: {column: y, kind: score}, smallest_effect: 1}\n"
+    )
+    (tmp_path / "study.yml").write_text(text, encoding="utf-8")
+    with pytest.raises(StudyError, match="no claim 'LOY-99'"):
+        load_study(tmp_path)

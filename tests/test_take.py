@@ -69,7 +69,7 @@ def document(path):
 def test_figures_are_the_bytes_of_the_page_and_tables_its_cells(report, tmp_path):
     taken = hands.take(report, tmp_path / "out")
     there = {name: (tmp_path / "out" / name).read_bytes() for name in taken.files}
-    assert there["figures/stay-interval.svg"] == FIGURE.svg.encode()
+    assert there["figures/stay-interval.svg"] == FIGURE.alone().encode()
     assert there["figures/stay-interval.png"] == FIGURE.png
     rows = list(csv.reader(io.StringIO(there["tables/shares-by-group.csv"].decode(), newline="")))
     assert rows[0] == ["Group", "Share"] and rows[2][0] == "usual care"
@@ -99,6 +99,10 @@ class TestDocument:
         assert ("Title", "Do they stay?") in by_style and ("Intense Quote", "They stay.") in by_style
         assert {("List Bullet", "fragile: x"), ("List Bullet", "one"), ("Heading 1", "What was found")} <= by_style
         assert told.core_properties.title == "Do they stay?"
+        assert any(
+            style == "No Spacing" and words.startswith("@misc{") and "\n  title = " in words
+            for style, words in by_style
+        )
         assert not any("Numbers behind" in words or "Take it along" in words for _, words in by_style)
 
     def test_each_figure_has_the_words_of_the_page_for_those_who_cannot_see_it(self, report, tmp_path):
@@ -121,6 +125,7 @@ class TestDocument:
         first = told.tables[0]
         assert "usual care" in found[0][2] and "w:tblHeader" in first.rows[0]._tr.xml
         assert first.rows[0]._tr.xml.count("<w:top ") == 2 and "w:left" not in first._tbl.xml.split("<w:tr>")[-1]
+        assert sum(cell.width.inches for cell in first.rows[0].cells) == pytest.approx(word.PAGE, abs=0.01)
         words = [one.text for one in told.paragraphs]
         assert words.index("Table 1") + 1 == words.index("Shares by group") and "Note. Not adjusted." in words
 

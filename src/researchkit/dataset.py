@@ -39,6 +39,11 @@ class Dataset:
     """The rows of one table, after the study's keep rules. Read only: a changed copy is another dataset.
 
     Numbers are float64 with NaN for missing; categories, text and ids are text. The index counts the rows that arrived.
+
+    >>> import researchkit as rk
+    >>> dataset = rk.load_dataset(rk.load_study("data/hospital"))
+    >>> dataset.table, len(dataset.frame) <= dataset.rows, [step.why for step in dataset.flow]
+    ('stays', True, [])
     """
 
     study: Study
@@ -151,6 +156,13 @@ def load_dataset(study: Study, table: str | None = None) -> Dataset:
         With every problem at once: a column that is not there, an entry outside the codebook, a scale that fails.
     SourceError
         If the data of a published study are not at hand.
+
+    Examples
+    --------
+    >>> import researchkit as rk
+    >>> dataset = rk.load_dataset(rk.load_study("data/hospital"), "staff")
+    >>> sorted(dataset.frame["wave"].unique())
+    ['1', '2', '3']
     """
     table = table or next(iter(study.tables))
     if table not in study.tables:

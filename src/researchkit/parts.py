@@ -246,11 +246,6 @@ class Outcome(Part):
             raise ValueError("an ordered outcome needs `top`, the values of its top group, or `nps: true`")
         return self
 
-    @property
-    def is_share(self) -> bool:
-        """Whether its effect is a difference between two shares, from -1 to 1."""
-        return self.kind == "yes_no" or (self.kind == "ordered" and not self.nps)
-
 
 class Alternative(Part):
     """A planned variant of a question: another sample, column, adjustment or model, other weights.
@@ -269,7 +264,13 @@ class Alternative(Part):
 
 
 class Question(Part):
-    """The unit of work: one exposure, one outcome, one design, one claim."""
+    """The unit of work: one exposure, one outcome, one design, one claim.
+
+    >>> import researchkit as rk
+    >>> asked = rk.load_study("data/hospital").question("readmission")
+    >>> asked.exposure.column, asked.outcome.kind, asked.claim
+    ('compassion', 'yes_no', 'REC-1')
+    """
 
     id: Slug
     title: str
@@ -307,7 +308,8 @@ class Question(Part):
         found = [name for name, part in self if isinstance(part, Design)]
         if len(found) > 1:
             raise ValueError(f"a question has one design of its own at most; this one has {' and '.join(found)}")
-        if self.outcome.is_share and not found and self.smallest_effect > 1:
+        share = self.outcome.kind in ("yes_no", "ordered") and not self.outcome.nps
+        if share and not found and self.smallest_effect > 1:
             raise ValueError("shares differ by 1 at most; a `smallest_effect` of 5 percentage points is 0.05")
         return self
 

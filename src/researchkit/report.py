@@ -119,6 +119,13 @@ def write_report(
         Before any kernel starts, if the notebook does not have, does not read, or types otherwise a parameter.
     StudyError
         If there is no such study or question.
+
+    Examples
+    --------
+    >>> import researchkit as rk
+    >>> from tempfile import mkdtemp
+    >>> rk.write_report("data/hospital", "length_of_stay", out=mkdtemp()).status
+    'ok'
     """
     study = study if isinstance(study, Study) else load_study(study)
     asked = question if isinstance(question, Question) else study.question(question)

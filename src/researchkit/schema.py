@@ -36,8 +36,10 @@ def one_or_many(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     inner = {key: one_or_many(item) for key, item in schema.items()}
-    words = schema.get("items") in ({"type": "string"}, {"$ref": "#/$defs/File"})
-    if schema.get("type") == "array" and words:
+    if isinstance(words := inner.get("description"), str):
+        inner["description"] = words.partition("\n\n>>>")[0]  # an example in Python tells nothing of a study file
+    lists = schema.get("items") in ({"type": "string"}, {"$ref": "#/$defs/File"})
+    if schema.get("type") == "array" and lists:
         meta = {key: inner.pop(key) for key in ("title", "default", "description") if key in inner}
         return {**meta, "anyOf": [inner, {"type": ["string", "number"]}]}
     return inner

@@ -23,22 +23,19 @@ from researchkit.measures import Built, Feedback, Raters
 from researchkit.parts import Alternative, Column, Question, Scale, Source, Table
 from researchkit.spoken import Transcript, called, made_in, of_transcripts, transcript_problems
 
-SHORT = (
-    "files",
-    "people",
-    "clusters",
-    "rows",
-    "aggregates",
-    "keep",
-    "against",
-    "accept",
-)  # a single table's keys may stand at the top
+# A single table's keys may stand at the top.
+SHORT = ("files", "people", "clusters", "rows", "aggregates", "keep", "against", "accept")
 NO_TABLE = Table.model_construct(keep=())
 FAMILIES = ("loyalty", "recovery", "burnout")  # the three doors: each has its notebook
 
 
 class Study(Part):
-    """A checked study file."""
+    """A checked study file.
+
+    >>> import researchkit as rk
+    >>> rk.load_study("data/hospital").design_of(rk.load_study("data/hospital").question("anxiety_trial"))
+    'randomised'
+    """
 
     title: str
     seed: Whole = Field(ge=0)
@@ -107,7 +104,7 @@ class Study(Part):
             ("Columns", some(self.columns, 12)),
             ("Scales", some(self.scales, 8)),
             ("Small counts", "shown: profile none" if self.disclosure == "none" else f"profile {self.disclosure}"),
-            ("File", str(self.path)),
+            ("File", f"{self.folder.resolve().name}/{self.path.name}"),
         ]
         return Card("Study", self.title, [*asked, *facts]).bundle()
 
@@ -184,6 +181,10 @@ def load_study(path: str | Path) -> Study:
     ------
     StudyError
         With every problem of the file at once, each with its line and, where a name is nearly right, the nearest.
+
+    >>> import researchkit as rk
+    >>> rk.load_study("data/hospital").title
+    'Does compassion help patients and staff of a hospital?'
     """
     path = located(path)
     path = path / "study.yml" if path.is_dir() else path

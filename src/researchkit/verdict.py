@@ -39,7 +39,12 @@ Word = Literal["supported", "contradicted", "too small to matter", "cannot tell"
 
 @dataclass(frozen=True, repr=False)
 class Verdict:
-    """The word, its sentence, why, and the marks of weakness that a reader must see beside it."""
+    """The word, its sentence, why, and the marks of weakness that a reader must see beside it.
+
+    >>> import researchkit as rk
+    >>> rk.Verdict("cannot tell", "These data cannot tell.", ("The interval is wide.",), ("few clusters: 6",))
+    Cannot tell. These data cannot tell.
+    """
 
     word: Word
     sentence: str
@@ -87,6 +92,14 @@ def judge(
     ------
     EstimationError
         If a check was made from other data than the effect.
+
+    Examples
+    --------
+    >>> import researchkit as rk
+    >>> study = rk.load_study("data/hospital")
+    >>> asked = study.question("length_of_stay")
+    >>> rk.judge(rk.estimate(rk.load_dataset(study), asked), asked, study).word
+    'too small to matter'
     """
     strange = [check.name for check in checks if check.fingerprint != fingerprint]
     if strange:

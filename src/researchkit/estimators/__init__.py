@@ -53,6 +53,16 @@ def estimate(
     ------
     EstimationError
         If these data cannot answer the question honestly; the message says why, how many, and what to do.
+
+    Examples
+    --------
+    >>> import researchkit as rk
+    >>> study = rk.load_study("data/hospital")
+    >>> asked = study.question("readmission")
+    >>> dataset = rk.load_dataset(study, study.table_of(asked))
+    >>> crude, fair = rk.estimate(dataset, asked, adjust=[]), rk.estimate(dataset, asked)
+    >>> crude.low > 0, fair.low < 0 < fair.high  # hard cases get more compassion, and come back more often
+    (True, True)
     """
     refuse.level(level)
     return estimate_sample(dataset.sample(question, adjust=adjust), question, level, model)

@@ -68,6 +68,12 @@ class Effect:
     `estimate`, `se`, `low` and `high` are in `unit`, and 0 always means no difference. `df` is None where the normal
     distribution was used. `clusters` counts the fewer ones where two kinds cross. `also` holds the same effect on other
     scales (an odds ratio: 1 means no difference), each as (estimate, low, high).
+
+    >>> import researchkit as rk
+    >>> study = rk.load_study("data/hospital")
+    >>> effect = rk.estimate(rk.load_dataset(study), study.question("length_of_stay"))
+    >>> effect.kind, effect.unit, effect.low < effect.estimate < effect.high
+    ('score', 'night', True)
     """
 
     kind: str

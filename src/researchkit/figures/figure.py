@@ -60,7 +60,7 @@ class Figure:
 
     def _links(self) -> str:
         files = {
-            "SVG": ("image/svg+xml", self.svg.encode()),
+            "SVG": ("image/svg+xml", self.alone().encode()),
             "PNG": ("image/png", self.png),
             "CSV": ("text/csv", self.to_csv().encode()),
         }
@@ -69,7 +69,14 @@ class Figure:
 
     def _link(self, kind: str, media: str, content: bytes) -> str:
         file = f"{escape(self.name)}.{kind.lower()}"
-        return f'<a download="{file}" href="data:{media};base64,{b64encode(content).decode()}">{kind}</a>'
+        about = f'aria-label="{kind} of the figure {escape(self.title)}"'
+        return f'<a download="{file}" href="data:{media};base64,{b64encode(content).decode()}" {about}>{kind}</a>'
+
+    def alone(self) -> str:
+        """The drawing as a file of its own: its title and the words for those who cannot see it go with it."""
+        start = self.svg.index(">") + 1
+        about = f"<title>{escape(ink.clean(self.title))}</title><desc>{escape(ink.clean(self.alt))}</desc>"
+        return f'{self.svg[: start - 1]} role="img">{about}{self.svg[start:]}'
 
     def to_csv(self) -> str:
         """The plotted numbers as comma-separated text, harmless in a spreadsheet."""

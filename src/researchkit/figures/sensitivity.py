@@ -56,8 +56,8 @@ def sensitivity(
             ends = ((abs(measured[1]), "left", 4.0), (-abs(measured[1]), "right", -4.0))
             edges = ((1.0, "top", -2.0), (0.0, "bottom", 2.0))
             spots = [Spot(x, y, across, up, (dx, dy), "y") for y, up, dy in edges for x, across, dx in ends]
-            words = letters.wrapped(f"as strong as {wording.lower_first(measured[0])}", 110, letters.SMALL)
-            page.say(words, *spots, colour=ink.ORANGE, size=letters.SMALL)
+            named = letters.wrapped(f"as strong as {wording.lower_first(measured[0])}", 110, letters.SMALL)
+            page.say(named, *spots, colour=ink.ORANGE, size=letters.SMALL)
         page.along, page.above = across, unit
         svg, png = page.printed()
     return Figure(name, title, _alt(rows, unit, across, measured), caption, data, svg, png)

@@ -96,16 +96,17 @@ class Node:
 
     def words(self) -> str:
         """The text, its white space as a reader sees it; nothing of what is for the screen only."""
-        return " ".join("".join(self._pieces()).split())
+        return " ".join("".join(self.pieces()).split())
 
-    def _pieces(self) -> Iterator[str]:
+    def pieces(self) -> Iterator[str]:
+        """The text as it stands, piece by piece."""
         for one in self.inner:
             if isinstance(one, str):
                 yield one
             elif one.tag == "br":
                 yield " "
             elif one.tag not in UNREAD and not one.classes & CLASSES:
-                yield from one._pieces()
+                yield from one.pieces()
 
 
 class _Tree(HTMLParser):
@@ -178,7 +179,7 @@ def _blocks(node: Node) -> Iterator[Block]:
         elif one.tag == "dl":
             yield _facts(one)
         elif (kind := _kind(one)) is not None:
-            if words := one.words():
+            if words := "".join(one.pieces()).strip() if one.tag == "pre" else one.words():  # there lines are lines
                 yield Text(words, kind, HEADINGS.get(one.tag, 0))
         else:
             yield from _blocks(one)

@@ -14,10 +14,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from researchkit import places
+from researchkit import cite, places
 from researchkit.errors import PlaceError, ReportError, some
 from researchkit.hands import word
-from researchkit.hands.cited import bibtex
 from researchkit.hands.page import Listed, Read, read
 from researchkit.tables import harmless
 
@@ -140,8 +139,8 @@ def _write(aside: Path, told: Read, page: Path, result: Mapping[str, Any]) -> No
         _put(aside / name, _safe(content) if name.endswith(".csv") else content, 2)
     if result:
         shutil.copyfile(page.parent / places.RESULT, aside / places.RESULT)
-    if not any(name.endswith(".bib") for name in told.files):
-        _put(aside / "references.bib", bibtex(told.title, result).encode(), 1)
+    if (entries := cite.bibtex(result)) and not any(name.endswith(".bib") for name in told.files):
+        _put(aside / "references.bib", entries.encode(), 1)
 
 
 def _put(path: Path, content: bytes, number: int) -> None:

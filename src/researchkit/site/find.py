@@ -12,6 +12,7 @@ from typing import Any
 from researchkit.claims import claims, said_in
 from researchkit.glossary import terms
 from researchkit.site import claim
+from researchkit.site.book import GROUPS
 from researchkit.site.draw import WORDS
 
 Entry = tuple[str, str, str, str]  # kind, title, link, and more words to find it by; shown, too
@@ -26,7 +27,9 @@ def entries(studies: Iterable[Mapping[str, Any]]) -> list[Entry]:
         for one in study["questions"]:
             found += question(one)
     for one in claims():
-        found.append(("Claim", f"{one.id}: {one.statement}", claim.place(one.id), said_in(one)))
+        found.append(
+            ("Claim", f"{one.id}: {one.statement}", claim.place(one.id), f"{GROUPS[one.group]} · {said_in(one)}")
+        )
     for term in terms():
         found.append(("Word", term.name, f"{WORDS}#{term.anchor}", term.plain))
     return found
@@ -38,7 +41,8 @@ def question(one: Mapping[str, Any]) -> Iterable[Entry]:
     told = row or stop
     if told and told["link"]:
         word = row["word"] if row else stop["status"]
-        yield "Question", one["title"], told["link"], f"{one['study']} · {one['claim']} · {word}"
+        more = (one["family"].capitalize(), one["claim"], one["study"], word)
+        yield "Question", one["title"], told["link"], " · ".join(filter(None, more))
     for part in one["parts"]:
         for each in part["rows"]:
             if each["link"]:

@@ -33,7 +33,7 @@ def view(rows: Sequence[Row], stopped: Sequence[Row], beside: Sequence[Row], sta
     """What the front page and a study's page share; `start` is the folder that links are seen from."""
     unread = [{**row, "status": "unreadable", "reason": row["unread"]} for row in rows if row.get("unread")]
     good = [seen_from(row, start) for row in rows if not row.get("unread")]
-    gone = [seen_from(row, start) for row in (*stopped, *unread)]
+    gone = [named(seen_from(row, start), good) for row in (*stopped, *unread)]
     asked = questions(good, gone, [seen_from(row, start) for row in beside])
     changed = changes(good)
     return {
@@ -56,6 +56,17 @@ def view(rows: Sequence[Row], stopped: Sequence[Row], beside: Sequence[Row], sta
 
 def seen_from(row: Row, start: str) -> dict[str, Any]:
     return {**row, "link": row["link"].removeprefix(start)}
+
+
+def named(row: Row, good: Sequence[Row]) -> dict[str, Any]:
+    """A report that was not made, with the words of its question and study, as far as others of it tell them."""
+    study, question, _ = row["key"]
+    title = next((one["title"] for one in good if one["key"][:2] == (study, question)), question.replace("_", " "))
+    return {
+        **row,
+        "asked": row["asked"] or title,
+        "study": next((one["study"] for one in good if one["key"][0] == study), study),
+    }
 
 
 def questions(rows: Iterable[Row], stopped: Iterable[Row], beside: Iterable[Row]) -> list[dict[str, Any]]:

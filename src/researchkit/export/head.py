@@ -1,16 +1,60 @@
-"""What made a page, and the command that makes it again: read from the result."""
+"""What a page says of its answer around the notebook's cells: question, verdict, provenance, how to run it again."""
 
 from __future__ import annotations
 
 import json
 import shlex
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from researchkit import wording
+from researchkit import cite, tables, wording
+from researchkit.claims import briefly
+from researchkit.tables import data_link
+
+TEMPLATES = Path(__file__).parents[1] / "templates"
+CHIPS = {"supported": "good", "contradicted": "against", "too small to matter": "small", "cannot tell": "open"}
 
 
-def rule(data: Mapping[str, Any]) -> str:
+def page_view(
+    result: Mapping[str, Any], *, title: str, contents: list[tuple[str, str]], leads: bool = True
+) -> dict[str, Any]:
+    """Everything the template prints, in words; nothing in it is HTML but the style.
+
+    With `leads` the page begins with the verdict, where the result has one.
+    """
+    verdict, cited = result.get("verdict") if leads else None, cite.bibtex(result)
+    facts = [
+        "" if leads else str(result.get("title") or ""),
+        str(result.get("family") or "").capitalize(),
+        f"claim {result['claim']}" if result.get("claim") else "",
+        str(result.get("plan", {}).get("words", "")),
+        str(result.get("design") or "").replace("rollout", "roll-out"),
+        str(result.get("by") or "").replace("=", " = ", 1),
+    ]
+    return {
+        "title": title,
+        "claim": briefly(str(result.get("claim") or "")),
+        "folder": f"{quote(str(result.get('study') or ''))}/",
+        "study": result.get("study_title") or result.get("study") or "",
+        "made": str(result.get("provenance", {}).get("started", ""))[:10],
+        "simulated": bool(result.get("simulated")),
+        "eyebrow": " · ".join(fact for fact in facts if fact),
+        "verdict": verdict and {**verdict, "chip": CHIPS.get(verdict["word"], "open")},
+        "contents": contents if verdict else contents[1:],
+        "provenance": provenance(result),
+        "again": command(result),
+        "cited": cited,
+        "bib": data_link("application/x-bibtex", cited.encode()),
+        "file": tables.slug("-".join(str(result.get(name) or "") for name in ("study", "question", "by"))),
+        "disclosure": _rule(result.get("data", {})),
+        "style": style(),
+    }
+
+
+def _rule(data: Mapping[str, Any]) -> str:
     """The disclosure profile with its version, and how its counts are rounded; "" where nothing is hidden."""
     name = str(data.get("disclosure") or "none")
     step = data.get("rounded_to") or 1
@@ -58,3 +102,9 @@ def command(result: Mapping[str, Any]) -> str:
     disclosure = result.get("data", {}).get("disclosure")
     words += ["--disclosure", str(disclosure)] if disclosure else []
     return shlex.join(words)
+
+
+@cache
+def style() -> str:
+    """The style sheet that every page carries inside it."""
+    return (TEMPLATES / "style.css").read_text(encoding="utf-8")
