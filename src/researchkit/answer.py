@@ -9,6 +9,7 @@ import json
 import math
 import os
 import platform
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from typing import Any
 from researchkit import card, held
 from researchkit.dataset import Dataset, Sample
 from researchkit.disclosure import PROFILES, ROUNDED, Profile, enough, name_of, rounded, shown, taken
-from researchkit.errors import DisclosureError, EstimationError, ParameterError
+from researchkit.errors import DataError, DisclosureError, EstimationError, ParameterError
 from researchkit.estimators import Effect, estimate_sample
 from researchkit.flow import told
 from researchkit.linked import Company, company, company_of
@@ -44,6 +45,7 @@ MEDIA = "application/vnd.researchkit.result+json"
 HIDDEN = "application/vnd.researchkit.hidden+json"  # for the owner's log; `report` takes it out of the notebook
 ASKED = "RESEARCHKIT_LOG_HIDDEN"  # set where somebody is there to do so
 SCHEMA = 1
+ENTRIES = re.compile(r"\brows? \d|the first is|\bis never\b|\('|: '")  # where an error names rows or entries
 NAMED_PACKAGES = ("numpy", "pandas", "scipy")
 
 
@@ -194,8 +196,9 @@ def answer_question(
     study = study if isinstance(study, Study) else load_study(study)
     study = with_profile(study, disclosure)
     asked = question if isinstance(question, Question) else study.question(question)
-    study, dataset = among_others(study, asked, by)
-    with no_counts(study):
+    with no_entries(study):
+        study, dataset = among_others(study, asked, by)
+    with no_entries(study), no_counts(study):
         sample = dataset.sample(asked)
         asked = settled(asked, study, sample)
         refuse_few(sample.people, study)
@@ -273,6 +276,21 @@ def no_counts(study: Study) -> Iterator[None]:
             raise
         raise EstimationError(
             f"T{told[1:]}. `researchkit effect` with `--disclosure none` says it to those who may see the data."
+        ) from None
+
+
+@contextmanager
+def no_entries(study: Study) -> Iterator[None]:
+    """An error that names rows or entries of a table says only that it would: it comes to stand on a shared page."""
+    try:
+        yield
+    except DataError as error:
+        profile = PROFILES[study.disclosure]
+        if not (profile.protects and ENTRIES.search(str(error))):
+            raise
+        raise DataError(
+            f"{study.name}: the data disagree with the study file. `researchkit check` tells those who hold the data "
+            f"which rows and entries do; under the profile {profile.label!r} no page shows them."
         ) from None
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 
-from researchkit import wording
+from researchkit import card, progress, wording
 
 MEDIA = "application/vnd.researchkit.table+json"
 _NUMBER = re.compile(r"(?:[<>] )?[+\u2212-]?[\d,]*(\.\d+)?")
@@ -125,7 +125,8 @@ class Table:
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         carried = {"name": self.name, "title": self.title, "csv": self.to_csv()}
-        return {"text/html": self.to_html(), "text/plain": str(self), MEDIA: carried}
+        desk = card.DESK if progress.in_a_notebook() else ""
+        return {"text/html": self.to_html() + desk, "text/plain": str(self), MEDIA: carried}
 
 
 def _head(col: Col) -> str:
