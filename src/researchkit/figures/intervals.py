@@ -113,7 +113,7 @@ def _row(page: Sheet, place: int, row: Sequence[float], colour: str) -> None:
 
 
 def _words(page: Sheet, place: int, label: str, value: str, colour: str) -> None:
-    """What a row is of at its left, what it says at its right; said when all rows are drawn, for the axis takes room."""
+    """What a row is of at its left, what it says at its right; said last, for the axis takes room."""
     room = letters.WIDTH - 14 - page.widest() - letters.width(value, bold=True)
     label = letters.shortened(label, room)
     page.say(label, Spot(0, place - 0.28, "left", "bottom", of="x"))
