@@ -37,8 +37,11 @@
   // Room: nothing is wider than the screen, nothing is cut off where nobody can scroll to it.
   const room = () => {
     const wide = document.documentElement.clientWidth, faults = [];
-    if (document.documentElement.scrollWidth > wide)
-      faults.push(`the page scrolls sideways: ${document.documentElement.scrollWidth} pixels on a screen of ${wide}`);
+    if (document.documentElement.scrollWidth > wide) {
+      const far = [...document.body.querySelectorAll("*")].filter(e => e.getBoundingClientRect().right > wide + 1 && seen(e));
+      const last = far.filter(e => ![...e.children].some(child => far.includes(child))).slice(0, 3).map(name);
+      faults.push(`the page scrolls sideways: ${document.documentElement.scrollWidth} pixels on a screen of ${wide}, by ${last.join(", ")}`);
+    }
     const shown = texts().filter(([node, at]) => seen(at) && !forEars(at)).map(([node, at]) => [node.data.trim().slice(0, 40), at, boxes(node)]);
     for (const e of document.querySelectorAll("img, svg, input, select, button"))
       if (seen(e) && !forEars(e) && !e.closest("svg svg") && e.getBoundingClientRect().width > 1)
@@ -149,6 +152,21 @@
     return few(faults);
   };
 
+  // How wide a sheet of A4 is between its margins: those of the style sheet, or the browser's own.
+  const sheet = () => {
+    const every = rules => [...rules].flatMap(rule => rule instanceof CSSPageRule ? [rule] : rule.cssRules?.length ? every(rule.cssRules) : []);
+    const pages = [...document.styleSheets].flatMap(one => every(one.cssRules));
+    const long = words => {
+      const rod = document.createElement("div");
+      rod.style.cssText = `position:absolute;width:${words}`;
+      document.body.append(rod);
+      const found = rod.getBoundingClientRect().width;
+      rod.remove();
+      return found;
+    };
+    const own = side => pages.map(page => page.style[side]).filter(Boolean).at(-1) ?? "0.4in";
+    return Math.floor(long("8.27in") - long(own("marginLeft")) - long(own("marginRight")));
+  };
   const paper = () => light(ground(document.body)) > 0.8 ? [] : ["the paper is to be dark"];
 
   // Keys: what can be reached, and what is seen of it when it is.
@@ -202,5 +220,5 @@
   const pictures = () => few([...document.querySelectorAll("img, svg, [role=img]")].filter(e => !e.closest("[aria-hidden=true]") && !e.parentElement.closest("svg") &&
     !(e.getAttribute("alt") ?? e.getAttribute("aria-label") ?? "").trim() && !e.querySelector(":scope > title") && !e.hasAttribute("aria-labelledby") &&
     !(e.localName === "img" && e.getAttribute("alt") === "") && !/^(presentation|none)$/.test(e.getAttribute("role") ?? "")).map(e => `no words for ${name(e)}`));
-  window.looks = {name, paper, room, letters, contrast, stops, focused, unfold, enlarge, spread, scripts, pictures};
+  window.looks = {name, paper, sheet, room, letters, contrast, stops, focused, unfold, enlarge, spread, scripts, pictures};
 })();

@@ -20,7 +20,6 @@ from browser import Tab
 HOME = Path(__file__).parent
 MOST_STOPS = 1500  # of the Tab key on one page
 LEFT_OUT = "tbody tr:nth-child(n+9), article:nth-of-type(n+4), dl > :nth-child(n+25), svg[role=img] > :not(title)"
-PAPER = 717  # pixels: A4 without the margins that the browser leaves
 
 
 @cache
@@ -184,7 +183,7 @@ def printed(tab: Tab, most: int = 15) -> list[str]:
     faults = [] if ink(light) == ink(dark) else ["dark mode comes out of the printer in other colours"]
     faults += [f"{len(light.pages)} sheets of paper"] if len(light.pages) > most else []
     tab.media(dark=True, printed=True)
-    tab.size(PAPER)
+    tab.size(ask(tab, "sheet()"))
     faults += [f"on paper: {fault}" for fault in ask(tab, "paper()")]
     if tab.js("!!document.querySelector('details:not([open])')"):
         ask(tab, "unfold()")

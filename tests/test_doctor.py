@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import namedtuple
+from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,14 @@ from click.testing import CliRunner
 
 from researchkit import doctor
 from researchkit.cli import main
+
+
+class Behind(datetime):
+    """A clock that was set back, as after an empty battery."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return datetime(2000, 1, 1, tzinfo=tz)
 
 
 def of(found, what):
@@ -49,6 +58,7 @@ def test_here_nothing_is_wrong_and_a_report_comes_out(tmp_path):
             "another Python",
         ),
         ("fonts", lambda m: m.setattr("researchkit.figures.font", lambda: None), "matplotlib"),
+        ("clock", lambda m: m.setattr(doctor, "datetime", Behind), "Set the clock"),
     ],
 )
 def test_each_trap_is_found_with_its_mend(tmp_path, monkeypatch, what, change, words):
@@ -88,6 +98,20 @@ def test_what_stops_no_report_is_a_note(tmp_path, monkeypatch, what, change):
     one = of(looked(tmp_path), what)
     assert one.warning
     assert one.mend
+
+
+def test_another_version_than_that_of_the_lock_is_a_note(tmp_path, monkeypatch):
+    lock = tmp_path / "requirements.lock"
+    monkeypatch.setattr(doctor, "LOCK", lock)
+    here = metadata.version("pandas")
+    lock.write_text(f"pandas=={here} \\\n    --hash=sha256:0\nnever-heard-of==1\nx==2 ; python_version < '3'\n")
+    one = of(looked(tmp_path), "versions")
+    assert one.ok and one.words.endswith("1 of them")
+    lock.write_text("pandas==0.1 \\\n    --hash=sha256:0\n")
+    one = of(looked(tmp_path), "versions")
+    assert one.warning and f"pandas is {here}, the lock has 0.1" in one.words and "make setup" in one.mend
+    lock.unlink()
+    assert of(looked(tmp_path), "versions").ok
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc, where nobody can make a folder, is Linux's")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from researchkit.errors import ResearchkitError, some
 
 OLDEST = (3, 11)
 ROOM = 200 * 2**20  # bytes that a run should find free
+LOCK = Path(__file__).parents[2] / "requirements.lock"
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,13 @@ def findings(out: Path, *, report: bool = True) -> Iterator[Finding]:
     looks: list[tuple[str, Callable[[], Finding]]] = [
         ("Python", python),
         ("packages", packages),
+        ("versions", versions),
         ("notebooks", notebooks),
         ("kernel", kernel),
         ("quick kernels", quick_kernels),
         ("fonts", fonts),
         ("encoding", encoding),
+        ("clock", clock),
         ("reports folder", lambda: writable("reports folder", out)),
         ("temporary folder", lambda: writable("temporary folder", Path(tempfile.gettempdir()))),
     ]
@@ -90,6 +95,41 @@ def packages() -> Finding:
     if wrong:
         return Finding("packages", f"{some(wrong, 6)}.", "`make setup` installs the versions of requirements.lock.")
     return Finding("packages", f"all {count} that are needed, in versions that fit")
+
+
+def versions() -> Finding:
+    """What is installed against the lock of the checkout: other versions may give other digits."""
+    from packaging.requirements import Requirement
+
+    if not LOCK.is_file():
+        return Finding("versions", "installed as a package; there is no lock to compare with")
+    other, count = [], 0
+    for text in re.findall(r"(?m)^([A-Za-z0-9][^\n]*?) *\\?$", LOCK.read_text(encoding="utf-8")):
+        need = Requirement(text)
+        if need.marker and not need.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            found = metadata.version(need.name)
+        except metadata.PackageNotFoundError:  # of an extra, perhaps; `packages` looks at what is needed
+            continue
+        count += 1
+        if not need.specifier.contains(found, prereleases=True):
+            other.append(f"{need.name} is {found}, the lock has {str(need.specifier).lstrip('=')}")
+    if other:
+        mend = "`make setup` brings those of the lock, with which the tests were run."
+        return Finding("versions", f"{some(other, 4)}.", mend, warning=True)
+    return Finding("versions", f"as in requirements.lock, {count} of them")
+
+
+def clock() -> Finding:
+    """Whether it is later than our own files: what is up to date, and when a plan was locked, hangs on the clock."""
+    now = datetime.now(UTC)
+    ours = datetime.fromtimestamp(Path(__file__).stat().st_mtime, UTC)
+    told = now.isoformat(" ", "minutes").removesuffix("+00:00") + " UTC"
+    if now < ours - timedelta(days=1):
+        mend = "Set the clock of the machine: locked plans and reports carry its date."
+        return Finding("clock", f"{told}, and the files of researchkit are of {ours.date()}", mend)
+    return Finding("clock", told)
 
 
 def notebooks() -> Finding:

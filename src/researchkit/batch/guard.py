@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from researchkit.errors import DisclosureError, ResearchkitError
 from researchkit.linked import runs
 from researchkit.linked.left import groups_of
 from researchkit.parts import Question
-from researchkit.places import folder_name
+from researchkit.places import CLOSED, folder_name
 from researchkit.readers.values import canonical
 from researchkit.report import Report
 from researchkit.study import Study
@@ -73,6 +74,10 @@ class Guard:
             internal.remember(self.out, page, mine.to_dict())
         except DisclosureError as error:
             return str(error)
+        except OSError as error:
+            if error.errno not in CLOSED:
+                raise
+            return f"What is published cannot be remembered ({error.strerror}), so nothing new is."
         self.due[folder_of(job, self.out).resolve()] = (page, mine.to_dict())
         return ""
 
@@ -99,7 +104,8 @@ class Guard:
         """What has become of a report: one that is no page is not published."""
         page, release = self.due.pop(report.folder.resolve(), ("", {}))
         if page and report.status != "ok":
-            internal.forget(self.out, page, release)
+            with suppress(OSError):  # remembered in vain does less harm than no word on the other reports
+                internal.forget(self.out, page, release)
         return report
 
     def held(self, job: Job, reason: str) -> Report:

@@ -26,6 +26,7 @@ from researchkit.cli.take import take
 from researchkit.cli.trouble import trouble
 from researchkit.disclosure import LABELS, PROFILES
 from researchkit.errors import ResearchkitError
+from researchkit.places import CLOSED
 
 PROFILE = click.Choice([*PROFILES, *LABELS])  # refused before it can put a page of failure in the place of a report
 
@@ -39,6 +40,12 @@ class Command(click.Group):
                 return super().invoke(ctx)
         except ResearchkitError as error:
             raise click.ClickException(harmless(str(error))) from error
+        except OSError as error:
+            if error.errno not in CLOSED:
+                raise
+            raise click.ClickException(
+                harmless(f"{error.filename or 'What was to be written'}: {error.strerror}.")
+            ) from error
         except click.ClickException as error:
             if harmless(error.message) != error.message:
                 raise click.ClickException(harmless(error.message)) from error
