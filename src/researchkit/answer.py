@@ -46,7 +46,7 @@ MEDIA = "application/vnd.researchkit.result+json"
 HIDDEN = "application/vnd.researchkit.hidden+json"  # for the owner's log; `report` takes it out of the notebook
 ASKED = "RESEARCHKIT_LOG_HIDDEN"  # set where somebody is there to do so
 SCHEMA = 1
-ENTRIES = re.compile(r"\brows? \d|the first is|\bis never\b|\('|: '")  # where an error names rows or entries
+ENTRIES = re.compile(r"\brows? \d|the first is|\('|: '")  # where an error names rows or entries
 NAMED_PACKAGES = ("numpy", "pandas", "scipy", "statsmodels")
 
 
