@@ -126,6 +126,12 @@ def test_an_error_names_the_row_and_the_entry_and_nothing_else_of_it(ward_file, 
     assert not [cell for cell in others if cell in said]
 
 
+def test_who_is_asked_for_in_vain_is_not_answered_with_everybody_else(ward_file, tmp_path, here):
+    for column in ("patient", "said"):
+        said = ask("effect", ward_file, "trust", "--by", f"{column}=Nobody")
+        assert f"{column} is never 'Nobody'" in said and not NEEDLES.search(said)
+
+
 def test_what_somebody_wrote_into_a_box_of_codes_is_on_no_page(ward_file, tmp_path, here):
     """The command tells it to those who hold the data; a page is shared."""
     text = (ward_file / "stays.csv").read_text(encoding="utf-8")
