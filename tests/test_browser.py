@@ -6,6 +6,7 @@ Each check is also shown a page with the fault that it is there to find.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -43,6 +44,22 @@ PAGES = {name: f"{study}/{question}/report.html" for name, (study, question, _) 
     "planted": "planted.html",
     "calibration": "calibration.html",
 }
+FURTHER = [  # a report of each other design and kind of outcome, for the long version
+    f"{study}/{question}/report.html"
+    for study, questions in {
+        "contact_centre": ["days_as_customer", "recommendation"],
+        "contact_centre_channels": ["beyond_the_norm"],
+        "contact_centre_detection": ["cue_finds"],
+        "contact_centre_limits": ["stated_emphasis", "late_return", "fewer_simple"],
+        "contact_centre_rollout": ["training"],
+        "contact_centre_talk": ["calming"],
+        "contact_centre_tradeoffs": ["worth_its_time", "made_good"],
+        "contact_centre_trust": ["trust_spending"],
+        "hospital": ["recovery_time"],
+        "hospital_teams": ["rotation"],
+    }.items()
+    for question in questions
+]
 WHY = "row 7 of interactions.csv: 'severity' is 11, and the study file says 0 to 10"
 WIDTHS = (1280, 800, 640, 360, 320)  # 640 and 320: a screen of 1280 at 200 and 400 per cent
 SEARCHED = "index.html"  # of all studies: the one page with a script
@@ -50,15 +67,20 @@ MOST_SHEETS = {"ledger.html": 36, "calibration.html": 30}  # of paper; other pag
 SMALLEST = {320: 8.0}  # pixels, of a letter in a drawing; elsewhere 9
 
 
-def make(out: Path) -> None:
-    """A reports folder with a page of every kind; the sites beside each other differ by lots that we draw."""
+def answer(out: Path, study: str, question: str, notebook: str | None = None) -> None:
+    """One report, by a notebook that is run in this process."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(report, "execute", execute)
         patched.setenv("RESEARCHKIT_FORK", "0")
-        for study, question, notebook in ASKED.values():
-            source = notebooks_folder() / notebook if notebook else None
-            made = write_report(DATA / study, question, out=out, notebook=source)
-            assert made.status == "ok", made.reason
+        source = notebooks_folder() / notebook if notebook else None
+        made = write_report(DATA / study, question, out=out, notebook=source)
+    assert made.status == "ok", made.reason
+
+
+def make(out: Path) -> None:
+    """A reports folder with a page of every kind; the sites beside each other differ by lots that we draw."""
+    for asked in ASKED.values():
+        answer(out, *asked)
     failed = write_failure(out, "contact_centre", "time_to_solution", None, WHY)
     told = {"study": failed.study, "question": failed.question, "by": None, "status": "stopped", "reason": WHY}
     told["page"] = failed.page.relative_to(out).as_posix()
@@ -98,23 +120,36 @@ def tab(browser: Browser) -> Iterator[Tab]:
         yield opened
 
 
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """One worker at a time."""
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
 def reports(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Path:
     """The folder with all pages, made once for all workers of a run."""
     own = tmp_path_factory.getbasetemp()
     folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "seen"
     folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone(folder):
         if not (folder / "reports" / "index.html").exists():
             make(folder / "reports")
     return folder / "reports"
 
 
-@pytest.fixture(scope="module", params=PAGES)
+@pytest.fixture(scope="module", params=[*PAGES, *(pytest.param(path, marks=pytest.mark.attack) for path in FURTHER)])
 def page(request: pytest.FixtureRequest, reports: Path) -> Path:
     """Each page in turn, for all tests."""
-    return reports / PAGES[request.param]
+    if request.param in PAGES:
+        return reports / PAGES[request.param]
+    further = reports.parent / "further"
+    with alone(reports.parent):
+        if not (further / request.param).exists():
+            answer(further, *request.param.split("/")[:2])
+    return further / request.param
 
 
 @pytest.fixture
@@ -205,10 +240,9 @@ def test_text_may_be_twice_as_large_or_widely_spaced(tab, page, how, width):
     assert looks.ask(tab, "room()") == []
 
 
-def test_paper_cuts_nothing_and_stays_light(tab, page, reports):
+def test_paper_cuts_nothing_and_stays_light(tab, page):
     shown(tab, page, folded=True)
-    name = page.relative_to(reports).as_posix()
-    assert looks.printed(tab, MOST_SHEETS.get(name, 15)) == []
+    assert looks.printed(tab, MOST_SHEETS.get(page.name, 15)) == []
 
 
 def test_what_the_search_finds_is_read_and_reached_by_keys(tab, reports):
