@@ -191,6 +191,9 @@ class Tab:
         self.call("Input.dispatchKeyEvent", type="keyDown", text=text, modifiers=modifiers, **told)
         self.call("Input.dispatchKeyEvent", type="keyUp", modifiers=modifiers, **told)
 
+    def type(self, text: str) -> None:
+        self.call("Input.insertText", text=text)
+
     def pdf(self, **given: Any) -> bytes:
         """The page as it is printed on A4, with its backgrounds."""
         paper = {"paperWidth": 8.27, "paperHeight": 11.69, "generateTaggedPDF": True, "printBackground": True}

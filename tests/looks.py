@@ -19,6 +19,7 @@ from browser import Tab
 
 HOME = Path(__file__).parent
 MOST_STOPS = 1500  # of the Tab key on one page
+HEADINGS = ("/H1", "/H2", "/H3", "/H4")
 LEFT_OUT = "tbody tr:nth-child(n+9), article:nth-of-type(n+4), dl > :nth-child(n+25), svg[role=img] > :not(title)"
 
 
@@ -43,7 +44,7 @@ def ask(tab: Tab, question: str) -> Any:
 
 
 def accessibility(tab: Tab, *rules: str) -> list[str]:
-    """What axe-core calls serious or critical, by all its rules or only these.
+    """What axe-core finds fault with, by all its rules or only these.
 
     Taken off the page before, for axe is slow: the ends of long tables and lists, and what is inside a picture, which it
     does not look into.
@@ -56,7 +57,7 @@ def accessibility(tab: Tab, *rules: str) -> list[str]:
         f"axe.run(document, {{{only} resultTypes: ['violations']}}).then(said => said.violations.flatMap(rule => "
         "rule.nodes.map(node => [node.impact || rule.impact, rule.id, rule.help, node.target.flat().join(' '), node.html.slice(0, 120)])))"
     )
-    return [" | ".join(told) for grade, *told in found if grade in ("serious", "critical")]
+    return [" | ".join(told) for told in found]
 
 
 def walk(tab: Tab) -> Iterator[dict[str, Any]]:
@@ -201,21 +202,29 @@ def ink(read: Any) -> list[bytes]:
 
 
 def cut(read: Any) -> list[str]:
-    """Figures and rows of tables that the structure of the document finds on more than one sheet."""
+    """What the structure of the document finds on more than one sheet: figures, rows, headings without what they head."""
     numbers = {sheet.indirect_reference.idnum: place for place, sheet in enumerate(read.pages, 1)}
     faults: list[str] = []
+    alone: list[int] = []  # the sheet of the last heading, until something follows it
+
+    def leaf(sheet: int) -> set[int]:
+        faults.extend(f"a heading stands alone at the foot of sheet {last}" for last in alone if last < sheet)
+        alone.clear()
+        return {sheet}
 
     def places(node: Any, sheet: int) -> set[int]:
         node = node.get_object() if hasattr(node, "get_object") else node
         if isinstance(node, int):
-            return {sheet}
+            return leaf(sheet)
         if isinstance(node, list):
             return set().union(*(places(one, sheet) for one in node))
         if "/Pg" in node:
             sheet = numbers.get(node.raw_get("/Pg").idnum, sheet)
-        found = {sheet} if node.get("/Type") == "/MCR" else places(node.get("/K", []), sheet)
+        found = leaf(sheet) if node.get("/Type") == "/MCR" else places(node.get("/K", []), sheet)
         if len(found) > 1 and (what := whole(node)):
             faults.append(f"{what} is cut between sheets {sorted(found)}")
+        if found and str(node.get("/S")) in HEADINGS:
+            alone[:] = [max(found)]
         return found
 
     places(read.trailer["/Root"]["/StructTreeRoot"], 0)
@@ -223,12 +232,15 @@ def cut(read: Any) -> list[str]:
 
 
 def whole(node: Any) -> str:
-    """What this part of a document is, where it has to stay in one piece: a drawing, or a row that is no head."""
+    """What this part of a document is, where it has to stay in one piece: a drawing, a heading, a row that is no head."""
     kind = node.get("/S")
     if kind == "/Figure" and node.get("/Alt"):
         return f"the figure “{str(node['/Alt'])[:60]}”"
+    if str(kind) in HEADINGS:
+        return "a heading"
     if kind != "/TR":
         return ""
     cells = node.get("/K", [])
-    kinds = [cell.get_object().get("/S") for cell in (cells if isinstance(cells, list) else [cells])]
+    cells = [cell.get_object() for cell in (cells if isinstance(cells, list) else [cells])]
+    kinds = [cell.get("/S") for cell in cells if isinstance(cell, dict)]
     return "" if kinds.count("/TH") > len(kinds) / 2 else "a row of a table"  # heads stand on each sheet again

@@ -172,7 +172,7 @@ def test_every_choice_can_be_made_by_keys_and_leaves_the_page_whole(tab, page):
 
 
 @pytest.mark.usefixtures("axe")
-def test_axe_finds_nothing_serious(tab, page):
+def test_axe_finds_nothing(tab, page):
     shown(tab, page)
     assert looks.accessibility(tab) == []
     tab.media(dark=True)
@@ -209,6 +209,21 @@ def test_paper_cuts_nothing_and_stays_light(tab, page, reports):
     shown(tab, page, folded=True)
     name = page.relative_to(reports).as_posix()
     assert looks.printed(tab, MOST_SHEETS.get(name, 15)) == []
+
+
+def test_what_the_search_finds_is_read_and_reached_by_keys(tab, reports):
+    tab.at = None
+    shown(tab, reports / SEARCHED, width=360)
+    tab.js("document.querySelector('input[type=search]').focus()")
+    tab.type("odds")
+    assert tab.js("document.querySelectorAll('[role=search] a[href]').length") >= 1
+    assert looks.leaves(tab) == looks.ask(tab, "room()") == looks.ask(tab, "contrast()") == []
+    tab.press("ArrowDown")
+    told = looks.ask(tab, "focused()")
+    assert told["name"].startswith("<a> “Odds") and told["faults"] == []
+    tab.press("Enter")
+    tab.browser.wait("Page.loadEventFired", tab.session)
+    assert tab.js("location.pathname.split('/').pop() + location.hash").startswith("glossary.html#")
 
 
 # Every check, and the page that it must not let pass
@@ -300,6 +315,8 @@ PLANTED = [
     ("paper", DRAWING % LINES, "the figure “Tall” is cut between sheets"),
     ("paper", "<table><tr><td style='min-width:900px'><td>far to the right</table>", "on paper: .*far to the right"),
     ("paper", "<style>@media (prefers-color-scheme:dark){p{color:#006!important}}</style>", "out of the printer"),
+    ("paper", f"<style>h2{{orphans:1;widows:1}}</style><p style=height:600px></p><h2>{WORDS}</h2>", "a heading is cut"),
+    ("paper", "<style>h2{break-after:page}</style><h2>Alone</h2><p>what it heads</p>", "a heading stands alone"),
     ("paper", "<p style='color:#bbb'>pale</p>", "on paper: “pale” .*contrast"),
     ("switches", "<label><input type=checkbox onkeydown='event.preventDefault()'>stuck</label>", "space bar does not"),
     ("switches", "<form onkeydown='event.preventDefault()'><input type=radio name=a checked><input type=radio name=a></form>", "no arrow key"),

@@ -6,12 +6,14 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 from answers import DATA, ask
 
-from researchkit.card import Card, interval, plain
+from researchkit.card import DESK, Card, interval, marked, plain
 from researchkit.flow import Step
 from researchkit.study import load_study
+from researchkit.tables import frame
 
 NASTY = "<script>alert(1)</script>\x1b[31m\"'&"
 
@@ -134,6 +136,18 @@ def test_what_cannot_be_drawn_is_left_out_and_what_can_lies_in_order():
     dot, zero = (int(re.search(mark, drawn).group(1)) for mark in (r'cx="(\d+)"', r"M(\d+) 0V"))
     (left, right), (low, high) = (map(int, pair) for pair in re.findall(r"M(\d+) 170H(\d+)", drawn))
     assert left < zero < right < low < dot < high
+
+
+def test_a_table_is_set_for_reading_at_a_desk_and_stays_as_it_is_on_a_page(monkeypatch):
+    table = frame(pd.DataFrame({"a": ["words"]}), "Mine")
+    assert table._repr_mimebundle_()["text/html"] == table.to_html()
+    monkeypatch.setattr("researchkit.progress.in_a_notebook", lambda: True)
+    assert table._repr_mimebundle_()["text/html"] == table.to_html() + DESK
+
+
+def test_what_stands_between_backticks_is_code_and_a_lone_one_stays():
+    assert marked("say `a < b` here") == "say <code>a &lt; b</code> here"
+    assert marked("a ` <b>") == "a ` &lt;b&gt;"
 
 
 def test_an_empty_fact_takes_no_room():

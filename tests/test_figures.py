@@ -126,7 +126,7 @@ def test_a_figure_is_one_image_with_words_numbers_and_downloads():
     assert [name for name, _ in links] == [f"retention-interval.{kind}" for kind in ("svg", "png", "csv")]
     assert base64.b64decode(links[1][1]).startswith(b"\x89PNG")
     assert b"label,estimate,low,high" in base64.b64decode(links[2][1])
-    assert len(html) < 120_000
+    assert len(html) < 40_000
 
 
 def test_a_drawing_by_itself_tells_what_it_shows():

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from drawings import KINDS, words
+from drawings import KINDS, asked, sampled, words
 from hypothesis import given
 from hypothesis import strategies as st
 
-from researchkit.figures import letters
+from researchkit import figures
+from researchkit.figures import ink, letters
 from researchkit.figures.letters import Word
 
 COLUMN, LEGIBLE = 3.35 * 72, 7.0  # points: of a narrow column, and of the smallest letters that journals take
@@ -56,9 +57,37 @@ def test_letters_that_our_font_has_not_take_room_too():
     assert letters.width("") == 0 and letters.width("WWWW") > letters.width("iiii")
 
 
+def test_numbers_at_an_axis_are_written_as_people_write_them():
+    assert [ink.number(value) for value in (0.0, -0.25, 1500.0, -2e6)] == ["0", "−0.25", "1,500", "−2,000,000"]
+
+
+def crowded(label):
+    """Drawings with as many words as they are ever given, each of them this long."""
+    yield figures.forest([(label, 1.0, 0.5, 1.5), (label, 123456.789, -1e6, 2e6)], unit=label, band=(-1.0, 1.0))
+    others = [(label, 1.0, 0.0, 2.0)] * 15
+    yield figures.specifications(
+        [("a", 3.0, 2.0, 4.0)] * 3, planned=0, alternatives=others, unit=label, band=(-1.0, 1.0)
+    )
+    yield figures.dose(sampled(list(range(4)) * 25, [1, 2, 3, 4, 5] * 20), asked(label))
+    ends = [
+        figures.Curve(f"{at} {label}", [1, 5], [0.9, 0.5 + at / 1000], [0.8, 0.4], [1, 0.6], [90, 50])
+        for at in range(5)
+    ]
+    yield figures.curves(ends, horizon=9, unit=label, title=label, ylabel=label)
+
+
+@pytest.mark.parametrize("label", ["x" * 200, "思いやりのある対応" * 8, "👩‍⚕️ care é\u202e abc " * 6, "a\nb\tc \x00"])
+def test_a_crowd_of_long_names_covers_nothing_and_stays_inside(label):
+    for figure in crowded(label):
+        apart_and_inside(figure)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_words_of_a_drawing_cover_others_or_leave_it(kind):
-    figure = KINDS[kind]()
+    apart_and_inside(KINDS[kind]())
+
+
+def apart_and_inside(figure):
     found = list(words(figure.svg))
     wide, high = (float(side) for side in figure.svg.split('viewBox="0 0 ')[1].split('"')[0].split())
     assert len(found) > 2
@@ -69,6 +98,12 @@ def test_no_words_of_a_drawing_cover_others_or_leave_it(kind):
         across = min(one.box[2], other.box[2]) - max(one.box[0], other.box[0])
         down = min(one.box[3], other.box[3]) - max(one.box[1], other.box[1])
         assert across <= 0.5 or down <= 0.5, (one.text, other.text)
+
+
+@pytest.mark.parametrize("kind", ["forest", "ratios", "specifications", "sensitivity", "since", "funnel", "chart"])
+def test_the_band_of_what_is_too_small_is_named_wherever_there_is_one(kind):
+    said = [one.text for one in words(KINDS[kind]().svg)]
+    assert " ".join(said).count("too small") == 1 and f"fill:{ink.BAND}" in KINDS[kind]().svg
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -188,9 +188,11 @@ def test_reports_by_site_stay_when_the_whole_is_made_anew(tmp_path):
 
 
 def test_tables_are_written_as_they_were_carried(tmp_path):
-    carried = {"application/vnd.researchkit.table+json": {"name": "flow", "csv": "a,b\n1,2\n"}}
+    more = [{"name": "checks", "csv": "c\n3\n"}]
+    carried = {"application/vnd.researchkit.table+json": {"name": "flow", "csv": "a,b\n1,2\n", "more": more}}
     write_tables(executed(("t", [{"data": carried}])), tmp_path / "tables")
     assert (tmp_path / "tables" / "flow.csv").read_text() == "a,b\n1,2\n"
+    assert (tmp_path / "tables" / "checks.csv").read_text() == "c\n3\n", "a second table that one call has shown"
 
 
 def test_the_notebooks_are_found():

@@ -211,3 +211,15 @@ def test_a_hidden_count_stays_hidden_beside_the_others(world, monkeypatch):
     found = answer_question(world, "readmission")
     monkeypatch.setattr(type(found), "data", {**found.data, "used": None})
     assert review.others(found).rows[0][0] == "This answer"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [(0.16, "0.16"), (-0.01, "−0.01"), (4176.0, "4,176"), (None, "–"), ("x", "x")]
+)
+def test_a_published_number_has_the_digits_that_were_printed(value, told):
+    assert review.as_printed(value) == told
+
+
+def test_results_stand_as_they_were_printed():
+    rows = {row[0]: row for row in review.results("REC-1").rows}
+    assert rows["E01"][-1] == "0.16" and rows["E03"][3] == "4,176"

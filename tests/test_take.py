@@ -125,6 +125,7 @@ class TestDocument:
         first = told.tables[0]
         assert "usual care" in found[0][2] and "w:tblHeader" in first.rows[0]._tr.xml
         assert first.rows[0]._tr.xml.count("<w:top ") == 2 and "w:left" not in first._tbl.xml.split("<w:tr>")[-1]
+        assert sum(cell.width.inches for cell in first.rows[0].cells) == pytest.approx(word.PAGE, abs=0.01)
         words = [one.text for one in told.paragraphs]
         assert words.index("Table 1") + 1 == words.index("Shares by group") and "Note. Not adjusted." in words
 

@@ -22,6 +22,13 @@ COLOURS = {  # the side of a card; the word beside it says the same, so that nob
     "too small to matter": "var(--jp-border-color1,#8a94a0)",
     "cannot tell": "var(--jp-warn-color1,#a86a00)",
 }
+TERM = "margin:0;padding:0;width:auto;float:none;font-weight:normal"  # JupyterLab lays out lists of terms otherwise
+# JupyterLab sets every table as one of numbers: to the right, and words in one line.
+DESK = (
+    "<style>.rk-table th,.rk-table td{text-align:left!important;vertical-align:top;white-space:normal;max-width:44em}"
+    ".rk-table .n{text-align:right!important}.rk-table caption{text-align:left;font-weight:600}"
+    ".rk-table table,.rk-figure{margin:0 0 .5em}.rk-note,.rk-links,.rk-figure figcaption{font-size:.9em}</style>"
+)
 WIDTH, HEIGHT, MIDDLE, EDGE = 3200, 340, 170, 80  # of a drawing, in whole numbers
 
 
@@ -54,18 +61,18 @@ class Card:
 
     def to_html(self) -> str:
         facts = "".join(
-            f'<dt style="color:{MUTE}">{escape(name)}</dt><dd style="margin:0">{escape(text)}</dd>'
+            f'<dt style="{TERM};color:{MUTE}">{escape(name)}</dt><dd style="{TERM}">{marked(text)}</dd>'
             for name, text in self.facts
             if text
         )
         grid = "display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.15em 1.2em;margin:.5em 0 0"
-        marks = "".join(f"<li>{escape(mark)}</li>" for mark in self.marks)
+        marks = "".join(f"<li>{marked(mark)}</li>" for mark in self.marks)
         return (
             f'<div class="rk-card" role="group" aria-label="{escape(self.kind)}" style="border:1px solid {LINE};'
             f"border-left:5px solid {COLOURS.get(self.side, LINE)};padding:.55em 1em .65em;margin:.3em 0;"
             f'max-width:52em;color:{INK};line-height:1.45;overflow-wrap:anywhere">'
             f'<p style="margin:0;font-size:.8em;color:{MUTE}">{escape(self.kind)}</p>'
-            f'<p style="margin:.1em 0 0"><strong>{escape(self.head)}</strong></p>{self.picture}'
+            f'<p style="margin:.1em 0 0"><strong>{marked(self.head)}</strong></p>{self.picture}'
             + (f'<dl style="{grid}">{facts}</dl>' if facts else "")
             + (f'<ul style="margin:.5em 0 0;padding-left:1.3em">{marks}</ul>' if marks else "")
             + "</div>"
@@ -84,6 +91,14 @@ class Card:
     def bundle(self) -> dict[str, Any]:
         """What Jupyter asks a value for."""
         return {"text/html": self.to_html(), "text/plain": str(self)}
+
+
+def marked(text: str) -> str:
+    """Escaped, and what stands between backticks as code."""
+    parts = escape(text).split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return "".join(f"<code>{part}</code>" if place % 2 else part for place, part in enumerate(parts))
 
 
 def plain(text: str) -> str:

@@ -39,14 +39,23 @@ def steps(what: str, total: int) -> Iterator[Callable[..., object]]:
 
 
 def waits() -> TextIO | None:
-    """Where somebody who waits can see a bar; None where nobody does.
+    """Where somebody who waits can see a bar; None where nobody does."""
+    if kernel() is not None:
+        return sys.stdout if in_a_notebook() else None
+    return sys.stderr if sys.stderr and sys.stderr.isatty() else None
+
+
+def in_a_notebook() -> bool:
+    """Whether the cell that runs was sent by a frontend with a person at it.
 
     A frontend says with each cell whether it could pass on a question to a person (`allow_stdin` in its message):
     JupyterLab and consoles do; Papermill, nbconvert and test runners do not.
     """
+    own = kernel()
+    return own is not None and bool(own.get_parent("shell").get("content", {}).get("allow_stdin"))
+
+
+def kernel() -> Any:
+    """The Jupyter kernel that this process is, or None."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    kernel: Any = getattr(shell, "kernel", None)
-    if kernel is not None:
-        content = kernel.get_parent("shell").get("content", {})
-        return sys.stdout if content.get("allow_stdin") else None
-    return sys.stderr if sys.stderr and sys.stderr.isatty() else None
+    return getattr(shell, "kernel", None)

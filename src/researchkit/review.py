@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -44,7 +45,25 @@ def results(claim: str | None = None) -> Table:
         "effect": "Printed effect",
     }
     found = published(claim)[list(wanted)].rename(columns=wanted)
-    return frame(found, "Published results", "As printed in the sources; scales differ: read directions and designs.")
+    told = frame(found, "Published results", "As printed in the sources; scales differ: read directions and designs.")
+    places = [list(found).index(name) for name in ("n", "Printed effect")]
+    rows = [
+        tuple(as_printed(exact[place]) if place in places else cell for place, cell in enumerate(row))
+        for row, exact in zip(told.rows, found.itertuples(index=False, name=None), strict=True)
+    ]
+    right = tuple(Col(one.header, "right" if place in places else "left") for place, one in enumerate(told.columns))
+    return replace(told, columns=right, rows=tuple(rows))
+
+
+def as_printed(value: Any) -> str:
+    """A number with the digits that it has: "0.16" is not the more exact "0.160"; whole ones with thousands parted."""
+    if pd.isna(value) or not str(value).strip():
+        return "–"
+    try:
+        number = float(value)
+    except ValueError:
+        return str(value)
+    return wording.count(int(number)) if number.is_integer() else wording.typed(number)
 
 
 def others(answer: Answer) -> Table:

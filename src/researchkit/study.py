@@ -104,7 +104,7 @@ class Study(Part):
             ("Columns", some(self.columns, 12)),
             ("Scales", some(self.scales, 8)),
             ("Small counts", "shown: profile none" if self.disclosure == "none" else f"profile {self.disclosure}"),
-            ("File", str(self.path)),
+            ("File", f"{self.folder.resolve().name}/{self.path.name}"),
         ]
         return Card("Study", self.title, [*asked, *facts]).bundle()
 

@@ -69,7 +69,8 @@ class Figure:
 
     def _link(self, kind: str, media: str, content: bytes) -> str:
         file = f"{escape(self.name)}.{kind.lower()}"
-        return f'<a download="{file}" href="data:{media};base64,{b64encode(content).decode()}">{kind}</a>'
+        about = f'aria-label="{kind} of the figure {escape(self.title)}"'
+        return f'<a download="{file}" href="data:{media};base64,{b64encode(content).decode()}" {about}>{kind}</a>'
 
     def alone(self) -> str:
         """The drawing as a file of its own: its title and the words for those who cannot see it go with it."""

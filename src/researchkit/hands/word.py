@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,7 +21,8 @@ from researchkit.errors import ReportError
 from researchkit.hands.page import Drawn, Listed, Read, Text
 
 MISSING = "It needs python-docx (pip install 'researchkit[word]') or pandoc, and neither is installed here."
-WIDE = 5.2  # inches of a figure
+WIDE, PAGE = 5.0, 6.5  # inches: of a figure, and of a line between margins of one inch
+SHORT, FAR = 7, 60  # letters that a column is at least and at most taken to need
 PLAIN = {"eyebrow": "Subtitle", "sentence": "Intense Quote", "item": "List Bullet", "code": "No Spacing"}
 Writer = Callable[[Read, Path], None]
 
@@ -54,14 +55,19 @@ def by_python(told: Read, path: Path) -> None:
 
 def _styled(document: Any, title: str) -> None:
     """One face, black headings, and what a reader's program shows of the file."""
-    from docx.shared import Pt, RGBColor
+    from docx.shared import Inches, Pt, RGBColor
 
+    for section in document.sections:
+        section.left_margin = section.right_margin = Inches((8.5 - PAGE) / 2)
+        section.page_width = Inches(8.5)
     document.core_properties.title = _plain(title)
     document.core_properties.author = ""
     document.core_properties.comments = ""
     document.styles["Normal"].font.name = "Calibri"
     document.styles["Normal"].font.size = Pt(11)
-    for name in ("Title", "Subtitle", *(f"Heading {level}" for level in range(1, 7))):
+    answer = document.styles[PLAIN["sentence"]].font
+    answer.italic, answer.bold, answer.size = False, True, Pt(12)
+    for name in ("Title", *PLAIN.values(), *(f"Heading {level}" for level in range(1, 7))):
         document.styles[name].font.name = "Calibri"
         document.styles[name].font.color.rgb = RGBColor(0x1F, 0x29, 0x33)
 
@@ -83,6 +89,7 @@ def _headed(document: Any, kind: str, number: int, title: str) -> None:
     for words, look in ((f"{kind} {number}", "bold"), (_plain(title), "italic")):
         paragraph = document.add_paragraph()
         paragraph.paragraph_format.keep_with_next = True
+        paragraph.paragraph_format.space_after = 0 if look == "bold" else None
         setattr(paragraph.add_run(words), look, True)
 
 
@@ -118,10 +125,15 @@ def _table(document: Any, table: Listed, number: int) -> None:
         _headed(document, "Table", number, table.title)
     lines = [*([table.head] if table.head else []), *table.rows]
     grid = document.add_table(rows=len(lines), cols=max(map(len, lines)))
+    widths = _widths(lines)
+    grid.autofit = False
+    for column, wide in zip(grid.columns, widths, strict=True):  # some programs read the columns, some the cells
+        column.width = wide
     for place, (row, line) in enumerate(zip(grid.rows, lines, strict=True)):
         head = bool(table.head) and place == 0
         _row(row, first=place == 0, head=head, last=place == len(lines) - 1)
         for column, (cell, words) in enumerate(zip(row.cells, line, strict=False)):
+            cell.width = widths[column]
             paragraph = cell.paragraphs[0]
             paragraph.paragraph_format.space_after = 0
             if column < len(table.right) and table.right[column]:
@@ -131,6 +143,17 @@ def _table(document: Any, table: Listed, number: int) -> None:
     _note(document, table.note)
     if not table.note:
         document.add_paragraph()
+
+
+def _widths(lines: Sequence[Sequence[str]]) -> list[Any]:
+    """Of each column, by the longest thing in it: long text may run over lines, numbers may not."""
+    from docx.shared import Inches
+
+    needs = [
+        min(max(SHORT, *(len(line[column]) for line in lines if column < len(line))), FAR)
+        for column in range(max(map(len, lines)))
+    ]
+    return [Inches(PAGE * need / sum(needs)) for need in needs]
 
 
 def _small() -> Any:
