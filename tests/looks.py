@@ -44,7 +44,7 @@ def ask(tab: Tab, question: str) -> Any:
 
 
 def accessibility(tab: Tab, *rules: str) -> list[str]:
-    """What axe-core calls serious or critical, by all its rules or only these.
+    """What axe-core finds fault with, by all its rules or only these.
 
     Taken off the page before, for axe is slow: the ends of long tables and lists, and what is inside a picture, which it
     does not look into.
@@ -57,7 +57,7 @@ def accessibility(tab: Tab, *rules: str) -> list[str]:
         f"axe.run(document, {{{only} resultTypes: ['violations']}}).then(said => said.violations.flatMap(rule => "
         "rule.nodes.map(node => [node.impact || rule.impact, rule.id, rule.help, node.target.flat().join(' '), node.html.slice(0, 120)])))"
     )
-    return [" | ".join(told) for grade, *told in found if grade in ("serious", "critical")]
+    return [" | ".join(told) for told in found]
 
 
 def walk(tab: Tab) -> Iterator[dict[str, Any]]:

@@ -172,7 +172,7 @@ def test_every_choice_can_be_made_by_keys_and_leaves_the_page_whole(tab, page):
 
 
 @pytest.mark.usefixtures("axe")
-def test_axe_finds_nothing_serious(tab, page):
+def test_axe_finds_nothing(tab, page):
     shown(tab, page)
     assert looks.accessibility(tab) == []
     tab.media(dark=True)

@@ -274,12 +274,12 @@ BOMBS = {
     "deep lists": "[" * 50_000,
     "deep mappings": "".join("  " * depth + "a:\n" for depth in range(3_000)),
     "long": "title: " + "x" * 2_000_000,
-    "many keys": "".join(f"k{number}: 1\n" for number in range(60_000)),
+    "many keys": "".join(f"k{number}: 1\n" for number in range(20_000)),
     "python": "title: !!python/object/apply:os.system ['touch /tmp/researchkit_was_here']",
     "merge": "a: &a {b: 1}\nc: {<<: *a}",
     "long number": "seed: " + "9" * 39,
     "nines": "seed: " + "9" * 100_000,
-    "many questions": "questions: [" + "{}," * 30_000 + "]",
+    "many questions": "questions: [" + "{}," * 10_000 + "]",
 }  # fmt: skip
 
 
@@ -372,8 +372,8 @@ PACKED = {
     ".xlsx": lambda: book(styles=b"0" * 2 * SMALL),
     "laughs.xlsx": lambda: book(workbook=LAUGHS),
     "looks around.xlsx": lambda: book(sheet1=LOOK),
-    "far off.xlsx": lambda: book(lambda sheet: sheet.cell(1_048_576, 16_384, "x")),
-    "merged far off.xlsx": lambda: book(lambda sheet: (sheet.merge_cells("A4:B4"), sheet.cell(1_048_576, 16_384, "x"))),
+    "far off.xlsx": lambda: book(lambda sheet: sheet.cell(300_000, 16_384, "x")),
+    "merged far off.xlsx": lambda: book(lambda sheet: (sheet.merge_cells("A4:B4"), sheet.cell(300_000, 16_384, "x"))),
     "merged.xlsx": lambda: book(sheet1=MERGED),
 }  # fmt: skip
 MERGED = (

@@ -57,6 +57,10 @@ def test_letters_that_our_font_has_not_take_room_too():
     assert letters.width("") == 0 and letters.width("WWWW") > letters.width("iiii")
 
 
+def test_numbers_at_an_axis_are_written_as_people_write_them():
+    assert [ink.number(value) for value in (0.0, -0.25, 1500.0, -2e6)] == ["0", "−0.25", "1,500", "−2,000,000"]
+
+
 def crowded(label):
     """Drawings with as many words as they are ever given, each of them this long."""
     yield figures.forest([(label, 1.0, 0.5, 1.5), (label, 123456.789, -1e6, 2e6)], unit=label, band=(-1.0, 1.0))

@@ -388,3 +388,18 @@ def test_the_bundle_carries_page_terminal_and_spreadsheet():
     assert bundle[tables.MEDIA]["name"] == "effects"
     lines = bundle["text/plain"].splitlines()
     assert lines[0] == "The effect, before and after adjustment" and "4.2 to 6.0" in lines[3]
+
+
+def test_numbers_in_words_stand_on_the_right_and_names_on_the_left():
+    frame = pd.DataFrame(
+        {
+            "Site": ["1", "2"],
+            "Mean": ["44.3", "\u22121.5"],
+            "95 % interval": ["41.7 to 47.0", "–"],
+            "Share": ["40.5 %", ""],
+            "Said": ["12", "12 people"],
+            "None": ["–", ""],
+        }
+    )
+    aligned = [col.align for col in tables.frame(frame, "T").columns]
+    assert aligned == ["left", "right", "right", "right", "left", "left"]

@@ -10,8 +10,7 @@ import math
 import os
 import platform
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -21,7 +20,7 @@ from typing import Any
 
 from researchkit import card, held
 from researchkit.dataset import Dataset, Sample
-from researchkit.disclosure import PROFILES, ROUNDED, Profile, enough, name_of, rounded, shown, taken
+from researchkit.disclosure import PROFILES, ROUNDED, name_of, rounded, taken
 from researchkit.errors import DisclosureError, EstimationError, ParameterError
 from researchkit.estimators import Effect, estimate_sample
 from researchkit.flow import told
@@ -33,12 +32,12 @@ from researchkit.readers.values import canonical
 from researchkit.rivals import faced
 from researchkit.robustness import Check, attack, judged, source_of
 from researchkit.robustness.alternatives import with_unit
-from researchkit.robustness.check import why_not
 from researchkit.robustness.several import several
 from researchkit.simulate.planted import planted
 from researchkit.study import Study, load_study
 from researchkit.verdict import Verdict, judge
 from researchkit.warehouse import load
+from researchkit.withheld import as_shown, no_counts, no_entries, refuse_few
 
 MEDIA = "application/vnd.researchkit.result+json"
 HIDDEN = "application/vnd.researchkit.hidden+json"  # for the owner's log; `report` takes it out of the notebook
@@ -194,8 +193,9 @@ def answer_question(
     study = study if isinstance(study, Study) else load_study(study)
     study = with_profile(study, disclosure)
     asked = question if isinstance(question, Question) else study.question(question)
-    study, dataset = among_others(study, asked, by)
-    with no_counts(study):
+    with no_entries(study):
+        study, dataset = among_others(study, asked, by)
+    with no_entries(study), no_counts(study):
         sample = dataset.sample(asked)
         asked = settled(asked, study, sample)
         refuse_few(sample.people, study)
@@ -262,28 +262,6 @@ def beside_others(study: Study, asked: Question, column: str | None) -> Company:
     return Company(**found) if found else company(rows_of(study, table, None), asked, column)
 
 
-@contextmanager
-def no_counts(study: Study) -> Iterator[None]:
-    """An error that counts few people says only that it does: the page of a report that stopped is shared, too."""
-    try:
-        yield
-    except EstimationError as error:
-        told = why_not(error, study)
-        if told in " ".join(str(error).split()):
-            raise
-        raise EstimationError(
-            f"T{told[1:]}. `researchkit effect` with `--disclosure none` says it to those who may see the data."
-        ) from None
-
-
-def as_shown(effect: Effect, profile: Profile) -> Effect:
-    """The effect with its number of rows, and what would tell it, rounded as the profile rounds counts."""
-    if profile.round_to == 1:
-        return effect
-    df = effect.df if effect.df is None else float(shown(int(effect.df), profile) or effect.df)
-    return replace(effect, n=shown(effect.n, profile) or effect.n, df=df)
-
-
 def rows_of(study: Study, table: str, by: str | None) -> Dataset:
     """One table of the study; with `by`, the rows of one site or team alone."""
     if found := held.rows(study, table, by):
@@ -330,16 +308,3 @@ def column_and_value(by: str) -> tuple[str, str]:
     if not (column and sign and value):
         raise ParameterError(f"`by` is {by!r}; write column=value, as in site=North.")
     return column, value
-
-
-def refuse_few(people: int, study: Study) -> None:
-    """Stop before a group of people so small that a result would single them out, or others by its help.
-
-    The words are the same for both: which of two groups is the small one is not to be told.
-    """
-    profile = PROFILES[study.disclosure]
-    if not enough(people, profile):
-        raise DisclosureError(
-            f"Too few people for the disclosure profile {profile.label!r}, which shows nothing about fewer than "
-            f"{profile.threshold}, nor anything from which, with the other pages, so few could be worked out."
-        )

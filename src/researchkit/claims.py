@@ -109,6 +109,11 @@ def said_in(claim: Claim) -> str:
     return "; ".join(told)
 
 
+def briefly(id: str) -> dict[str, str]:
+    """What the claim says and who makes it, for the head of a page; nothing of one that we do not know."""
+    return next(({"id": one.id, "says": one.statement, "said": said_in(one)} for one in claims() if one.id == id), {})
+
+
 @cache
 def _read() -> tuple[tuple[Article, ...], tuple[Claim, ...]]:
     import yaml

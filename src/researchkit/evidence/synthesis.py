@@ -77,7 +77,7 @@ def random_effects(estimates: ArrayLike, errors: ArrayLike, *, method: str = "RE
     Medical Research Methodology 15:99. Prediction: Higgins, Thompson and Spiegelhalter (2009), JRSS A 172, 137-159.
     R: `metafor::rma(yi, vi, method = "REML", test = "adhoc")`; of its own prediction interval the df are k - 1.
     """
-    from scipy import stats
+    from scipy import special  # `scipy.stats` gives the same, and takes half a second to load
 
     y, v = _checked(estimates, errors)
     k = len(y)
@@ -86,8 +86,8 @@ def random_effects(estimates: ArrayLike, errors: ArrayLike, *, method: str = "RE
     mean = float(weight @ y / weight.sum())
     spread = float(weight @ (y - mean) ** 2 / (k - 1))
     se = math.sqrt(max(1.0, spread) / weight.sum())
-    half = float(stats.t.ppf((1 + level) / 2, k - 1)) * se if k > 2 else math.nan
-    reach = float(stats.t.ppf((1 + level) / 2, k - 2)) * math.sqrt(tau2 + se**2) if k > 2 else math.nan
+    half = float(special.stdtrit(k - 1, (1 + level) / 2)) * se if k > 2 else math.nan
+    reach = float(special.stdtrit(k - 2, (1 + level) / 2)) * math.sqrt(tau2 + se**2) if k > 2 else math.nan
     fixed = 1 / v
     q = float(fixed @ (y - fixed @ y / fixed.sum()) ** 2)
     typical = (k - 1) * fixed.sum() / (fixed.sum() ** 2 - (fixed**2).sum())
@@ -98,10 +98,10 @@ def random_effects(estimates: ArrayLike, errors: ArrayLike, *, method: str = "RE
         se=se,
         low=mean - half,
         high=mean + half,
-        p=float(2 * stats.t.sf(abs(mean / se), k - 1)),
+        p=float(2 * special.stdtr(k - 1, -abs(mean / se))),
         tau2=tau2,
         q=q,
-        p_q=float(stats.chi2.sf(q, k - 1)),
+        p_q=float(special.chdtrc(k - 1, q)),
         i2=tau2 / (tau2 + typical),
         next_low=mean - reach,
         next_high=mean + reach,
@@ -124,7 +124,7 @@ def small_studies(estimates: ArrayLike, errors: ArrayLike) -> Asymmetry | None:
 
     Egger and others (1997), BMJ 315, 629-634. R: `metafor::regtest(yi, vi, model = "lm")`.
     """
-    from scipy import stats
+    from scipy import special
 
     y, v = _checked(estimates, errors)
     if (k := len(y)) < FEW_FOR_SMALL:
@@ -135,7 +135,7 @@ def small_studies(estimates: ArrayLike, errors: ArrayLike) -> Asymmetry | None:
     limit, slope = inverse @ (rows.T @ (y * root))
     rest = y * root - rows @ [limit, slope]
     t = float(slope / math.sqrt(inverse[1, 1] * (rest @ rest) / (k - 2)))
-    return Asymmetry(t, k - 2, float(2 * stats.t.sf(abs(t), k - 2)), float(limit))
+    return Asymmetry(t, k - 2, float(2 * special.stdtr(k - 2, -abs(t))), float(limit))
 
 
 def _checked(estimates: ArrayLike, errors: ArrayLike) -> tuple[Vector, Vector]:

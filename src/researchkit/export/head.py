@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from researchkit import cite, tables, wording
-from researchkit.claims import claims, said_in
+from researchkit.claims import briefly
 from researchkit.tables import data_link
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -36,7 +36,7 @@ def page_view(
     ]
     return {
         "title": title,
-        "claim": claimed(str(result.get("claim") or "")),
+        "claim": briefly(str(result.get("claim") or "")),
         "folder": f"{quote(str(result.get('study') or ''))}/",
         "study": result.get("study_title") or result.get("study") or "",
         "made": str(result.get("provenance", {}).get("started", ""))[:10],
@@ -52,11 +52,6 @@ def page_view(
         "disclosure": _rule(result.get("data", {})),
         "style": style(),
     }
-
-
-def claimed(name: str) -> dict[str, str]:
-    """What the claim says and who makes it; nothing of one that we do not know."""
-    return next(({"id": one.id, "says": one.statement, "said": said_in(one)} for one in claims() if one.id == name), {})
 
 
 def _rule(data: Mapping[str, Any]) -> str:

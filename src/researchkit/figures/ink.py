@@ -27,6 +27,7 @@ _VARIABLES = {
     TEAL: "var(--teal,#005c47)",
     PAPER: "var(--paper,transparent)",
 }
+MILLION = 1e6  # from here on a format of six digits writes powers of ten
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 STYLE = {"figure.facecolor": "none", "lines.solid_capstyle": "round", "text.parse_math": False}
 
@@ -70,7 +71,7 @@ def clean(text: object) -> str:
 
 def number(value: float) -> str:
     """A round number at an axis, the way the text writes numbers."""
-    return f"{value:,.6g}".replace("-", "−")
+    return (f"{value:,.0f}" if abs(value) >= MILLION else f"{value:,.6g}").replace("-", "−")
 
 
 def whisker(

@@ -74,11 +74,13 @@ def forest(
     told = [(ink.clean(label), *_said(row, unit, null)) for label, *row in drawn]
     with sheet(20 + ROW * max(len(drawn), 1) + (16 if band else 0) + (17 if unit else 0)) as page:
         _ground(page, len(drawn), null, band)
-        for place, ((label, _, value), row) in enumerate(zip(told, drawn, strict=True)):
-            strong = place == highlight or highlight is None
-            _row(page, place, (label, value), row[1:], ink.BLUE if strong else ink.MUTE)
         if null == 1:
             page.axes.set_xscale("log")
+        colours = [ink.BLUE if highlight in (None, place) else ink.MUTE for place in range(len(drawn))]
+        for place, (row, colour) in enumerate(zip(drawn, colours, strict=True)):
+            _row(page, place, row[1:], colour)
+        for place, ((label, _, value), colour) in enumerate(zip(told, colours, strict=True)):
+            _words(page, place, label, value, colour)
         page.along = unit
         svg, png = page.printed()
     alt = " ".join(
@@ -104,12 +106,15 @@ def _ground(page: Sheet, rows: int, null: float, band: tuple[float, float] | Non
         page.axes.plot([null, null], [place - 0.2, place + 0.34], color=ink.MUTE, linewidth=1, zorder=1)
 
 
-def _row(page: Sheet, place: int, words: tuple[str, str], row: Sequence[float], colour: str) -> None:
+def _row(page: Sheet, place: int, row: Sequence[float], colour: str) -> None:
     estimate, low, high = row
     ink.whisker(page.axes, place, low, high, colour, along=True, wide=2.6)
     ink.dot(page.axes, estimate, place, colour)
-    label, value = words
-    room = letters.WIDTH - 18 - letters.width(value, bold=True)
+
+
+def _words(page: Sheet, place: int, label: str, value: str, colour: str) -> None:
+    """What a row is of at its left, what it says at its right; said last, for the axis takes room."""
+    room = letters.WIDTH - 14 - page.widest() - letters.width(value, bold=True)
     label = letters.shortened(label, room)
     page.say(label, Spot(0, place - 0.28, "left", "bottom", of="x"))
     page.say(value, Spot(1, place - 0.28, "right", "bottom", of="x"), colour=colour, bold=True)

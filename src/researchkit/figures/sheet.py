@@ -116,6 +116,10 @@ class Sheet:
             spots = [Spot(x, y, across, up, (dx, dy), "x") for y, up, dy in sides for x, across, dx in ends]
         self.say(words, *spots, size=SMALL, late=True)  # in full ink: it may stand upon an interval
 
+    def widest(self) -> float:
+        """Points of the widest number along the foot, half of which may stand over either end of the axes."""
+        return max((letters.width(text, SMALL) for _, text in self._ticks(0)), default=0.0)
+
     def printed(self) -> tuple[str, bytes]:
         """The drawing as stand-alone SVG and as PNG at twice its size. Call it inside `sheet`."""
         from researchkit.figures.vector import Vector

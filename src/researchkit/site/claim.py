@@ -129,10 +129,20 @@ def here(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 @cache
+def published() -> dict[str, list[pd.Series]]:
+    """The published results by claim."""
+    found: dict[str, list[pd.Series]] = {name: [] for name in known()}
+    for _, row in evidence.published().iterrows():
+        for name in row["claim_ids"]:
+            found[name].append(row)
+    return found
+
+
+@cache
 def others(claim: str) -> tuple[tuple[str, ...], ...]:
     """The published results on a claim, each a line of that table."""
     told = []
-    for _, row in evidence.published(claim).iterrows():
+    for row in published()[claim]:
         size = "" if pd.isna(row["n"]) else f" (n = {wording.count(int(row['n']))})"
         known = not pd.isna(row["effect"])
         printed = f"{wording.number(row['effect'])} {row['effect_measure']}" if known else "–"
@@ -156,6 +166,5 @@ def scaled(one: scale.Standardised | None) -> str:
 @cache
 def sources(claim: str) -> tuple[tuple[str, str], ...]:
     """Each published result with its DOI, where one is known."""
-    found = evidence.published(claim)
-    pairs = zip(found["citation_short"], found["doi"], strict=True)
-    return tuple(dict.fromkeys((str(who), str(doi)) for who, doi in pairs if str(doi).startswith("10.")))
+    pairs = [(str(row["citation_short"]), str(row["doi"])) for row in published()[claim]]
+    return tuple(dict.fromkeys((who, doi) for who, doi in pairs if doi.startswith("10.")))

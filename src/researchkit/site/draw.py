@@ -49,7 +49,13 @@ def environment() -> Any:
         """Prose of a page with its terms linked; text is escaped first."""
         return Markup(Linker(f"{context['home']}{WORDS}").told(str(Markup.escape(html))))  # noqa: S704 - escaped here
 
-    made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        auto_reload=False,
+    )
     made.filters["words"] = words
     made.filters["count"] = wording.count
     return made

@@ -22,6 +22,8 @@ from researchkit import card, progress, wording
 
 MEDIA = "application/vnd.researchkit.table+json"
 _NUMBER = re.compile(r"(?:[<>] )?[+\u2212-]?[\d,]*(\.\d+)?")
+_ONE = r"[+\u2212-]?(?:\d[\d,]*)?\.?\d+(?: %)?"
+_WORDED = re.compile(rf"(?:[<>] )?{_ONE}(?: to {_ONE})?(?: \({_ONE} to {_ONE}\))?")
 
 
 @dataclass(frozen=True)
@@ -181,12 +183,21 @@ def harmless(cell: object) -> object:
 def frame(df: pd.DataFrame, title: str, note: str = "") -> Table:
     """Any data frame as a table; its index is shown when it has a name."""
     named = df.reset_index() if any(name is not None for name in df.index.names) else df
-    numeric = [pd.api.types.is_numeric_dtype(kind) for kind in named.dtypes]
+    rows = tuple(tuple(shown(value) for value in row) for row in named.itertuples(index=False, name=None))
+    numeric = [
+        pd.api.types.is_numeric_dtype(kind) or (place > 0 and counted([row[place] for row in rows]))
+        for place, kind in enumerate(named.dtypes)
+    ]
     columns = tuple(
         Col(str(name), "right" if right else "left") for name, right in zip(named.columns, numeric, strict=True)
     )
-    rows = tuple(tuple(shown(value) for value in row) for row in named.itertuples(index=False, name=None))
     return Table(title, columns, rows, note, data=named)
+
+
+def counted(cells: Sequence[str]) -> bool:
+    """Whether cells of words are numbers all the same: rounded, intervals, shares; gaps do not count."""
+    told = [cell for cell in cells if cell not in ("", "–")]
+    return bool(told) and all(_WORDED.fullmatch(cell) for cell in told)
 
 
 def shown(value: object) -> str:
