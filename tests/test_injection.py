@@ -20,6 +20,7 @@ from planted.clinic import stays
 
 from researchkit.cli import main
 from researchkit.draft import write_draft
+from researchkit.export import command
 from researchkit.markup import read_yaml
 
 MARK = "researchkit_was_here"
@@ -180,10 +181,10 @@ def quiet(output: str) -> bool:
 
 
 def test_a_whole_run_over_a_hostile_study(evil, tmp_path, here):
-    for by in ([], ["--by", EVIL["site"]]):
-        found = CliRunner().invoke(main, ["run", str(evil), *by, "--jobs", "1", "--out", str(tmp_path / "reports")])
-        assert found.exit_code == 0, found.output
-        assert quiet(found.output), found.output
+    words = ["run", str(evil), "--by", EVIL["site"], "--jobs", "1", "--out", str(tmp_path / "reports")]
+    found = CliRunner().invoke(main, words)
+    assert found.exit_code == 0, found.output
+    assert quiet(found.output), found.output
     harmless(tmp_path / "reports", tmp_path)
     for result in (tmp_path / "reports").rglob("result.json"):
         assert result.resolve().is_relative_to((tmp_path / "reports").resolve())
@@ -191,19 +192,13 @@ def test_a_whole_run_over_a_hostile_study(evil, tmp_path, here):
     assert "49" not in re.findall(r"\{\{ 7\*7 \}\}|(?<!\d)49(?= on)", page)
 
 
-def test_the_command_on_a_page_is_one_that_a_shell_takes_as_it_is(evil, tmp_path, here):
-    out = tmp_path / "reports"
-    assert CliRunner().invoke(main, ["run", str(evil), "--jobs", "1", "--out", str(out)]).exit_code == 0
-    from researchkit.export import command
-
-    result = json.loads(next(out.rglob("result.json")).read_text(encoding="utf-8"))
-    words = shlex.split(command({**result, "by": f"{EVIL['site']}=x"}))
-    assert words[:2] == ["researchkit", "run"] and Path(words[2]) in (evil, evil / "study.yml")
-    assert EVIL["site"].partition("=")[0] in words
-    told = subprocess.run(
-        ["sh", "-c", f"set -- {command(result)}; echo $#"], capture_output=True, text=True, cwd=tmp_path
-    )
-    assert int(told.stdout) == len(shlex.split(command(result)))
+def test_the_command_on_a_page_is_one_that_a_shell_takes_as_it_is(evil, tmp_path):
+    told = {"study": evil.name, "question": "trust", "by": f"{EVIL['site']}=x", "data": {"disclosure": "none"}}
+    line = command({**told, "provenance": {"parameters": {"study": str(evil)}}})
+    assert shlex.split(line)[:3] == ["researchkit", "run", str(evil)]
+    assert EVIL["site"].partition("=")[0] in shlex.split(line)
+    found = subprocess.run(["sh", "-c", f"set -- {line}; echo $#"], capture_output=True, text=True, cwd=tmp_path)
+    assert int(found.stdout) == len(shlex.split(line))
     assert not list(tmp_path.rglob(MARK))
 
 

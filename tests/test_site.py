@@ -468,6 +468,18 @@ def test_reports_that_only_their_parameters_tell_apart_are_all_listed(tmp_path):
     assert all(page.read_text("utf-8").count(f"centre/retention/many%3D{n}/report.html") >= 2 for n in (5, 6))
 
 
+def test_groups_are_listed_in_the_order_of_their_names_also_those_without_an_answer(tmp_path):
+    for number in (10, 2):
+        put(tmp_path, by=f"month={number}")
+    ran(
+        tmp_path,
+        {"study": "centre", "question": "retention", "by": "month=9", "status": "too few", "reason": "r", "page": ""},
+    )
+    page = write_index(tmp_path).read_text(encoding="utf-8")
+    listed = re.search(r'<ul class="values">.*?</ul>', page, re.S)[0]
+    assert re.findall(r"(\d+)(?:</a>)?: ", words(listed.replace("</a>", ""))) == ["2", "9", "10"]
+
+
 def test_five_hundred_reports_are_ten_rows(tmp_path):
     for question in range(10):
         put(tmp_path, f"q{question}")

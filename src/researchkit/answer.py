@@ -30,7 +30,7 @@ from researchkit.protocol import standing
 from researchkit.readers.relation import stays
 from researchkit.readers.values import canonical
 from researchkit.rivals import faced
-from researchkit.robustness import Check, attack, judged, source_of
+from researchkit.robustness import Check, attack, in_result
 from researchkit.robustness.alternatives import with_unit
 from researchkit.robustness.several import several
 from researchkit.simulate.planted import planted
@@ -75,11 +75,7 @@ class Answer:
     @property
     def robustness(self) -> list[dict[str, Any]]:
         """What attacked the answer, as it stands in `result.json`: facts, mark, the word, and whose method it is."""
-        lots, told = self.study.design_of(self.question) == "randomised", []
-        for check in self.checks:
-            word = judged(check, self.effect, lots=lots)
-            told.append({**check.to_dict(), "mark": check.mark, "word": word, "source": source_of(check) or None})
-        return told
+        return in_result(self.checks, self.effect, lots=self.study.design_of(self.question) == "randomised")
 
     @property
     def data(self) -> dict[str, Any]:
@@ -123,7 +119,7 @@ class Answer:
             "family": self.family,
             "design": study.design_of(question),
             "simulated": study.simulated,
-            "source": _source(study),
+            "source": study.source and study.source.model_dump(include={"page", "licence", "citation"}),
             "planned": plan.word == "planned",
             "plan": plan.to_dict(),
             "by": self.by,
@@ -190,8 +186,7 @@ def answer_question(
     too small to matter
     """
     begun, started = time.perf_counter(), datetime.now(UTC).isoformat(timespec="seconds")
-    study = study if isinstance(study, Study) else load_study(study)
-    study = with_profile(study, disclosure)
+    study = with_profile(study if isinstance(study, Study) else load_study(study), disclosure)
     asked = question if isinstance(question, Question) else study.question(question)
     with no_entries(study):
         study, dataset = among_others(study, asked, by)
@@ -207,13 +202,6 @@ def answer_question(
     verdict = judge(effect, asked, study, crude=crude, checks=checks, fingerprint=dataset.fingerprint)
     seconds = time.perf_counter() - begun
     return Answer(study, asked, by or None, dataset, sample, effect, crude, checks, verdict, started, seconds)
-
-
-def _source(study: Study) -> dict[str, Any] | None:
-    """Where published data come from, on what terms, and how they are cited."""
-    if study.source is None:
-        return None
-    return {name: getattr(study.source, name) for name in ("page", "licence", "citation")}
 
 
 def simple(sample: Sample, asked: Question, effect: Effect) -> Effect:
@@ -282,8 +270,8 @@ def settled(question: Question, study: Study, sample: Sample) -> Question:
 @cache
 def versions() -> Mapping[str, Any]:
     """Of ourselves, of Python and of the packages that bear on numbers: looked up once a process."""
-    packages = {name: version(name) for name in NAMED_PACKAGES}
-    return {"researchkit": version("researchkit"), "python": platform.python_version(), "packages": packages}
+    ours, python = version("researchkit"), platform.python_version()
+    return {"researchkit": ours, "python": python, "packages": {name: version(name) for name in NAMED_PACKAGES}}
 
 
 def finite(value: Any) -> Any:
@@ -297,14 +285,13 @@ def finite(value: Any) -> Any:
 
 def with_profile(study: Study, disclosure: str | None) -> Study:
     """The study under another disclosure profile."""
-    if not disclosure or disclosure == study.disclosure:
-        return study
-    return study.model_copy(update={"disclosure": name_of(disclosure)})
+    same = not disclosure or disclosure == study.disclosure
+    return study if same else study.model_copy(update={"disclosure": name_of(disclosure or "")})
 
 
 def column_and_value(by: str) -> tuple[str, str]:
     """The two halves of "site=North"."""
-    column, sign, value = by.partition("=")
-    if not (column and sign and value):
+    column, _, value = by.partition("=")
+    if not (column and value):
         raise ParameterError(f"`by` is {by!r}; write column=value, as in site=North.")
     return column, value

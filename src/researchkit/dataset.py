@@ -104,10 +104,15 @@ class Dataset:
             raise DataError(f"{self.study.name}: {by!r} is no column that the study uses or declares{known}.")
         here = among(self.arrived[by], [str(value)])
         if not here.any():
-            there = some([repr(entry) for entry in distinct(self.arrived[by])], 20)
-            raise DataError(f"{self.study.name}: {by} is never {str(value)!r}; it is {there}.")
+            raise DataError(f"{self.study.name}: {by} is never {str(value)!r}{self.told(by)}.")
         found = dataset_of(self.study, self.table, self.arrived[here], self.origin, self.notes, self.why[here])
         return replace(found, quiet=self.quiet)
+
+    def told(self, by: str) -> str:
+        """What a column does hold, as the end of a sentence; of people and of what they said nothing is told."""
+        part = self.study.columns.get(by)
+        whose = by == self.study.tables[self.table].people or (part is not None and part.type in ("id", "text"))
+        return "" if whose else f"; it is {some([repr(entry) for entry in distinct(self.arrived[by])], 20)}"
 
     def why_empty(self, name: str) -> str:
         """How many cells of a column are empty for each reason that its file gives.

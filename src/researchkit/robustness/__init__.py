@@ -9,7 +9,7 @@ from researchkit.robustness.check import Check
 from researchkit.robustness.curve import specification_curve
 from researchkit.robustness.equivalence import two_one_sided
 from researchkit.robustness.jackknife import without_clusters, without_rows
-from researchkit.robustness.judged import TRIED, WORDS, judged, source_of
+from researchkit.robustness.judged import TRIED, WORDS, in_result, judged
 from researchkit.robustness.linear import Linear, linearised
 from researchkit.robustness.unmeasured import (
     benchmarks,
@@ -31,12 +31,12 @@ __all__ = [
     "design_figures",
     "e_value",
     "exposure_r2",
+    "in_result",
     "judged",
     "linearised",
     "planned_alternatives",
     "robustness_of_limit",
     "robustness_value",
-    "source_of",
     "specification_curve",
     "two_one_sided",
     "unmeasured",

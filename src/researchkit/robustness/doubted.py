@@ -148,10 +148,14 @@ def free_of(values: Vector, columns: NDArray[Any]) -> Vector:
 
 
 def all_of_one_place(dataset: Dataset, question: Question) -> Found | None:
-    """One side of a 0/1 exposure is all of one site (or month, ...), and nobody else is of it."""
-    name, frame = question.exposure.column, dataset.frame
-    if name not in frame or frame[name].nunique() != 2:
+    """One side of a 0/1 exposure is all of one site, and nobody else is of it; a site is what holds whole clusters."""
+    name, frame, clusters = question.exposure.column, dataset.frame, dataset.study.clusters_of(question)
+    if name not in frame or frame[name].nunique() != 2 or not clusters:
         return None
+    places = [
+        column for column in frame if frame[column].groupby(frame[clusters[-1]], observed=True).nunique().max() == 1
+    ]
+    frame = frame[[*(column for column in places if column != name), name]]
     one = frame[name] == frame[name].dropna().iloc[0]
     sides = [frame[one], frame[~one & frame[name].notna()]]
     for side, other in (sides, sides[::-1]):

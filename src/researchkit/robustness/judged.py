@@ -10,7 +10,7 @@ Some checks judge nothing: they lay another number beside the answer, for readin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from researchkit.robustness.check import Check
@@ -54,6 +54,19 @@ def judged(check: Check, effect: Effect, *, lots: bool) -> Word | None:
     if tried is None or tried.rule is None:
         return None
     return tried.rule(Seen(check.facts, check.mark, effect, lots)) if check.ran else "not tried"
+
+
+def in_result(checks: Iterable[Check], effect: Effect, *, lots: bool) -> list[dict[str, Any]]:
+    """Checks as they stand in `result.json`: facts, mark, word, and whose methods they used."""
+    return [
+        {
+            **check.to_dict(),
+            "mark": check.mark,
+            "word": judged(check, effect, lots=lots),
+            "source": source_of(check) or None,
+        }
+        for check in checks
+    ]
 
 
 def source_of(check: Check) -> str:

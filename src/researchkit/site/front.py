@@ -5,6 +5,7 @@ A question has one row, and its reports by site (or month) are folded below it, 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -44,7 +45,6 @@ def view(rows: Sequence[Row], stopped: Sequence[Row], beside: Sequence[Row], sta
         "quiet": [row for row in changed if row["since"].rank == 2],
         "lost": [row for row in gone if row.get("before")],
         "total": len(good),
-        "moved": any(row["since"] for row in good),
         "by_groups": any(row["by"] for row in good),
         "chips": CHIPS,
         "shown": SHOWN,
@@ -96,8 +96,14 @@ def part(by: str, rows: Sequence[Row], link: str) -> dict[str, Any]:
     counts = Counter(row.get("status") or row["word"] for row in rows)
     order = [*CHIPS, *(word for word, _ in counts.most_common() if word not in CHIPS)]
     words = ", ".join(f"{wording.count(counts[word])} {word}" for word in order if counts[word])
-    values = [{**row, "value": value_of(row)} for row in rows]
+    values = sorted(({**row, "value": value_of(row)} for row in rows), key=lambda row: in_order(row["value"]))
     return {"by": by, "rows": values, "words": words, "link": link, "bar": bar(rows)}
+
+
+def in_order(value: str) -> list[tuple[bool, int, str]]:
+    """By what groups are listed: numbers within a name by their size."""
+    parts = re.split(r"([0-9]+)", value)
+    return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
 
 
 def value_of(row: Row) -> str:
