@@ -70,7 +70,7 @@ clean: ## remove the reports and every cache (.venv and downloaded data stay)
 	@echo "Setting up .venv (about a minute, once)"
 	@"$(PYTHON)" -m venv .venv
 	@$(PIP) install --require-hashes -r requirements.lock
-	@$(PIP) install --require-hashes --no-deps -r tests/axe.txt
+	@$(PIP) install --require-hashes --no-deps -r tests/axe.txt || echo "axe-core cannot be had; its tests will be skipped."
 	@touch $@
 
 .venv/.installed: .venv/.locked pyproject.toml
