@@ -251,6 +251,20 @@ def test_a_study_file_with_other_values(tmp_path, times):
     tried("values of a study file", 8 * times)
 
 
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("questions", 0, "exposure"), ""),
+        (("questions", 0, "outcome", "column"), ""),
+        (("files", 0, "encoding"), "\0"),
+    ],
+)
+def test_values_that_once_ended_in_a_traceback(tmp_path, place, value):
+    Planted(stays(n=60)).write(tmp_path)
+    (tmp_path / "study.yml").write_text(json.dumps(replaced(STUDY, place, value)), encoding="utf-8")
+    assert "researchkit.errors." in bounded(answered(tmp_path))
+
+
 YAML = st.lists(
     st.sampled_from([*list("abz019-:>|*&!?%@`'\"#{}[],\n\t ~"), "\n  ", "files", ": ", "- ", "title", "\x00", "é", "😀", "\u2028", "\ufeff"]), max_size=120
 ).map("".join)  # fmt: skip

@@ -210,7 +210,7 @@ class Scale(Part):
 class Exposure(Part):
     """What may make the difference. Coded exposures name the `level` that is compared with the `reference`."""
 
-    column: str
+    column: str = Field(min_length=1)
     reference: Code | None = None
     level: Code | None = None
     per: Number = Field(1.0, gt=0)
@@ -220,7 +220,7 @@ class Exposure(Part):
 class Outcome(Part):
     """What it may make a difference to, and how that is measured."""
 
-    column: str
+    column: str = Field(min_length=1)
     kind: Literal["score", "yes_no", "ordered", "counts", "duration", "change"]
     good: Literal["high", "low"] = "high"
     unit: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import itertools
@@ -112,22 +113,28 @@ def decoded(content: bytes, encoding: str | None, subject: str) -> str:
     if not encoding:
         refuse_binary(content, subject)
     try:
+        codecs.lookup(encoding or "utf-8-sig")
         text = content.decode(encoding or "utf-8-sig").removeprefix("\ufeff")
-    except LookupError:
-        raise DataError(f"{subject}: there is no encoding {encoding!r}; common ones: utf-8, cp1252, utf-16.") from None
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        place = f"byte {error.start + 1}, in line {line},"
-        if encoding:
-            raise DataError(f"{subject}: {place} is not {encoding}, as the study file declares it.") from None
-        raise DataError(
-            f"{subject}: {place} is not UTF-8. If the file is from Excel or an older system, declare it in study.yml: "
-            "`encoding: cp1252`."
-        ) from None
+        raise DataError(not_decoded(content, encoding, error, subject)) from None
+    except (LookupError, ValueError):
+        raise DataError(f"{subject}: there is no encoding {encoding!r}; common ones: utf-8, cp1252, utf-16.") from None
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise DataError(f"{subject}: {text.count(chr(0))} NUL bytes, the first in line {line}: the file is damaged.")
     return text
+
+
+def not_decoded(content: bytes, encoding: str | None, error: UnicodeDecodeError, subject: str) -> str:
+    """Where the bytes are none of the encoding, and what may be done."""
+    line = content.count(b"\n", 0, error.start) + 1
+    place = f"byte {error.start + 1}, in line {line},"
+    if encoding:
+        return f"{subject}: {place} is not {encoding}, as the study file declares it."
+    return (
+        f"{subject}: {place} is not UTF-8. If the file is from Excel or an older system, declare it in study.yml: "
+        "`encoding: cp1252`."
+    )
 
 
 def refuse_binary(content: bytes, subject: str) -> None:

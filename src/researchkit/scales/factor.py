@@ -212,7 +212,7 @@ def indices(model: Model, x: Vector, means: bool) -> Fit:
         chi2=chi2,
         df=df,
         p=float(chi_square.sf(chi2, df)) if df else np.nan,
-        cfi=1 - excess / max(excess, base) if max(excess, base) > 0 else 1.0,
+        cfi=1 - excess / max(excess, base) if df and max(excess, base) > 0 else 1.0,  # without any left it always fits
         rmsea=float(np.sqrt(excess) * scale),
         rmsea_low=float(np.sqrt(low) * scale),
         rmsea_high=float(np.sqrt(high) * scale),

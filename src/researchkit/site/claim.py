@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -166,5 +167,5 @@ def scaled(one: scale.Standardised | None) -> str:
 @cache
 def sources(claim: str) -> tuple[tuple[str, str], ...]:
     """Each published result with its DOI, where one is known."""
-    pairs = [(str(row["citation_short"]), str(row["doi"])) for row in published()[claim]]
-    return tuple(dict.fromkeys((who, doi) for who, doi in pairs if doi.startswith("10.")))
+    pairs = [(str(row["citation_short"]), re.match(r"10\.\d+/[^\s;&]+", str(row["doi"]))) for row in published()[claim]]
+    return tuple(dict.fromkeys((who, doi.group()) for who, doi in pairs if doi))  # after it stands what it is of
