@@ -156,7 +156,7 @@ class Tab:
         if failed:
             raise BrowserError(f"{page}: {failed}")
         self.browser.wait("Page.loadEventFired", self.session)
-        self.at = page
+        self.at = page if script else None
 
     def requests(self) -> list[str]:
         """Every address that was asked for since `open`, the page's own first. What is in the page itself is none."""

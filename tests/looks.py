@@ -20,7 +20,7 @@ from browser import Tab
 HOME = Path(__file__).parent
 MOST_STOPS = 1500  # of the Tab key on one page
 HEADINGS = ("/H1", "/H2", "/H3", "/H4")
-LEFT_OUT = "tbody tr:nth-child(n+9), article:nth-of-type(n+4), dl > :nth-child(n+25), svg[role=img] > :not(title)"
+LEFT_OUT = "tbody tr:nth-child(n+5), article:nth-of-type(n+3), li:nth-child(n+7), dl > :nth-child(n+9), svg[role=img] > :not(title)"
 
 
 @cache

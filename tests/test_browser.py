@@ -206,6 +206,15 @@ def test_every_choice_can_be_made_by_keys_and_leaves_the_page_whole(tab, page):
     assert looks.choices(tab) == []
 
 
+def test_without_scripts_all_is_there(tab, page):
+    words = "document.querySelector('[role=search]')?.remove(), document.body.innerText"  # the search alone needs one
+    shown(tab, page)
+    wanted = tab.js(words)
+    tab.open(page, script=False)
+    looks.ask(tab, "unfold()")
+    assert tab.js(words) == wanted and len(wanted) > 100
+
+
 @pytest.mark.usefixtures("axe")
 def test_axe_finds_nothing(tab, page):
     shown(tab, page)
@@ -223,14 +232,6 @@ def test_the_top_can_be_skipped_and_folded_parts_opened_by_keys(tab, page):
     shown(tab, page, folded=True)
     assert looks.skips(tab) == []
     assert looks.folds(tab) == []
-
-
-def test_without_scripts_all_is_there(tab, page):
-    words = "document.querySelector('[role=search]')?.remove(), document.body.innerText"  # the search alone needs one
-    shown(tab, page, folded=True)
-    wanted = tab.js(words)
-    tab.open(page, script=False)
-    assert tab.js(words) == wanted and len(wanted) > 100
 
 
 @pytest.mark.parametrize(("how", "width"), [("enlarge(2)", 1280), ("enlarge(2)", 360), ("spread()", 360)])
