@@ -47,7 +47,8 @@ class Limits:
 
     def arguments(self) -> list[str]:
         """What a kernel is started with; the limit is set inside it, so that it holds however the kernel began."""
-        least = ["--HistoryManager.enabled=False"]  # what a report runs is nothing that its user has typed
+        # Nobody has typed this, and nobody waits for its echo.
+        least = ["--HistoryManager.enabled=False", "--IPythonKernel._execute_sleep=0"]
         if not self.memory or os.name != "posix":
             return least
         both = f"({self.memory}, {self.memory})"

@@ -11,6 +11,9 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
+from io import BytesIO
+from pathlib import Path
+from string import printable
 from typing import Any
 
 import numpy as np
@@ -91,9 +94,16 @@ def _font(bold: bool) -> Any:
     from matplotlib.font_manager import FontProperties, findfont
     from matplotlib.ft2font import FT2Font
 
-    font = FT2Font(findfont(FontProperties(family=[FONT], weight="bold" if bold else "normal")))
+    path = findfont(FontProperties(family=[FONT], weight="bold" if bold else "normal"))
+    font = FT2Font(BytesIO(Path(path).read_bytes()))  # in memory: forked processes would share the place in a file
     font.set_size(100, 72)
     return font
+
+
+def ready() -> None:
+    """Measure the usual letters once, before kernels are forked: that takes longer than all words of a report."""
+    for bold in (False, True):
+        _wide(printable, bold)
 
 
 def wrapped(text: str, wide: float, size: float = SIZE, bold: bool = False, most: int = 9) -> str:

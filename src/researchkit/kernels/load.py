@@ -13,14 +13,19 @@ from types import ModuleType, SimpleNamespace
 
 from researchkit.kernels.key import HOME, source
 
-NOT_IN_A_NOTEBOOK = {"kernels", "report", "export", "batch", "cli", "calibrate"}  # they start notebooks, or follow them
+NOT_IN_A_NOTEBOOK = {"kernels", "report", "export", "batch", "cli", "calibrate", "hands"}  # they start notebooks, or follow them
 KERNEL = ("IPython", "ipykernel.kernelapp", "ipykernel.debugger")
 USUAL = ("matplotlib.pyplot", "seaborn", "scipy.special")
 # What these libraries load for themselves when they first draw, save or fit.
 DRAWN = ("matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg")
 ALSO = ("encodings.utf_8_sig",)
 # What of ours is kept once it is read: it is the package's, no study's.
-READ = (("researchkit.claims", "claims"), ("researchkit.evidence", "whole_file"), ("researchkit.answer", "versions"))
+READ = (
+    ("researchkit.claims", "claims"),
+    ("researchkit.evidence", "whole_file"),
+    ("researchkit.answer", "versions"),
+    ("researchkit.figures.letters", "ready"),
+)
 # These start threads or hold locks that a fork breaks; what is to be loaded in a notebook is loaded there.
 UNSAFE = (
     "cudf",
