@@ -13,7 +13,8 @@ from types import ModuleType, SimpleNamespace
 
 from researchkit.kernels.key import HOME, source
 
-NOT_IN_A_NOTEBOOK = {"kernels", "report", "export", "batch", "cli", "calibrate", "hands"}  # they start notebooks, or follow them
+# They start notebooks, or follow them.
+NOT_IN_A_NOTEBOOK = {"kernels", "report", "export", "batch", "cli", "calibrate", "hands"}
 KERNEL = ("IPython", "ipykernel.kernelapp", "ipykernel.debugger")
 USUAL = ("matplotlib.pyplot", "seaborn", "scipy.special")
 # What these libraries load for themselves when they first draw, save or fit.
