@@ -6,7 +6,7 @@ import pytest
 from test_methods import without
 
 from researchkit import checklist
-from researchkit.checklist import CONSORT, CROSS, STROBE
+from researchkit.checklist import CONSORT, CROSS, STROBE, TARGET
 from researchkit.checklist.items import AUTHOR, FILLED, PART
 
 CASES = {
@@ -25,7 +25,7 @@ def test_the_guideline_follows_from_the_study(name, answered):
     assert checklist.guideline(answered(*CASES[name])).name == name
 
 
-@pytest.mark.parametrize(("found", "most"), [(STROBE, 22), (CONSORT, 30), (CROSS, 19)])
+@pytest.mark.parametrize(("found", "most"), [(STROBE, 22), (CONSORT, 30), (CROSS, 19), (TARGET, 21)])
 def test_every_item_of_a_guideline_is_there_once_and_in_order(found, most):
     numbers = [item.number for item in found.items]
     assert len(numbers) == len(set(numbers))
@@ -33,8 +33,21 @@ def test_every_item_of_a_guideline_is_there_once_and_in_order(found, most):
     assert whole == sorted(whole) and set(whole) == set(range(1, most + 1))
 
 
-def test_cross_has_its_forty_parts():
-    assert len(CROSS.items) == 40
+def test_cross_and_target_have_all_their_parts():
+    assert (len(CROSS.items), len(TARGET.items)) == (40, 39)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("STROBE", "TARGET"), ("CROSS", "TARGET"), ("CONSORT 2025", "CONSORT 2025")]
+)
+def test_a_trial_that_is_named_makes_it_target_but_for_a_trial(name, expected, answered):
+    answer = answered(*CASES[name])
+    named = replace(answer, study=answer.study.model_copy(update={"emulates": "Calls handled by lots, for 90 days."}))
+    assert checklist.guideline(named).name == expected
+    if expected == "TARGET":
+        told = items(named)
+        assert "Calls handled by lots" in told["1a"].text and told["1a"].word == PART
+        assert {number for number in told if number.startswith("6")} <= {n for n in told if told[n].word == AUTHOR}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -91,4 +104,4 @@ def test_a_single_estimate_is_not_told_as_two(answered):
 
 def test_unchecked_numbers_are_said_to_be_so(answered):
     assert "unchecked" in next(checklist.filled(answered(*CASES["CROSS"])).tables).note
-    assert "unchecked" in next(checklist.filled(answered(*CASES["CONSORT 2025"])).tables).note
+    assert "unchecked" not in next(checklist.filled(answered(*CASES["CONSORT 2025"])).tables).note

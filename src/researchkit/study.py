@@ -43,6 +43,7 @@ class Study(Part):
     tables: dict[str, Table]
     questions: Annotated[tuple[Question, ...], BeforeValidator(as_list)] = Field(min_length=1)
     description: str | None = None
+    emulates: str | None = None  # the trial, in words, that an observational study stands in for
     columns: dict[str, Annotated[Column, BeforeValidator(lambda value: {} if value is None else value)]] = Field(
         default_factory=dict
     )

@@ -1,7 +1,8 @@
 """What a reporting guideline asks of a paper, item by item: filled from what ran, in part, or left to the author.
 
-The guideline follows from the study: CONSORT 2025 where lots were drawn, CROSS where the outcome was asked of people,
-STROBE otherwise. An item is filled only by what the answer holds; what nobody computed is the author's to write.
+The guideline follows from the study: CONSORT 2025 where lots were drawn, TARGET where the study file names the trial
+that is emulated, CROSS where the outcome was asked of people, STROBE otherwise. An item is filled only by what the
+answer holds; what nobody computed is the author's to write.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from researchkit.checklist.consort import CONSORT
 from researchkit.checklist.cross import CROSS
 from researchkit.checklist.items import AUTHOR, FILLED, PART, Guideline, Told
 from researchkit.checklist.strobe import STROBE
+from researchkit.checklist.target import TARGET
 from researchkit.tables import Col, Fold, Prose, Table, Together
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ def guideline(answer: Answer) -> Guideline:
     """The guideline for a study of this kind."""
     if answer.study.design_of(answer.question) == "randomised":
         return CONSORT
+    if answer.study.emulates:
+        return TARGET
     return CROSS if is_asked(answer) else STROBE
 
 

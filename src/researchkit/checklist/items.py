@@ -72,6 +72,11 @@ def design(answer: Answer) -> str:
     return f"{wording.capital(methods.DESIGNS[answer.study.design_of(answer.question)])}."
 
 
+def emulated(answer: Answer) -> str:
+    """The trial that the study stands in for, as its author names it."""
+    return f"The study file names the trial: {answer.study.emulates}" if answer.study.emulates else ""
+
+
 def finding(answer: Answer) -> str:
     return answer.verdict.sentence
 
@@ -152,6 +157,10 @@ def quantities(answer: Answer) -> str:
 
 def statistics(answer: Answer) -> str:
     return " ".join(filter(None, (methods.estimator(answer), methods.errors(answer), methods.weights(answer))))
+
+
+def analysis(answer: Answer) -> str:
+    return " ".join(filter(None, (statistics(answer), methods.missing(answer))))
 
 
 def statistics_and_software(answer: Answer) -> str:
