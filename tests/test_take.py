@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sys
 from importlib.util import find_spec
 
 import nbformat.v4 as v4
@@ -143,10 +142,14 @@ def test_pandoc_is_asked_where_python_docx_is_not(report, tmp_path, monkeypatch)
     hands.take(report, tmp_path / "out", docx=True)
     told = (tmp_path / "out" / "report.docx").read_text(encoding="utf-8")
     assert "They stay." in told and "<script>" not in told and 'alt="Adjusted: +3.1 points' in told
-    fake.write_text(f"#!{sys.executable}\nimport sys\nsys.exit('no such format')\n")
+    fake.write_text("#!/bin/sh\necho no such format >&2\nexit 1\n")
     with pytest.raises(ReportError, match="pandoc wrote no document: no such format"):
         hands.take(report, tmp_path / "other", docx=True)
     assert not (tmp_path / "other").exists() and not list(tmp_path.glob(".tak*"))
+    fake.write_text("#!/of/nobody\n")
+    with pytest.raises(ReportError, match="pandoc could not be started"):
+        hands.take(report, tmp_path / "other", docx=True)
+    assert not (tmp_path / "other").exists()
 
 
 def test_where_nothing_writes_documents_the_rest_is_taken_and_it_is_said(report, tmp_path, monkeypatch):

@@ -187,7 +187,10 @@ def by_pandoc(told: Read, path: Path) -> None:
         source = Path(folder) / "report.html"
         source.write_text(_html(told, Path(folder)), encoding="utf-8")
         order = ["pandoc", "--from=html", "--to=docx", f"--resource-path={folder}", f"--output={path}", str(source)]
-        done = subprocess.run(order, capture_output=True, text=True, check=False)  # noqa: S603 -- no shell; its name is ours
+        try:
+            done = subprocess.run(order, capture_output=True, text=True, check=False)  # noqa: S603 -- no shell; its name is ours
+        except OSError as error:
+            raise ReportError(f"pandoc could not be started: {error.strerror}.") from None
     if done.returncode or not path.is_file():
         raise ReportError(f"pandoc wrote no document: {done.stderr.strip() or f'exit {done.returncode}'}")
 
