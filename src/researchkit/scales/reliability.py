@@ -79,6 +79,7 @@ def omega(items: NDArray[np.float64]) -> float:
     if k < 3 or n <= k or not (spread > 0).all():
         raise DataError(f"Omega needs at least 3 items that differ and more rows than items; there are {k} and {n}.")
     fit = Factor(endog=items, n_factor=1, method="ml").fit(maxiter=1000, tol=1e-12)
-    loadings = fit.loadings[:, 0] * spread
+    # It takes the eigenvalues of a symmetric matrix for those of any: since numpy 2.5 these are complex numbers.
+    loadings, uniqueness = np.real(fit.loadings[:, 0]) * spread, np.real(fit.uniqueness)
     common = float(loadings.sum()) ** 2
-    return common / (common + float(np.sum(fit.uniqueness * spread**2)))
+    return common / (common + float(np.sum(uniqueness * spread**2)))
