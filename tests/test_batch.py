@@ -14,7 +14,7 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 
-from researchkit.batch import Job, Limits, plan, run, why, with_claim
+from researchkit.batch import Job, Limits, likely, plan, run, why, with_claim
 from researchkit.batch.key import Keys
 from researchkit.cli import main
 from researchkit.errors import ParameterError
@@ -95,6 +95,19 @@ def test_a_second_run_leaves_what_has_not_changed(wards, notebook, tmp_path, her
     assert set(statuses(run(asked, out, 1)).values()) == {("ok", True)}
     assert {path: path.stat().st_mtime_ns for path in out.rglob("report.html")} == before
     assert set(statuses(run(asked, out, 1, fresh=True)).values()) == {("ok", False)}
+
+
+def test_a_glance_at_dates_tells_whether_several_are_due(wards, notebook, tmp_path, here):
+    """What makes reports is loaded early where it will be used, and not for a run in which nothing has changed."""
+    every, out = jobs(wards, notebook()), tmp_path / "reports"
+    assert likely(Keys(), every, out, fresh=False)
+    assert not likely(Keys(), every[:1], out, fresh=False), "one is made without"
+    list(run(every, out, 1))
+    assert not likely(Keys(), every, out, fresh=False)
+    assert likely(Keys(), every, out, fresh=True)
+    later = time.time() + 60
+    os.utime(wards / "visits.csv", (later, later))
+    assert likely(Keys(), every, out, fresh=False)
 
 
 def test_only_the_ward_whose_rows_changed_is_made_again(wards, notebook, tmp_path, here):

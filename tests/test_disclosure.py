@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from researchkit.disclosure import PROFILES, enough, hard_to_tell, name_of, protect, rounded, shown, usual_base
 from researchkit.errors import DisclosureError, ParameterError
+from researchkit.linked import left
 
 RULES = [
     ("none", {0: 0, 1: 1, 10: 10}),
@@ -114,3 +116,15 @@ def test_the_order_of_the_groups_does_not_matter(counts, name):
 def test_a_count_below_zero_is_refused():
     with pytest.raises(DisclosureError, match="-1 is no count"):
         shown(-1, PROFILES["none"])
+
+
+def test_people_are_counted_alike_however_many_there_are(monkeypatch):
+    """Ticked off where there is room for it, else sorted; both against sets."""
+    rng = np.random.default_rng(3)
+    group, person = rng.integers(0, 7, 400), rng.integers(0, 60, 400)
+    counted = [len({who for where, who in zip(group, person, strict=True) if where == one}) for one in range(8)]
+    assert list(left.heads(group, person, 8)) == counted
+    monkeypatch.setattr(left, "AT_ONCE", 0)
+    assert list(left.heads(group, person, 8)) == counted
+    some = group == 2
+    assert left.heads_in(some, person) == counted[2] and left.heads_in(some & ~some, person) == 0

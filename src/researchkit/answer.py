@@ -285,8 +285,9 @@ def finite(value: Any) -> Any:
 
 def with_profile(study: Study, disclosure: str | None) -> Study:
     """The study under another disclosure profile."""
-    same = not disclosure or disclosure == study.disclosure
-    return study if same else study.model_copy(update={"disclosure": name_of(disclosure or "")})
+    if not disclosure or disclosure == study.disclosure:
+        return study
+    return study.model_copy(update={"disclosure": name_of(disclosure)})
 
 
 def column_and_value(by: str) -> tuple[str, str]:

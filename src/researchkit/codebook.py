@@ -147,8 +147,8 @@ def coded(study: Study, table: str, gathered: Gathered) -> tuple[pd.DataFrame, p
     frame = pd.DataFrame(columns, index=gathered.frame.index)
     scores = scored(check, frame)
     if check.problems:
-        at = lambda found: gathered.origin.words(np.flatnonzero(found))  # noqa: E731
-        ends = [f"{name}: {words}" for name, words in totals(gathered.frame, at)]
+        found = totals(gathered.frame, lambda rows: gathered.origin.words(np.flatnonzero(rows)))
+        ends = [f"{name}: {words}" for name, words in found]
         raise DataError(listing(gathered.origin.subject, [*ends, *check.problems]))
     unused = sorted(there - {check.source(name) for name in columns})
     if unused:

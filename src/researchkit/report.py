@@ -204,9 +204,7 @@ def make(
             raise ReportError(trouble["reason"])
         # Papermill has checked it against the format just now, when it wrote it.
         came = json.loads((staging / "notebook.ipynb").read_text(encoding="utf-8"))
-        if hidden := taken_out(
-            came
-        ):  # on one line: indented, it would take Python's own encoder, and five times as long
+        if hidden := taken_out(came):  # written on one line: indented, it would take Python's own, slow encoder
             (staging / "notebook.ipynb").write_text(json.dumps(came, ensure_ascii=False), encoding="utf-8")
         notebook = nbjson.to_notebook(came)
         result = result_of(notebook, study, asked, given["by"])
