@@ -241,16 +241,6 @@ def weaknesses(answer: Answer) -> str:
     return f"{wording.capital('; '.join(answer.verdict.marks))}." if answer.verdict.marks else ""
 
 
-def detectable(answer: Answer) -> str:
-    """What the study could have seen; how its size was arrived at nobody can tell from the data."""
-    found = ran(answer, "design")
-    if not found:
-        return ""
-    scale, unit = wording.scale(answer.effect.unit)
-    least = wording.number(scale * found["smallest_detectable"])
-    return f"An effect of {least} {wording.units(unit, least)} would be found four times in five."
-
-
 def data_from(answer: Answer) -> str:
     source = answer.study.source
     return f"{source.page}, {source.licence}." if source else ""
