@@ -116,6 +116,14 @@ def test_what_cannot_be_meant_is_refused(write, old, new, said):
     assert said in refusal(write(GOOD.replace(old, new)))
 
 
+@pytest.mark.parametrize("name", ["é" * 128, "a/" * 1_000 + "visits.csv"])
+@pytest.mark.parametrize("entry", ["{path: NAME}", "{path: visits.csv, dictionary: NAME}"])
+def test_a_name_that_no_file_can_have_is_refused(write, name, entry):
+    """Asked whether it is there, the system would answer with an error of its own."""
+    said = refusal(write(GOOD.replace("visits.csv", entry.replace("NAME", name))))
+    assert "line 3" in said and "no file can have so long a name" in said
+
+
 def test_two_questions_of_one_id(write):
     text = GOOD + GOOD[GOOD.index("  - id") :]
     assert "the id 'calm' is that of the question in line 10 too" in refusal(write(text))

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 
 from researchkit.markup import as_list, as_written
 
+LONGEST, FURTHEST = 255, 2_000  # bytes of a file's name that systems take, and of the way to it beside the study's own
+
+
+def nameable(path: str) -> str:
+    """A path whose parts a system can have as names; else it could not even be asked whether such a file is there."""
+    sizes = [len(part.encode("utf-8", "surrogatepass")) for part in path.split("/")]
+    if max(sizes) > LONGEST or sum(sizes) + len(sizes) > FURTHEST:
+        raise ValueError(
+            f"no file can have so long a name; {LONGEST} bytes are the most, and {FURTHEST:,} with its folders"
+        )
+    return path
+
+
+FilePath = Annotated[str, AfterValidator(nameable)]
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Whole = Annotated[int, Strict()]
 Code = Annotated[str, BeforeValidator(as_written)]

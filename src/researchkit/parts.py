@@ -25,7 +25,7 @@ from researchkit.designs import (
     Tradeoff,
     Within,
 )
-from researchkit.entries import Code, Codes, Names, Number, Part, Slug, Whole
+from researchkit.entries import Code, Codes, FilePath, Names, Number, Part, Slug, Whole
 from researchkit.markup import as_list, code_keys, column_only, path_only
 
 SECRETS = ("password", "passwd", "token", "secret", "private_key")  # in the options of a database's address
@@ -68,7 +68,7 @@ class File(Part):
     {redcap_event_name: baseline_arm_1}.
     """
 
-    path: str | None = None
+    path: FilePath | None = None
     url: str | None = None
     sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
     md5: str | None = Field(None, pattern=r"^[0-9a-f]{32}$")
@@ -81,7 +81,7 @@ class File(Part):
     separator: str | None = None
     decimal: Literal[","] | None = None
     missing: Codes = ()
-    dictionary: str | None = None
+    dictionary: FilePath | None = None
     clock: Literal["calendar", "business"] | None = None
     timezone: str | None = None
     only: dict[str, Codes] = Field(default_factory=dict)
@@ -162,7 +162,7 @@ class Table(Part):
     rows: str = "rows"
     aggregates: bool = False
     keep: tuple[Keep, ...] = ()
-    against: str | None = None
+    against: FilePath | None = None
     accept: dict[str, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
 
 
