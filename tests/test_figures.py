@@ -18,6 +18,7 @@ import pytest
 from researchkit import figures
 from researchkit.errors import EstimationError
 from researchkit.figures import Curve, ink, letters
+from researchkit.figures import sheet as sheets
 from researchkit.figures.sheet import sheet
 
 NASTY = 'a "$x" </svg><script>alert(1)</script> & \x00 $5'
@@ -70,6 +71,15 @@ def test_the_same_numbers_give_the_same_bytes():
     one, other = figures.interval(answer()), figures.interval(answer())
     assert one.svg == other.svg and one.png == other.png and one.to_html() == other.to_html()
     assert figures.interval(answer(estimate=0.032)).svg != one.svg
+
+
+def test_a_sheet_that_was_laid_aside_is_drawn_on_like_any_other(monkeypatch):
+    monkeypatch.setattr(sheets, "_spare", [])
+    fresh = figures.interval(answer())
+    sheets.ready()
+    aside = figures.interval(answer())
+    assert len(sheets._spare) == sheets.SHEETS - 1
+    assert (aside.svg, aside.png) == (fresh.svg, fresh.png)
 
 
 def test_the_alternative_text_is_written_from_the_plotted_numbers():

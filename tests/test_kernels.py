@@ -248,6 +248,29 @@ def test_a_killed_worker_takes_its_kernel_along_and_no_other(ready, tmp_path, te
     assert alive(parent)
 
 
+SAYS = """
+import subprocess, sys, threading
+print("one", end=""); sys.stdout.flush()
+print(" two", end="", flush=True)
+thread = threading.Thread(target=print, args=(" three",)); thread.start(); thread.join()
+sys.stderr.write("aside")
+sys.stdout.flush(); sys.stdout.flush()
+"""
+
+
+def test_what_is_printed_is_there_when_its_cell_ends(ready):
+    forked(ready)
+    for cell in run(*[SAYS] * 5).cells:
+        told = {name: "".join(one.text for one in cell.outputs if one.name == name) for name in ("stdout", "stderr")}
+        assert told == {"stdout": "one two three\n", "stderr": "aside"}
+
+
+def test_a_kernel_that_is_done_with_is_not_told_to_stop_first(ready, capfd):
+    for _ in range(5):
+        run("1", kernel_manager_class=kernels.MANAGER)
+    assert "KeyboardInterrupt" not in "".join(capfd.readouterr())
+
+
 def test_a_cell_that_never_ends_is_stopped_by_its_deadline(ready):
     with pytest.raises(CellTimeoutError):
         run("while True: pass", timeout=1)
@@ -260,13 +283,18 @@ def test_a_cell_that_never_ends_can_be_interrupted(ready):
 
 def test_nothing_is_left_after_many(ready):
     forked(ready)
-    before = files_and_children(ready.template)
+    before = at_rest(ready.template)
     for _ in range(6):
         run("1")
+    assert at_rest(ready.template) == before
+
+
+def at_rest(pid: int) -> tuple[int, int]:
+    """Once only the child that waits is left: a kernel that has been killed takes a moment to go."""
     deadline = time.monotonic() + SOON
-    while files_and_children(ready.template) != before and time.monotonic() < deadline:
+    while files_and_children(pid)[1] != 1 and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert files_and_children(ready.template) == before
+    return files_and_children(pid)
 
 
 def files_and_children(pid: int) -> tuple[int, int]:

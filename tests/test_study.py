@@ -204,3 +204,12 @@ def test_a_claim_is_one_of_the_list_where_the_family_is_given_too(tmp_path):
     (tmp_path / "study.yml").write_text(text, encoding="utf-8")
     with pytest.raises(StudyError, match="no claim 'LOY-99'"):
         load_study(tmp_path)
+
+
+def test_a_study_that_has_changed_is_read_anew(write):
+    path = write(GOOD)
+    before = load_study(path)
+    write(GOOD.replace("A clinic", "A ward"))
+    assert (before.title, load_study(path).title) == ("A clinic", "A ward")
+    assert load_study(path).sha256 != before.sha256
+    assert load_study(write(GOOD, "other.yml")).path.name == "other.yml"

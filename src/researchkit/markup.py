@@ -8,6 +8,7 @@ and aliases are refused: they can build objects or grow a small file into a huge
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -22,6 +23,18 @@ TOO_DEEP = "lists and mappings are nested too deep to be a study file."
 FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][-+]?[0-9]+)?$")
 WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
+
+
+def read_bytes(path: Path) -> bytes:
+    """What a study file holds, or StudyError where it cannot be had."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise StudyError(
+            f"There is no study file {path}. The notebook 03_study_file shows what stands in one."
+        ) from None
+    except OSError as error:
+        raise StudyError(f"{path} cannot be read: {error.strerror}.") from None
 
 
 def read_yaml(text: str, subject: str) -> tuple[Any, dict[Place, int]]:

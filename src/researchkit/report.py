@@ -19,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from researchkit import internal, wording
+from researchkit import internal, kernels, wording
 from researchkit.answer import ASKED, HIDDEN, MEDIA
 from researchkit.disclosure import PROFILES, name_of
 from researchkit.errors import ReportError
@@ -249,6 +249,7 @@ def execute(source: Path, target: Path, given: dict[str, Any], limits: Limits) -
             request_save_on_cell_execute=False,
             execution_timeout=limits.cell_seconds,
             shutdown_kernel="immediate",
+            kernel_manager_class=kernels.MANAGER,
             config=private(sockets),
             extra_arguments=limits.arguments(),
         )

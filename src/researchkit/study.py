@@ -7,6 +7,7 @@ The models below are the reference of the format; `study.schema.json`, written f
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,7 +19,7 @@ from researchkit.disclosure import name_of
 from researchkit.entries import Names, Part, Whole
 from researchkit.errors import StudyError, listing, some
 from researchkit.faults import all_of, left_open, nearest, told
-from researchkit.markup import Place, as_list, read_yaml
+from researchkit.markup import Place, as_list, read_bytes, read_yaml
 from researchkit.measures import Built, Feedback, Raters
 from researchkit.parts import Alternative, Column, Question, Scale, Source, Table
 from researchkit.spoken import Transcript, called, made_in, of_transcripts, transcript_problems
@@ -189,7 +190,12 @@ def load_study(path: str | Path) -> Study:
     """
     path = located(path)
     path = path / "study.yml" if path.is_dir() else path
-    content = read_bytes(path)
+    return read_study(path, read_bytes(path))
+
+
+@lru_cache(maxsize=8)
+def read_study(path: Path, content: bytes) -> Study:
+    """The study that a file holds; a worker makes many reports of the same one, and a study does not change."""
     try:
         value, lines = read_yaml(content.decode("utf-8-sig"), str(path))
     except UnicodeDecodeError as error:
@@ -217,17 +223,6 @@ def located(path: str | Path) -> Path:
         return path
     beside = (*Path.cwd().parents, Path(__file__).parents[2])
     return next((folder / path for folder in beside if (folder / path).exists()), path)
-
-
-def read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise StudyError(
-            f"There is no study file {path}. The notebook 03_study_file shows what stands in one."
-        ) from None
-    except OSError as error:
-        raise StudyError(f"{path} cannot be read: {error.strerror}.") from None
 
 
 def disagreements(study: Study, lines: dict[Place, int]) -> list[str]:

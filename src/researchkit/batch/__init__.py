@@ -24,6 +24,7 @@ from researchkit.report import Limits, Report, execute, told_to
 from researchkit.sources import lying
 from researchkit.study import load_study
 
+CORES = os.cpu_count() or 1
 __all__ = [
     "Job",
     "Limits",
@@ -77,7 +78,7 @@ def run(
     with ExitStack() as stack:
         ahead = not dask and likely(keys, jobs, out, fresh)
         ready = stack.enter_context(kernels.warm()) if ahead else None
-        if ahead and (workers or os.cpu_count() or 1) > 1:
+        if ahead and (workers or CORES) > 1 and CORES > 2:  # on two, it would only take time from the two that load
             pool.ahead()
         for job in jobs:
             if why := memory.stops(keys, job):
@@ -150,7 +151,7 @@ def made_or_left(
     if dask:
         yield from map(guard.made, cluster.run(due, out, dask, through=through, seconds=seconds, fresh=fresh))
         return
-    workers = min(workers or os.cpu_count() or 1, len(due))
+    workers = min(workers or CORES, len(due))
     if len(due) < 2:  # what loads everything for others would load it for one
         yield from map(guard.made, made(due, out, workers, seconds, fresh))
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from typing import Any
 
@@ -80,6 +81,10 @@ class Figure:
 
     def to_csv(self) -> str:
         """The plotted numbers as comma-separated text, harmless in a spreadsheet."""
+        return self._csv
+
+    @cached_property
+    def _csv(self) -> str:
         return tables.frame(self.data, self.title).to_csv()
 
     def __str__(self) -> str:

@@ -29,7 +29,13 @@ _VARIABLES = {
 }
 MILLION = 1e6  # from here on a format of six digits writes powers of ten
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
-STYLE = {"figure.facecolor": "none", "lines.solid_capstyle": "round", "text.parse_math": False}
+# Letters are not fitted to dots: at twice the size they look no better for it, and take half the time.
+STYLE = {
+    "figure.facecolor": "none",
+    "lines.solid_capstyle": "round",
+    "text.hinting": "none",
+    "text.parse_math": False,
+}
 
 
 def inline(svg: str, name: str, alt: str) -> str:

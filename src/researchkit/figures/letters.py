@@ -81,9 +81,11 @@ def height(text: str, size: float = SIZE) -> float:
 @lru_cache(maxsize=4096)
 def _wide(line: str, bold: bool) -> float:
     """The width of a line at size 1; letters that our font has not are taken as wide as a square, or as an n."""
+    from matplotlib.ft2font import LoadFlags
+
     font = _font(bold)
     known = "".join(letter for letter in line if font.get_char_index(ord(letter)))
-    font.set_text(known or " ")
+    font.set_text(known or " ", flags=LoadFlags.NO_HINTING)
     other = [letter for letter in line if letter not in known]
     wide = sum(1.0 if unicodedata.east_asian_width(letter) in "WF" else 0.65 for letter in other)
     return (float(font.get_width_height()[0]) / 64 / 100 if known else 0.0) + wide

@@ -27,7 +27,9 @@ PAD, LEAST = 3.0, 40.0  # points: left free at the edges; of axes at the least
 TICK, AIR, ROOM = 3.0, 3.5, 6.0  # points: of a tick, from it to its number, and around the axes' names
 TIMES = 2  # dots a point
 SLACK = 1e-6  # of an axis, over its ends
+SHEETS = 4  # drawings of most reports
 Ticks = Sequence[tuple[float, str]]
+_spare: list[tuple[Drawing, Axes]] = []
 
 
 class Spot(NamedTuple):
@@ -270,11 +272,28 @@ def sheet(height: float) -> Iterator[Sheet]:
     """An empty sheet `height` points high with one pair of axes, in the house style."""
     import matplotlib as mpl
     import seaborn as sns
-    from matplotlib.figure import Figure as Drawing
 
     with mpl.rc_context(sns.axes_style("ticks") | ink.STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # the page has fonts that we do not
-        drawing = Drawing(figsize=(WIDTH / 72, height / 72), dpi=72 * TIMES)
-        axes = drawing.add_axes((0.1, 0.1, 0.8, 0.8))
-        axes.set_axis_off()  # its lines and words are ours
+        drawing, axes = _spare.pop() if _spare else _empty()
+        drawing.set_size_inches(WIDTH / 72, height / 72)
         yield Sheet(drawing, axes)
+
+
+def _empty() -> tuple[Drawing, Axes]:
+    """A drawing with one pair of axes. Call it in the style of `sheet`."""
+    from matplotlib.figure import Figure as Drawing
+
+    drawing = Drawing(dpi=72 * TIMES)
+    axes = drawing.add_axes((0.1, 0.1, 0.8, 0.8))
+    axes.set_axis_off()  # its lines and words are ours
+    return drawing, axes
+
+
+def ready() -> None:
+    """Lay the sheets of a report aside, empty, before kernels are forked: making one takes a tenth of its drawing."""
+    import matplotlib as mpl
+    import seaborn as sns
+
+    with mpl.rc_context(sns.axes_style("ticks") | ink.STYLE):
+        _spare.extend(_empty() for _ in range(SHEETS))

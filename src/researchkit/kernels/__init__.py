@@ -17,4 +17,6 @@ from researchkit.kernels.check import Difference, differences
 from researchkit.kernels.owner import Ready, warm
 from researchkit.kernels.place import NAME, impossible, kernel_command
 
-__all__ = ["NAME", "Difference", "Ready", "differences", "impossible", "kernel_command", "warm"]
+MANAGER = "researchkit.kernels.client.PromptManager"  # for whoever runs a notebook from beginning to end
+
+__all__ = ["MANAGER", "NAME", "Difference", "Ready", "differences", "impossible", "kernel_command", "warm"]

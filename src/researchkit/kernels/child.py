@@ -146,7 +146,7 @@ def kernel(arguments: list[str], template: int) -> Any:
     from ipykernel import ipkernel
     from ipykernel.kernelapp import IPKernelApp
 
-    app = IPKernelApp.instance(parent_handle=template)
+    app = IPKernelApp.instance(parent_handle=template, outstream_class=load.STREAM)
     # It tells the debugger to step over whatever is loaded now, by which it means itself. To ask the thousands of
     # modules that are loaded here would also copy their memory, a fifth of all that a kernel's start costs.
     vars(ipkernel)["sys"] = SimpleNamespace(**{**vars(sys), "modules": load.of_the_kernel})

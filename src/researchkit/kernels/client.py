@@ -1,11 +1,13 @@
-"""The talk to a forked kernel begins as soon as it answers."""
+"""Jupyter's own client and manager, but for what they wait for though there is nothing to wait for."""
 
 from __future__ import annotations
 
 import time
+from inspect import unwrap
 from queue import Empty
 
 from jupyter_client.asynchronous import AsyncKernelClient
+from jupyter_client.manager import AsyncKernelManager
 
 USUAL = "jupyter_client.asynchronous.AsyncKernelClient"
 ANSWER, ECHO = 1.0, 0.2  # seconds for an answer, and for its echo on the channel of outputs
@@ -48,3 +50,23 @@ class PromptClient(AsyncKernelClient):
             ours = told["parent_header"].get("msg_id") == question
             if ours and told["msg_type"] == "status" and told["content"]["execution_state"] == "idle":
                 return
+
+
+class PromptManager(AsyncKernelManager):
+    """Jupyter's own manager, but for its pauses of a hundredth of a second, by which its tests see a state that passes.
+
+    And a kernel that is to be killed now is not interrupted before, which it would report on the terminal.
+    """
+
+    start_kernel = unwrap(AsyncKernelManager.start_kernel)
+
+    async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:  # type: ignore[override]
+        """As Jupyter's own, which sees to all that is not to end at once."""
+        if not now or not self.owns_kernel or not self.provisioner:
+            await super().shutdown_kernel(now=now, restart=restart)
+            return
+        self.shutting_down = True
+        self.stop_restarter()
+        await self.provisioner.kill(restart=restart)
+        await self.provisioner.wait()
+        await self.cleanup_resources(restart=restart)

@@ -45,6 +45,12 @@ class Forked:
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
 
+    def let_go(self) -> None:
+        """Count as ended, once it has been killed: the template sees to the rest."""
+        if self.returncode is None:
+            self.returncode = -signal.SIGKILL
+            self._close()
+
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)
 

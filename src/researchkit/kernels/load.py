@@ -15,17 +15,19 @@ from researchkit.kernels.key import HOME, source
 
 # They start notebooks, or follow them.
 NOT_IN_A_NOTEBOOK = {"kernels", "report", "export", "batch", "cli", "calibrate", "hands"}
-KERNEL = ("IPython", "ipykernel.kernelapp", "ipykernel.debugger")
+STREAM = "researchkit.kernels.streams.Quiet"
+KERNEL = ("IPython", "ipykernel.kernelapp", "ipykernel.debugger", STREAM.rpartition(".")[0])
 USUAL = ("matplotlib.pyplot", "seaborn", "scipy.special")
 # What these libraries load for themselves when they first draw, save or fit.
 DRAWN = ("matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg")
-ALSO = ("encodings.utf_8_sig",)
+ALSO = ("encodings.utf_8_sig", "encodings.cp437")
 # What of ours is kept once it is read: it is the package's, no study's.
 READ = (
     ("researchkit.claims", "claims"),
     ("researchkit.evidence", "whole_file"),
     ("researchkit.answer", "versions"),
     ("researchkit.figures.letters", "ready"),
+    ("researchkit.figures.sheet", "ready"),
 )
 # These start threads or hold locks that a fork breaks; what is to be loaded in a notebook is loaded there.
 UNSAFE = (
@@ -45,9 +47,9 @@ UNSAFE = (
 LATER = "matplotlib_inline"
 # Chooses its progress bar by the shell when it is loaded; it comes along with others, and is loaded again when used.
 AGAIN = "tqdm"
-# Few reports use these, and they take as long to load as all the rest of what `readers` names: left to those reports.
+# Few reports use these, and they take long to load: left to those reports.
 # sklearn sets variables of the environment, too.
-SELDOM = ("openpyxl", "pyreadstat", "rdata", "sklearn", "sqlalchemy")
+SELDOM = ("openpyxl", "pyreadstat", "rdata", "sklearn", "sqlalchemy", "statsmodels")
 IMPORT = re.compile(r"^ *(?:from ([\w.]+) import (?:\(\s*)?(.*)|import (.+))$", re.MULTILINE)
 of_the_kernel: dict[str, ModuleType] = {}  # what an ordinary kernel has loaded when it begins
 

@@ -251,8 +251,7 @@ def main(arguments: list[str]) -> None:
     wire.send(line, told | {"loading": loaded - began, "rehearsal": time.perf_counter() - loaded})
     if "no" in told:
         os._exit(1)
-    gc.collect()
-    gc.freeze()
+    gc.freeze()  # what was garbage by now stays: to look for it takes longer than a kernel
     template.serve()
 
 

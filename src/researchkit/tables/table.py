@@ -13,6 +13,7 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from html import escape
 from typing import Any
 
@@ -103,11 +104,13 @@ class Table:
 
     def to_csv(self) -> str:
         """Comma-separated text that a spreadsheet shows and never runs."""
-        if self.data is None:
-            header: list[object] = [col.header for col in self.columns]
-            lines: Iterable[Sequence[object]] = self.rows
-        else:
-            header, lines = list(self.data.columns), self.data.itertuples(index=False, name=None)
+        return self._csv
+
+    @cached_property
+    def _csv(self) -> str:
+        """Written once: the page links to it, and it is carried beside the page."""
+        header: list[object] = [col.header for col in self.columns] if self.data is None else list(self.data.columns)
+        lines: Iterable[Sequence[object]] = self.rows if self.data is None else lines_of(self.data)
         out = io.StringIO(newline="")
         writer = csv.writer(out)  # CRLF: with it, a lone CR in a cell is quoted and breaks no line
         writer.writerow([harmless(cell) for cell in header])
@@ -183,7 +186,7 @@ def harmless(cell: object) -> object:
 def frame(df: pd.DataFrame, title: str, note: str = "") -> Table:
     """Any data frame as a table; its index is shown when it has a name."""
     named = df.reset_index() if any(name is not None for name in df.index.names) else df
-    rows = tuple(tuple(shown(value) for value in row) for row in named.itertuples(index=False, name=None))
+    rows = tuple(tuple(shown(value) for value in row) for row in lines_of(named))
     numeric = [
         pd.api.types.is_numeric_dtype(kind) or (place > 0 and counted([row[place] for row in rows]))
         for place, kind in enumerate(named.dtypes)
@@ -192,6 +195,11 @@ def frame(df: pd.DataFrame, title: str, note: str = "") -> Table:
         Col(str(name), "right" if right else "left") for name, right in zip(named.columns, numeric, strict=True)
     )
     return Table(title, columns, rows, note, data=named)
+
+
+def lines_of(df: pd.DataFrame) -> list[list[object]]:
+    """The rows of a small frame as plain values, in one go: pandas makes a Series of every column that it iterates."""
+    return list(df.to_numpy(dtype=object).tolist())
 
 
 def counted(cells: Sequence[str]) -> bool:
