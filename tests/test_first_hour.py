@@ -99,6 +99,7 @@ EXPECTED = {
     "doctor": "Reports will come out.",
     "run": "Index: reports/index.html",
     "take": "retention",
+    "share": "Begin at for_the_board/index.html",
 }
 
 
@@ -110,7 +111,7 @@ def test_each_command_of_the_readme_does_what_it_says(words, place, here, monkey
         words = [*words, "--no-report"]  # that of test_doctor makes one
     if words[0] == "power":
         words = [*words, "--draws", "20", "--units", "8"]
-    if words[0] in ("why", "take"):  # of a report that is there
+    if words[0] in ("why", "take", "share"):  # of a report that is there
         called(["run", "data/contact_centre", "--jobs", "1"])
     said = called([*words, *(["--jobs", "1"] if words[0] == "run" else [])])
     assert re.search(EXPECTED[words[0]], said), said

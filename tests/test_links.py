@@ -7,13 +7,14 @@ import posixpath
 import re
 import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from nbformat import v4
 
-from researchkit import batch
+from researchkit import batch, hands
 from researchkit.export import export
 from researchkit.places import folder_name
 from researchkit.report import write_failure, write_report
@@ -153,6 +154,24 @@ def test_every_link_leads_somewhere_also_after_the_folder_has_moved(made, held, 
     moved = tmp_path / "else where & so on"
     shutil.copytree(made, moved)
     assert wrong(moved, pages(moved)) == []
+
+
+def test_what_is_shared_is_whole_and_holds_nothing_else(made, held, tmp_path):
+    (made / "clinic & co" / "stayed" / "notes of mine.docx").write_text("x", encoding="utf-8")
+    for folder in (".internal", ".locks"):
+        (made / folder).mkdir(exist_ok=True)
+        (made / folder / "result.json").write_text("{}", encoding="utf-8")
+    (made / "aside.html").symlink_to(made.parent / "clinic & co" / "study.yml")
+    try:
+        shared = hands.share(made, tmp_path / "for the board")
+    finally:
+        (made / "aside.html").unlink()
+    assert {Path(name).suffix for name in shared.files} == {".html", ".csv", ".json"}
+    assert {Path(name).name for name in shared.files if name.endswith(".json")} == {"result.json"}
+    assert not [name for name in shared.files if name.startswith(".") or name == "aside.html"]
+    there = pages(shared.folder)
+    assert there.keys() == held.keys() and wrong(shared.folder, there) == []
+    assert all((shared.folder / name).read_bytes() == (made / name).read_bytes() for name in shared.files)
 
 
 @pytest.mark.parametrize(

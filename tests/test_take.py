@@ -232,3 +232,30 @@ def test_a_page_names_no_file_outside_the_folder(report, tmp_path):
     taken = hands.take(report, tmp_path / "out")
     assert [name for name in taken.files if name.startswith(("/", ".")) or ".." in name.split("/")] == []
     assert not list(tmp_path.glob("*.svg")) and "etc-x" in taken.files
+
+
+def test_reports_are_shared_again_in_the_same_place_unless_somebody_has_been_there(report, tmp_path):
+    reports, target = report.parents[1], tmp_path / "for the board"
+    (reports / "index.html").write_text("first", encoding="utf-8")
+    (report / "notebook.ipynb").write_text("{}", encoding="utf-8")
+    asked = ["share", str(target), "--reports", str(reports)]
+    first = CliRunner().invoke(main, asked)
+    assert "pages 2, tables and results 1. " in first.output
+    assert f"left in {reports}: 2. Begin at {target}/index.html." in first.output  # the notebook and the status
+    (reports / "index.html").write_text("second", encoding="utf-8")
+    assert CliRunner().invoke(main, asked).exit_code == 0
+    assert (target / "index.html").read_text(encoding="utf-8") == "second"
+    (target / "index.html").write_text("by hand", encoding="utf-8")
+    refused = CliRunner().invoke(main, asked)
+    assert refused.exit_code == 1 and "index.html" in refused.output
+    assert (target / "index.html").read_text(encoding="utf-8") == "by hand"
+
+
+@pytest.mark.parametrize("target", ["reports/copy", "."])
+def test_reports_are_not_shared_into_themselves(report, tmp_path, monkeypatch, target):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reports" / "index.html").write_text("x", encoding="utf-8")
+    with pytest.raises(PlaceError, match="in one another"):
+        hands.share("reports", target)
+    with pytest.raises(ReportError, match="researchkit run"):
+        hands.share("reports/centre", tmp_path / "elsewhere")

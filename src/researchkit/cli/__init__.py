@@ -22,7 +22,7 @@ from researchkit.cli.plans import plan
 from researchkit.cli.runs import GOOD, NOT_ALL_GOOD, NOTHING_STARTED, compare, make_all
 from researchkit.cli.screen import Screen, harmless
 from researchkit.cli.sizes import power
-from researchkit.cli.take import take
+from researchkit.cli.take import share, take
 from researchkit.cli.trouble import trouble
 from researchkit.disclosure import LABELS, PROFILES
 from researchkit.errors import ResearchkitError
@@ -54,7 +54,7 @@ class Command(click.Group):
 
 @click.group(
     cls=Command,
-    commands=[claims, doctor, lab, lessons, plan, power, take, trouble],
+    commands=[claims, doctor, lab, lessons, plan, power, share, take, trouble],
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Something went wrong? `researchkit trouble WORDS OF THE MESSAGE` says why and what to do; "
     "`researchkit doctor` looks at the machine.",

@@ -8,7 +8,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -69,21 +70,33 @@ def take(report: str | Path, out: str | Path | None = None, *, docx: bool | None
         raise ReportError(word.MISSING)
     notes = [] if writer or docx is False else [f"report.docx is left out. {word.MISSING}"]
     notes += [] if result else ["result.json is left out: it does not lie beside the page."]
+    with laid(folder) as aside:
+        _write(aside, told, page, result)
+        if writer:
+            writer(told, aside / "report.docx")
+        files = tuple(within(aside))
+    return Taken(folder, files, tuple(notes))
+
+
+@contextmanager
+def laid(folder: Path) -> Iterator[Path]:
+    """A folder to fill, which takes the place of the named one when nothing went wrong; it lists what it holds."""
     free(folder)
     with places.told_plainly(folder, folder.parent):
         folder.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=".taking-", dir=folder.parent))
         try:
-            _write(aside, told, page, result)
-            if writer:
-                writer(told, aside / "report.docx")
-            files = tuple(sorted(path.relative_to(aside).as_posix() for path in aside.rglob("*") if path.is_file()))
-            sums = {name: sha256((aside / name).read_bytes()).hexdigest() for name in files}
+            yield aside
+            sums = {name: sha256((aside / name).read_bytes()).hexdigest() for name in within(aside)}
             (aside / LIST).write_text(json.dumps(sums, indent=1), encoding="utf-8")
             _move(aside, folder)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-    return Taken(folder, files, tuple(notes))
+
+
+def within(folder: Path) -> list[str]:
+    """Every file of a folder, as a path inside it."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
 def found(report: Path) -> Path:
