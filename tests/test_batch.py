@@ -335,7 +335,7 @@ def test_a_lock_is_freed_by_death(tmp_path):
     holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
     assert holder.stdout.readline() == b"held\n"
     holder.kill()
-    holder.wait()
+    holder.communicate()
     began = time.monotonic()
     with alone(tmp_path, "x"):
         assert time.monotonic() - began < 2

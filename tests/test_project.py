@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
+import sys
 import tomllib
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 
 import pytest
 import yaml
@@ -31,6 +34,22 @@ TEXT = {
     ".css",
     ".csv",
     "",
+}
+LICENCES = {  # as the table of what we depend on says them, and as packages do; the first that fits a piece of text counts
+    "LGPL": r"LGPL|Lesser General Public",
+    "GPL": r"GPL|General Public License",
+    "MPL": r"MPL|Mozilla Public",
+    "PSF": r"PSF|Python Software Foundation",
+    **{name: name for name in ("MIT", "BSD", "Apache", "ISC", "Zlib", "CC0")},
+}
+PERMISSIVE = {"MIT", "BSD", "Apache", "ISC", "PSF", "Zlib", "CC0"}
+# Imported here, and asked for by the library that works on nothing else.
+ALONG = {
+    "ipython": "ipykernel",
+    "markupsafe": "jinja2",
+    "pillow": "matplotlib",
+    "pygments": "nbconvert",
+    "traitlets": "nbconvert",
 }
 # Spelled in pieces, so that this file does not name them either.
 INDEX = re.compile(r"index[-]url|find[-]links +\S*/|https?://\S+/simpl[e]\b|https?://\S+\.(?:wh[l]|tar\.g[z])\b")
@@ -91,6 +110,109 @@ def test_every_dependency_is_locked_within_its_bounds(project, locked):
         if not pins or not all(need.specifier.contains(version(pin)) for pin in pins):
             wrong.append(f"{group}: {need}, locked as {[str(pin) for pin in pins]}")
     assert wrong == []
+
+
+def needs(name: str, extras: set[str]) -> list[Requirement]:
+    """What an installed package asks for, on this Python and with these extras."""
+    asked = [Requirement(text) for text in distribution(name).requires or []]
+    return [
+        need
+        for need in asked
+        if not need.marker or any(need.marker.evaluate({"extra": extra}) for extra in extras | {""})
+    ]
+
+
+def closure(wanted: list[Requirement]) -> set[str]:
+    """The packages that an install of these brings, by the metadata of what is installed."""
+    found: set[tuple[str, frozenset[str]]] = set()
+    while wanted:
+        need = wanted.pop()
+        one = canonicalize_name(need.name), frozenset(need.extras)
+        if one not in found:
+            found.add(one)
+            wanted += needs(one[0], set(need.extras))
+    return {name for name, _ in found}
+
+
+def licences(name: str) -> set[str]:
+    """The licences that an installed package names: its expression, or its classifiers, or the first line of the text."""
+    told = distribution(name).metadata
+    kinds = [text for text in told.get_all("Classifier", []) if text.startswith("License ::")]
+    text = (
+        told.get("License-Expression") or " AND ".join(kinds) or (told.get("License") or "").strip().partition("\n")[0]
+    )
+    parts = re.split(r" AND | OR |\(|\)", text)
+    return {next((known for known, sign in LICENCES.items() if re.search(sign, part)), "?") for part in parts if part}
+
+
+@pytest.fixture(scope="module")
+def installed(project):
+    """Group -> the packages that it brings."""
+    try:
+        return {group: closure([need for of, need in direct(project) if of == group]) for group, _ in direct(project)}
+    except PackageNotFoundError as error:
+        pytest.skip(f"not every extra is installed: {error}")
+
+
+@pytest.fixture(scope="module")
+def audit(root):
+    """Library -> its licences, as the table of what we depend on has them."""
+    text = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    part = text[text.index("## What we depend on") : text.index("## Renewing the lock")]
+    rows = re.findall(r"(?m)^\| `([\w-]+)` \| [^|]+ \| ([\w, ]+) \| 20\d\d-\d\d \| [^|]+ \|$", part)
+    return {canonicalize_name(name): set(told.split(", ")) for name, told in rows}
+
+
+def test_what_we_depend_on_is_told_row_by_row(audit, project):
+    assert set(audit) == {canonicalize_name(need.name) for _, need in direct(project)}
+
+
+def test_licences_are_those_that_are_told(audit, installed):
+    wrong = {
+        name: (told, licences(name))
+        for name, told in audit.items()
+        if not told <= licences(name) or licences(name) - PERMISSIVE - told
+    }
+    assert wrong == {}
+
+
+def test_all_is_permissive_but_what_is_named_with_its_reason(root, installed):
+    text = " ".join((root / "CONTRIBUTING.md").read_text(encoding="utf-8").split())
+    plain, more = re.search(
+        r"All licences are permissive, but for ([^.]+) in a plain install, ([^.]+)\.", text
+    ).groups()
+    told = [
+        {
+            name: group
+            for names, group in re.findall(r"((?:`[\w-]+`(?:, | and )?)+) \((\w+)[^)]*\)", part)
+            for name in re.findall(r"`([\w-]+)`", names)
+        }
+        for part in (plain, more)
+    ]
+    core = installed["core"]
+    rest = set().union(*installed.values()) - core
+    found = [
+        {name: ", ".join(sorted(licences(name) - PERMISSIVE)) for name in names if licences(name) - PERMISSIVE}
+        for names in (core, rest)
+    ]
+    assert len(core) > 80 and found == told
+
+
+def test_whatever_is_imported_is_asked_for(root, project):
+    imported = set()
+    for path in (root / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                imported.add(node.module.partition(".")[0])
+    known = packages_distributions()
+    ours = {"researchkit", *sys.stdlib_module_names}
+    packages = {canonicalize_name(known.get(name, [name])[0]) for name in imported - ours}
+    asked = {canonicalize_name(need.name) for _, need in direct(project)}
+    assert packages - asked == set(ALONG)
+    for name, carrier in ALONG.items():
+        assert carrier in asked and name in {canonicalize_name(need.name) for need in needs(carrier, set())}
 
 
 def test_every_pin_carries_hashes(root):

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -198,7 +199,8 @@ def _made(queue: deque[tuple[Cell, int]], jobs: int) -> Iterator[Batch]:
         while queue:
             yield _batch(*queue.popleft())
         return
-    with ProcessPoolExecutor(jobs) as pool:
+    # Begun anew, not forked: a fork while threads run may hang, and each Python has its own default.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         flying: set[Future[Batch]] = set()
         try:
             while queue or flying:
