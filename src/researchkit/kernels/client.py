@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from contextlib import suppress
 from inspect import unwrap
 from queue import Empty
 
@@ -11,6 +13,7 @@ from jupyter_client.manager import AsyncKernelManager
 
 USUAL = "jupyter_client.asynchronous.AsyncKernelClient"
 ANSWER, ECHO = 1.0, 0.2  # seconds for an answer, and for its echo on the channel of outputs
+DYING = 5.0  # seconds that a killed process has to go
 
 
 class PromptClient(AsyncKernelClient):
@@ -68,5 +71,6 @@ class PromptManager(AsyncKernelManager):
         self.shutting_down = True
         self.stop_restarter()
         await self.provisioner.kill(restart=restart)
-        await self.provisioner.wait()
+        with suppress(TimeoutError):  # a process that the system itself holds up is left to it
+            await asyncio.wait_for(self.provisioner.wait(), DYING)
         await self.cleanup_resources(restart=restart)
