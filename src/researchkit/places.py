@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import json
 import math
@@ -9,6 +10,7 @@ import os
 import re
 import shutil
 import socket
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -83,9 +85,12 @@ def home(staging: Path) -> str | None:
 def move_into_place(making: Path, folder: Path) -> None:
     """The new folder in the place of the old, without a moment in which half of it is there.
 
-    Every step renames, so that `put_back` can go the same way back from wherever it ended.
+    Where nothing else lives in it, the two change places in one step, and there is always a report. Elsewhere every
+    step renames, so that `put_back` can go the same way back from wherever it ended.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
+    if folder.is_dir() and not others(folder) and exchanged(making / NEW, folder):
+        return  # what was there goes with what it was made in
     try:
         if folder.exists():
             folder.rename(making / OLD)
@@ -97,6 +102,13 @@ def move_into_place(making: Path, folder: Path) -> None:
     except BaseException:
         put_back(making, folder)
         raise
+
+
+def exchanged(one: Path, other: Path) -> bool:
+    """Let two folders change places, so that neither is ever missing; False where the system cannot."""
+    swap = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform == "linux" else None
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE of Linux's fcntl.h and stdio.h
+    return swap is not None and swap(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0
 
 
 def put_back(making: Path, folder: Path) -> None:
