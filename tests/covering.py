@@ -19,7 +19,13 @@ from typing import Any
 import pytest
 from forked import Child, allow, reap, start, tell
 
-ARGUMENTS = ("-p", "no:cacheprovider", "--assert=plain", "-s")  # nothing is shown, so nothing has to be explained
+ARGUMENTS = (
+    "-p",
+    "no:cacheprovider",
+    "--assert=plain",
+    "--tb=native",
+    "-s",
+)  # nothing is shown, so nothing has to be explained
 
 
 class Watch:
@@ -242,23 +248,27 @@ class Covered:
 
     @cache  # noqa: B019 - one lives as long as the run
     def tests(self, file: str, line: int | None) -> list[str]:
-        """Those that run this line of a file, or any (None), the quickest first; then the others of their test files.
+        """Those that run this line of a file, first the file's own, then the quickest; then the others of their test files.
 
-        For what a cache keeps is run by one test, and looked at by others.
+        For what a cache keeps is run by one test, and looked at by others. Outside of functions (None) nothing is run by
+        a test: all tests of the room, in the same order.
         """
-        by_line = self.by_line[file]
-        near = by_line.get(line, set()) if line else set().union(*by_line.values())
+        own = {f"tests/test_{name}.py" for name in (Path(file).stem, Path(file).parts[2])}
+
+        def order(test: str) -> tuple[bool, float, str]:
+            return test.partition("::")[0] not in own, round(self.cost[test], 2), test
+
+        if line is None:
+            return sorted(self.cost, key=order)
+        near = self.by_line[file].get(line, set())
         homes = {test.partition("::")[0] for test in near}
         other = {test for test in self.cost if test.partition("::")[0] in homes} - near
-        return [*sorted(near, key=self._order), *sorted(other, key=self._order)]
+        return [*sorted(near, key=order), *sorted(other, key=order)]
 
     def state(self, tests: Sequence[str]) -> str:
         """What these tests' files are now."""
         homes = sorted({test.partition("::")[0] for test in tests})
         return digest(" ".join(self.homes[home] for home in homes))
-
-    def _order(self, test: str) -> tuple[float, str]:
-        return round(self.cost[test], 2), test
 
 
 def digest(text: str) -> str:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import ast
 import csv
+import gc
 import importlib
 import json
 import math
@@ -48,7 +49,6 @@ ELSEWHERE = (
     "mutants",
 )  # pages, processes
 ROOT = Path(__file__).resolve().parents[1]
-LONG = 20.0  # seconds of tests that one mutant is given; who lives longer counts as a survivor
 OFTEN = 8  # tests that killed other mutants of the same file are tried first
 LATE = ("scipy.stats", "scipy.optimize", "scipy.integrate", "scipy.special", "statsmodels.api")  # imported by functions
 COLUMNS = ("room", "file", "line", "operator", "changed", "why")
@@ -103,6 +103,7 @@ class Runner:
         self.covered = Covered(self.root, self.root / "build" / "mutants", texts)
         self.covered.complete(session.items, self.asked.workers)
         self.lives = living([str(self.root / file) for file in self.texts])
+        gc.freeze()  # what is never collected is not copied into each child
         chosen = self.chosen()
         self.controls(chosen)
         self.try_all(chosen)
@@ -152,7 +153,7 @@ class Runner:
         path = self.root / mutant.file
 
         def work(folder: Path) -> None:
-            watch = Watch(folder, self.covered.cost, LONG, self.asked.grace)
+            watch = Watch(folder, self.covered.cost, self.asked.long, self.asked.grace)
             if outside or not put(functions, self.lives[str(path)]):
                 anew(self.root, _module(mutant.file), code, tests, watch)
             else:
@@ -277,6 +278,9 @@ def main() -> int:
     asked.add_argument("--sample", type=int, default=0, help="how many mutants, the same share of each file (0: all)")
     asked.add_argument("--seed", type=int, default=20251101)
     asked.add_argument("--most", type=int, default=0, help="stop after so many, to go on another time (0: never)")
+    asked.add_argument(
+        "--long", type=float, default=20.0, help="seconds of tests for one mutant; who lives longer has survived"
+    )
     asked.add_argument("--grace", type=float, default=10.0, help="seconds a test has beside ten times what it takes")
     asked.add_argument("--workers", type=int, default=2)
     asked.add_argument("--root", default=str(ROOT))
