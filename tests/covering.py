@@ -74,6 +74,7 @@ class Anew:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         by_name = {item.nodeid: item for item in items}
         items[:] = [by_name[name] for name in self.wanted if name in by_name]
+        self.watch.began = time.process_time()  # what was loaded is not of the tests' time
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self) -> None:

@@ -119,6 +119,20 @@ def test_how_far_a_hidden_count_stays_open(name, least, width):
     assert (PROFILES[name].least, PROFILES[name].width) == (least, width)
 
 
+def test_a_rule_about_one_or_two_is_a_rule():
+    two = replace(PROFILES["cms"], threshold=2, round_to=2)
+    assert two.protects and not PROFILES["none"].protects
+    assert usual_base(two) == 2 and usual_base(PROFILES["cms"]) == 10
+    assert replace(two, threshold=5).width == 2
+
+
+@pytest.mark.parametrize("name", ["csm rounded to 10", "cms rounded to ten", "cms rounded to ", "cms 10"])
+def test_what_is_no_name_of_a_profile_is_none(name):
+    assert name not in PROFILES
+    with pytest.raises(KeyError, match=name):
+        PROFILES[name]
+
+
 def test_a_finer_rounding_does_not_undo_that_of_the_rule():
     assert PROFILES["nhs rounded to 3"].round_to == 5 and PROFILES["nhs rounded to 20"].round_to == 20
     assert [rounded("nhs", base) for base in (4, 5, 6)] == ["nhs", "nhs", "nhs rounded to 6"]
@@ -182,20 +196,22 @@ def test_rounded_counts_tell_of_what_is_hidden_as_trying_out_would(base, hidden)
     """All counts that round to what was told: how many people can the hidden reasons at most be?"""
     profile = replace(PROFILES["nhs"], round_to=base)
     rounds_to: dict[int, list[int]] = {}
-    for count in range(20, 120):
+    for count in range(10, 130):
         rounds_to.setdefault(nearest(count, profile), []).append(count)
-    for arrived, dropped in itertools.product(range(85, 101), range(25, 36)):
-        used = arrived - dropped - sum(hidden)
-        told = {"dropped": nearest(dropped, profile)} | {f"hidden {place}": None for place in range(len(hidden))}
+    for arrived, dropped in itertools.product(range(95, 111), range(25, 36)):
+        used = arrived - dropped - 22 - sum(hidden)
+        told = {"dropped": nearest(dropped, profile), "late": nearest(22, profile)} | {
+            f"hidden {place}": None for place in range(len(hidden))
+        }
         most = max(rounds_to[nearest(arrived, profile)]) - sum(
-            min(rounds_to[nearest(one, profile)]) for one in (used, dropped)
+            min(rounds_to[nearest(one, profile)]) for one in (used, dropped, 22)
         )
         assert edge(arrived, used, told, profile) == (most - len(hidden) * profile.least < profile.width)
 
 
 def test_without_rounding_or_without_hidden_counts_there_is_no_edge():
-    assert not edge(40, 30, {"a": None}, PROFILES["cms"])
-    assert not edge(40, 30, {"a": 10}, PROFILES["nhs"])
+    assert not edge(40, 37, {"a": None}, PROFILES["cms"])
+    assert not edge(40, 30, {"a": 15}, PROFILES["nhs"])
 
 
 def test_an_account_of_rows_lets_no_hidden_reason_be_worked_out():
@@ -244,12 +260,12 @@ def test_the_order_of_the_groups_does_not_matter(counts, name):
 
 def test_the_owner_hears_what_was_hidden_and_why_once():
     taken()  # what others left
-    counts, told = {"a": 3, "b": 20, "c": 0, "d": 11, "e": 10}, {"a": None, "b": None, "c": None, "d": 11}
+    counts, told = {"a": 1, "b": 20, "c": 0, "d": 11, "e": 10}, {"a": None, "b": None, "c": None, "d": 11}
     hid("rows", counts, told, PROFILES["none"])
     assert taken() == []
     hid("rows", counts, told, PROFILES["cms"])
-    note(Hidden("rows: a", 3, TOO_FEW))
-    why = [("a", 3, TOO_FEW), ("b", 20, WITH_IT), ("c", 0, WITH_IT), ("e", 10, TOO_FEW)]
+    note(Hidden("rows: a", 1, TOO_FEW))
+    why = [("a", 1, TOO_FEW), ("b", 20, WITH_IT), ("c", 0, WITH_IT), ("e", 10, TOO_FEW)]
     assert taken() == [Hidden(f"rows: {name}", people, reason) for name, people, reason in why]
     hid("rows", {"c": 0, "f": 10}, {}, PROFILES["ukllc"])  # nobody is as small a count as any there
     assert [one.to_dict() for one in taken()] == [
