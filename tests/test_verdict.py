@@ -212,6 +212,21 @@ def test_each_kind_of_outcome_is_named_for_what_is_compared(outcome, said):
     assert said in told.sentence
 
 
+def test_a_small_estimate_leans_as_its_sign_does():
+    """And one that is nothing is not higher."""
+    for estimate, word in ((0.4, "higher"), (-0.4, "lower"), (0.0, "lower")):
+        unsure = judge(effect(-3, 3, estimate=estimate), question(), study())
+        small = judge(effect(-0.9, 0.9, estimate=estimate), question(), study())
+        assert f" points {word} (" in unsure.sentence and f" points {word} (" in small.sentence
+    drawn = judge(effect(0.1, 3, estimate=0.0), question(design="randomised"), study())
+    assert "lowered anxiety" in drawn.sentence
+
+
+def test_a_dose_of_less_than_one_is_told_as_it_is():
+    half = question(exposure=Exposure(column="compassion", per=0.5))
+    assert judge(effect(-3, -2), half, study()).sentence.startswith("0.5 more points of compassion")
+
+
 def test_a_longer_time_is_longer():
     asked = question(outcome=Outcome(column="stay", kind="duration", event="left", horizon=90.0, good="high"))
     assert "that was 2.5 days longer (95 %" in judge(effect(2, 3, unit="days"), asked, study()).sentence
