@@ -59,7 +59,7 @@ def hard_to_tell(hidden: list[int], profile: Profile) -> bool:
 
 def apart(counts: Sequence[int], fewest: int) -> list[bool]:
     """Which groups of a known total may be shown, where none of 1 to `fewest` - 1 may be, or be worked out."""
-    profile = Profile("", max(fewest, 1), True, 1, "", "")
+    profile = Profile("", fewest, True, 1, "", "")
     kept = protect({str(place): count for place, count in enumerate(counts)}, profile)
     return [count is not None for count in kept.values()]
 

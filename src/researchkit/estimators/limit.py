@@ -23,7 +23,7 @@ WEAK = 3.2  # standard errors of the jump in the exposure: fewer, and a ratio to
 NEIGHBOURS = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Side:
     """What a local line needs of all rows: distance from the limit (n,), who is on the treated side, clusters."""
 
