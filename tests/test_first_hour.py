@@ -103,7 +103,6 @@ EXPECTED = {
 }
 
 
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("words", [one for one in [*SHOWN, *INLINE] if one not in STEPS], ids=" ".join)
 def test_each_command_of_the_readme_does_what_it_says(words, place, here, monkeypatch):
     undrawn(monkeypatch)

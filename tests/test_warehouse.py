@@ -566,7 +566,7 @@ def test_another_dialect_gives_the_same_numbers(tmp_path):
     frame = items().rename(columns={"y": HOSTILE})
     address = f"sqlite:///{tmp_path / 'answers.sqlite'}"
     frame.loc[:20, "severity"] = 0.0
-    frame.to_sql("answers", sa.create_engine(address), index=False)
+    frame.to_sql("answers", sa.create_engine(address, poolclass=sa.NullPool), index=False)
     scale = {"items": ["i1", "i2", "i3", "i4"], "reverse": ["i2"], "range": [1, 5], "min_answered": 3}
     parts = {"scales": {"s": scale}, "columns": {"y": {"from": HOSTILE}}}
     parts["question"] = {"outcome": {"column": "s", "kind": "score"}, "adjust": ["y", "kind", "severity"]}
