@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reports test attack data lab check bench calibrate mutants reference lock clean
+.PHONY: help setup reports test lowest attack data lab check bench calibrate mutants reference lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -17,6 +17,11 @@ reports: .venv/.installed ## answer every question of every study under data/; e
 
 test: .venv/.installed ## every test, on all cores
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
+
+lowest: ## every test on Python 3.11 with the lowest versions that pyproject.toml allows (needs uv)
+	@wanted=$$(mktemp) && uv pip compile pyproject.toml --all-extras --resolution lowest-direct --python-version 3.11 --quiet -o $$wanted && \
+	OPENBLAS_NUM_THREADS=1 uv run --isolated --no-project --python 3.11 --with-requirements $$wanted --with-editable . \
+	  python -m pytest -n auto --dist worksteal; done=$$?; rm $$wanted; exit $$done
 
 attack: .venv/.installed ## broken data, fuzz, injection, kills, disclosure: at length; `make test` tries a shorter version
 	@table=$$(mktemp) && RESEARCHKIT_PLANTED=$$table OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal \
