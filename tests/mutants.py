@@ -185,7 +185,8 @@ class Runner:
 
     def try_all(self, chosen: Sequence[Mutant]) -> None:
         state = {one: self.covered.state(self.covered.tests(one.file, one.line)) for one in chosen}
-        waiting = [one for one in chosen if not self.results.known(one, state[one])]
+        again = self.asked.again  # survivors, for instance with more seconds
+        waiting = [one for one in chosen if not self.results.known(one, "" if again else state[one])]
         waiting = waiting[: self.asked.most or None]
         self.said: dict[Mutant, dict[str, Any]] = {}
         began = time.monotonic()
@@ -277,6 +278,7 @@ def main() -> int:
     asked.add_argument("rooms", nargs="*")
     asked.add_argument("--sample", type=int, default=0, help="how many mutants, the same share of each file (0: all)")
     asked.add_argument("--seed", type=int, default=20251101)
+    asked.add_argument("--again", action="store_true", help="try survivors again though their tests are the same")
     asked.add_argument("--most", type=int, default=0, help="stop after so many, to go on another time (0: never)")
     asked.add_argument(
         "--long", type=float, default=20.0, help="seconds of tests for one mutant; who lives longer has survived"
