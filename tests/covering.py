@@ -31,13 +31,13 @@ ARGUMENTS = (
 class Watch:
     """What becomes of tests as they run; each is allowed its time, and the first failure is put down."""
 
-    def __init__(self, folder: Path, seconds: Mapping[str, float], most: float, grace: float) -> None:
-        self.folder, self.seconds, self.most, self.grace = folder, seconds, most, grace
+    def __init__(self, folder: Path, seconds: Mapping[str, float], most: float, grace: float, changed: str) -> None:
+        self.folder, self.seconds, self.most, self.grace, self.changed = folder, seconds, most, grace, changed
         self.tried, self.over = 0, False
         self.began = time.process_time()
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        tell(self.folder, end="killed", by=f"{nodeid} (did not end)", tried=self.tried)  # if it never comes back
+        self.tell("killed", f"{nodeid} (did not end)")  # if it never comes back
         allow(10 * self.seconds.get(nodeid, 0.0) + self.grace)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -46,11 +46,14 @@ class Watch:
         if report.failed and not self.over:
             self.finish("killed", report.nodeid)
         elif time.process_time() - self.began > self.most and report.when == "teardown" and not self.over:
-            self.finish("outlived", "")
+            self.finish("outlived")
 
-    def finish(self, end: str, by: str) -> None:
+    def finish(self, end: str, by: str = "") -> None:
         self.over = True
-        tell(self.folder, end=end, by=by, tried=self.tried)
+        self.tell(end, by)
+
+    def tell(self, end: str, by: str) -> None:
+        tell(self.folder, end=end, by=by, tried=self.tried, changed=self.changed)
 
 
 def run(items: Sequence[pytest.Item], watch: Watch) -> None:
@@ -59,7 +62,7 @@ def run(items: Sequence[pytest.Item], watch: Watch) -> None:
         one.ihook.pytest_runtest_protocol(item=one, nextitem=following)
         if watch.over:
             return
-    watch.finish("survived", "")
+    watch.finish("survived")
 
 
 class Anew:
@@ -104,11 +107,11 @@ def anew(root: Path, name: str, code: Any, wanted: Sequence[str], watch: Watch) 
             del sys.modules[known]
     sys.meta_path.insert(0, Instead(name, code))
     files = dict.fromkeys(str(root / one.partition("::")[0]) for one in wanted)
-    tell(watch.folder, end="killed", by="(it cannot be loaded)", tried=0)
+    watch.tell("killed", "(it cannot be loaded)")
     where = ("--rootdir", str(root), "-c", str(root / "pyproject.toml"))
     done = pytest.main([*ARGUMENTS, *where, *files], plugins=[watch, Anew(wanted, watch)])
     if done == pytest.ExitCode.OK and not watch.over:
-        watch.finish("survived", "")
+        watch.finish("survived")
 
 
 class Recorder:

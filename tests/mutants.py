@@ -128,76 +128,85 @@ class Runner:
         waiting: list[Callable[[], Child]] = []
         for file, mutant in first.items():
             code = compile(self.texts[file], str(self.root / file), "exec")
-            if not (near := self.covered.tests(file, mutant.line)):
-                continue
-            waiting.append(lambda m=mutant, c=code, n=near: self.child(m, whole(c), c, n, False))
-            if file == min(one for one in first if one.split("/")[2] == file.split("/")[2]):
-                waiting.append(lambda m=mutant, c=code, n=near: self.child(m, [], c, n, True))
+            rooms = [one for one in first if _room(one) == _room(file)]
+            for outside in (False, True) if file == rooms[0] else (False,):
+
+                def work(folder: Path, file=file, code=code, mutant=mutant, outside=outside) -> None:  # type: ignore[no-untyped-def]
+                    tests, watch = self.covered.tests(file, mutant.line), self.watch(folder, "")
+                    if not tests:
+                        return watch.finish("not covered")
+                    return self.run(file, whole(code), code, outside, tests, watch)
+
+                waiting.append(lambda mutant=mutant, work=work: start(mutant, work))
         for child, told in self.together(waiting):
             if told["end"] == "killed":
                 raise SystemExit(f"{child.about.file}: with nothing changed, {told['by']} fails in a forked process.")
         print(f"{len(waiting)} controls with nothing changed: no test fails", flush=True)
 
-    def together(self, waiting: Sequence[Callable[[], Child | None]]) -> Any:
+    def together(self, waiting: Sequence[Callable[[], Child]]) -> Any:
         """Children, as many at once as there are workers; each as it ends."""
         working: list[Child] = []
         for begin in waiting:
-            if child := begin():
-                working.append(child)
+            working.append(begin())
             if len(working) >= self.asked.workers:
                 yield from reap(working)
         while working:
             yield from reap(working)
 
-    def child(self, mutant: Mutant, functions: Any, code: Any, tests: Sequence[str], outside: bool) -> Child:
-        path = self.root / mutant.file
+    def watch(self, folder: Path, changed: str) -> Watch:
+        return Watch(folder, self.covered.cost, self.asked.long, self.asked.grace, changed)
+
+    def run(self, file: str, functions: Any, code: Any, outside: bool, tests: Sequence[str], watch: Watch) -> None:
+        """In a child: the changed code where it lives, or everything loaded anew with it; and the tests."""
+        if outside or not put(functions, self.lives[str(self.root / file)]):
+            anew(self.root, _module(file), code, tests, watch)
+        else:
+            next(iter(self.items.values())).config.pluginmanager.register(watch)
+            run([self.items[name] for name in tests], watch)
+
+    def begin(self, mutant: Mutant) -> Child:
+        """A child that makes this mutant and tries it."""
+        text, path = self.texts[mutant.file], str(self.root / mutant.file)
+        often = [name for name, _ in self.killers[mutant.file].most_common(OFTEN)]
 
         def work(folder: Path) -> None:
-            watch = Watch(folder, self.covered.cost, self.asked.long, self.asked.grace)
-            if outside or not put(functions, self.lives[str(path)]):
-                anew(self.root, _module(mutant.file), code, tests, watch)
-            else:
-                next(iter(self.items.values())).config.pluginmanager.register(watch)
-                run([self.items[name] for name in tests], watch)
+            became = mutated(mutant, text)
+            watch = self.watch(folder, _changed(text, became))
+            try:
+                code = compile(became, path, "exec")
+                functions, outside = changes(compile(text, path, "exec"), code)
+            except (SyntaxError, ValueError):
+                return watch.finish("none")
+            if not functions and not outside:
+                return watch.finish("none")
+            tests = self.covered.tests(mutant.file, None if outside else mutant.line)
+            first = [name for name in often if name in set(tests)]
+            if not tests:
+                return watch.finish("not covered")
+            return self.run(mutant.file, functions, code, outside, list(dict.fromkeys([*first, *tests])), watch)
 
         return start(mutant, work)
 
-    def begin(self, mutant: Mutant) -> Child | None:
-        """A child that tries this mutant; None where there is nothing to try."""
-        text, path = self.texts[mutant.file], str(self.root / mutant.file)
-        became = mutated(mutant, text)
-        said = {"changed": _changed(text, became), "by": "", "tried": 0, "tests": ""}
-        try:
-            after = compile(became, path, "exec")
-            functions, outside = changes(compile(text, path, "exec"), after)
-        except (SyntaxError, ValueError):
-            functions, outside = [], False
-        if not functions and not outside:
-            self.results.add(mutant, "none", **said)
-            return None
-        tests = self.covered.tests(mutant.file, None if outside else mutant.line)
-        if not tests:
-            self.results.add(mutant, "not covered", **said)
-            return None
-        self.said[mutant] = said | {"tests": self.covered.state(tests)}
-        often = [name for name, _ in self.killers[mutant.file].most_common(OFTEN) if name in set(tests)]
-        return self.child(mutant, functions, after, list(dict.fromkeys([*often, *tests])), outside)
+    def state(self, mutant: Mutant) -> str:
+        """What the tests are now that tried this mutant, or will."""
+        near = self.covered.tests(mutant.file, mutant.line)
+        return self.covered.state(near or self.covered.tests(mutant.file, None))
 
     def try_all(self, chosen: Sequence[Mutant]) -> None:
-        state = {one: self.covered.state(self.covered.tests(one.file, one.line)) for one in chosen}
-        waiting = [one for one in chosen if not self.results.known(one, state[one])]
+        state = {one: self.state(one) for one in chosen}
+        again = self.asked.again  # survivors, for instance with more seconds
+        waiting = [one for one in chosen if not self.results.known(one, "" if again else state[one])]
         waiting = waiting[: self.asked.most or None]
-        self.said: dict[Mutant, dict[str, Any]] = {}
         began = time.monotonic()
         ended = self.together([lambda one=one: self.begin(one) for one in waiting])
         for count, (child, told) in enumerate(ended, 1):
             mutant = child.about
-            self.results.add(mutant, **(self.said[mutant] | told))
+            self.results.add(mutant, **told, tests=state[mutant])
             if told["end"] == "killed":
                 self.killers[mutant.file][told["by"].partition(" (")[0]] += 1
-            if told["end"] != "killed" or count % 100 == 0:
+            if told["end"] not in ("killed", "none") or count % 100 == 0:
                 so_far = f"{count:,} of {len(waiting):,}, {(time.monotonic() - began) / 60:.1f} min"
-                print(f"{so_far}: {told['end']} {mutant.file}:{mutant.line} {self.said[mutant]['changed']}", flush=True)
+                print(f"{so_far}: {told['end']} {mutant.file}:{mutant.line} {told['changed']}", flush=True)
 
     def tell(self, chosen: Sequence[Mutant]) -> None:
         """A line a room, and the survivors into their table."""
@@ -277,6 +286,7 @@ def main() -> int:
     asked.add_argument("rooms", nargs="*")
     asked.add_argument("--sample", type=int, default=0, help="how many mutants, the same share of each file (0: all)")
     asked.add_argument("--seed", type=int, default=20251101)
+    asked.add_argument("--again", action="store_true", help="try survivors again though their tests are the same")
     asked.add_argument("--most", type=int, default=0, help="stop after so many, to go on another time (0: never)")
     asked.add_argument(
         "--long", type=float, default=20.0, help="seconds of tests for one mutant; who lives longer has survived"

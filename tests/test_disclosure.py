@@ -191,22 +191,23 @@ def test_groups_apart_hide_the_small_one_and_another():
 
 
 @pytest.mark.parametrize("base", [4, 5, 10])
-@pytest.mark.parametrize("hidden", [(1,), (4,), (7,), (1, 3), (6, 7)])
-def test_rounded_counts_tell_of_what_is_hidden_as_trying_out_would(base, hidden):
-    """All counts that round to what was told: how many people can the hidden reasons at most be?"""
-    profile = replace(PROFILES["nhs"], round_to=base)
+@pytest.mark.parametrize("name", ["nhs", "cms"])
+def test_rounded_counts_tell_of_what_is_hidden_as_trying_out_would(base, name):
+    """All counts that are told alike: how many people can the hidden reasons at most be?"""
+    profile = replace(PROFILES[name], round_to=base)
     rounds_to: dict[int, list[int]] = {}
-    for count in range(10, 130):
+    for count in range(profile.threshold, 130):
         rounds_to.setdefault(nearest(count, profile), []).append(count)
-    for arrived, dropped in itertools.product(range(95, 111), range(25, 36)):
-        used = arrived - dropped - 22 - sum(hidden)
-        told = {"dropped": nearest(dropped, profile), "late": nearest(22, profile)} | {
-            f"hidden {place}": None for place in range(len(hidden))
-        }
-        most = max(rounds_to[nearest(arrived, profile)]) - sum(
-            min(rounds_to[nearest(one, profile)]) for one in (used, dropped, 22)
-        )
-        assert edge(arrived, used, told, profile) == (most - len(hidden) * profile.least < profile.width)
+    seen = set()
+    ways = itertools.product(range(95, 105), range(25, 35), (0, 11, 13, 15), ((1,), (4,), (7,), (1, 3), (6, 7)))
+    for arrived, dropped, late, hidden in ways:
+        known = (arrived - dropped - late - sum(hidden), dropped, *([late] if late else []))
+        told = {f"known {place}": nearest(one, profile) for place, one in enumerate(known[1:])}
+        told |= {f"hidden {place}": None for place in range(len(hidden))}
+        most = max(rounds_to[nearest(arrived, profile)]) - sum(min(rounds_to[nearest(one, profile)]) for one in known)
+        seen.add(most - len(hidden) * profile.least < profile.width)
+        assert edge(arrived, known[0], told, profile) == (most - len(hidden) * profile.least < profile.width)
+    assert seen == {False, True}
 
 
 def test_without_rounding_or_without_hidden_counts_there_is_no_edge():

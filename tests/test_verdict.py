@@ -185,6 +185,8 @@ TOLD = "(95 % interval −3.0 to −2.0), among 400 visits in 40 groups by nurse
         ({"expect": "equal"}, (-0.5, 0.3), "went with a difference too small to matter: anxiety that was 0.10 points lower"),
         ({"expect": "equal"}, (2, 3), "compassion went with anxiety that was 2.5 points higher"),
         ({}, (2, 3), "compassion went with anxiety that was 2.5 points higher"),
+        ({"expect": "worse"}, (2, 3), "compassion went with anxiety that was 2.5 points higher"),
+        ({"expect": "worse"}, (-3.6, 3), "goes with a different anxiety: the estimate is 0.3 points lower"),
         ({"design": "randomised", "expect": "worse"}, (2, 3), "One more point of compassion raised anxiety by 2.5 points (95 % interval 2.0 to 3.0)"),
     ],
 )  # fmt: skip
@@ -199,6 +201,8 @@ def test_each_word_has_its_sentence(asked, shown, said):
         ({"kind": "counts", "good": "low"}, "went with a rate of “anxiety” that was 2.5 days lower"),
         ({"kind": "yes_no", "yes": "2", "good": "low"}, "went with a share of “anxiety: very” that was"),
         ({"kind": "yes_no", "yes": "anxiety", "good": "low"}, "went with a share of “anxiety” that was"),
+        ({"kind": "yes_no", "yes": "Afraid", "good": "low"}, "went with a share of “anxiety: Afraid” that was"),
+        ({"kind": "yes_no", "yes": "0", "good": "low"}, "went with a share of “anxiety: 0” that was"),
         ({"kind": "yes_no", "good": "low"}, "went with a share of “anxiety” that was"),
         ({"kind": "ordered", "top": ("1", "2"), "good": "low"}, "went with a share of “anxiety: rather or very” that was"),
     ],
@@ -401,9 +405,10 @@ def test_a_word_that_the_adjustment_made_is_told():
 
 
 def test_a_check_of_other_data_is_refused():
-    check = Check("design", "sha256:other", {})
+    """The first of them by name."""
+    checks = [Check("design", "sha256:other", {}), Check("overlap", "sha256:other", {})]
     with pytest.raises(EstimationError, match="'design' was made from other data"):
-        judge(effect(-3, -2), question(), study(), checks=[check], fingerprint="sha256:these")
+        judge(effect(-3, -2), question(), study(), checks=checks, fingerprint="sha256:these")
 
 
 def test_a_mark_of_a_check_is_shown():
