@@ -1,6 +1,7 @@
 """Numbers as people read them."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -39,6 +40,19 @@ def test_a_p_value_as_a_paper_prints_it(p, words):
 @pytest.mark.parametrize(("value", "words"), [(30.0, "30"), (0.05, "0.05"), (1234567.0, "1234567"), (-0.5, "−0.5")])
 def test_a_typed_number_keeps_every_digit(value, words):
     assert wording.typed(value) == words
+
+
+@pytest.mark.parametrize(
+    ("share", "words"), [(0.95, "95 %"), (1 - 0.2 * (1 - 0.95), "99 %"), (2 * 0.95 - 1, "90 %"), (0.975, "97.5 %")]
+)
+def test_the_level_of_an_interval_keeps_every_digit(share, words):
+    assert wording.level(share) == words
+
+
+def test_no_interval_is_said_to_hold_everything(answered):
+    effect = replace(answered("hospital", "length_of_stay").effect, level=0.999)
+    assert "99.9 % interval" in effect.words
+    assert "100 %" not in str(effect)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False, width=32), st.integers(0, 6))

@@ -75,7 +75,7 @@ def errors(answer: Answer) -> str:
         by = some([wording.lower_first(answer.study.label(name)) for name in names]) if names else "the design"
         told.append(f"the errors allow for rows that are alike in {wording.count(effect.clusters)} clusters ({by})")
     told += [f"there were {wording.number(effect.df, 3)} degrees of freedom"] if effect.df else []
-    told.append(f"intervals are at {wording.percent(effect.level, 0)}")
+    told.append(f"intervals are at {wording.level(effect.level)}")
     return f"{wording.capital('; '.join(told))}."
 
 

@@ -129,7 +129,7 @@ def surely(effect: Effect, question: Question) -> tuple[Word, tuple[str, ...]]:
     low, high, _ = wald(effect.estimate, effect.se, level, effect.df)
     scale, unit = wording.scale(effect.unit)
     limits = f"{wording.interval(scale * low, scale * high)} {wording.units(unit)}"
-    told = f"{wording.percent(level, 0)}, which runs from {limits}"
+    told = f"{wording.level(level)}, which runs from {limits}"
     if (wider := ruling(low, high, question)) == word:
         return word, (f"The interval is rough ({rough}); the word stands by that of {told}.",)
     fails = f"so the word “{word}” would have to stand by that of {told}; there it is “{wider}”"
@@ -162,7 +162,7 @@ def reasons(effect: Effect, crude: Effect | None, question: Question) -> tuple[s
     """Why this word: the interval against zero, against the band, and against the crude answer."""
     scale, unit = wording.scale(effect.unit)
     least = bound(scale, unit, question)
-    level, limits = wording.percent(effect.level, 0), wording.interval(scale * effect.low, scale * effect.high)
+    level, limits = wording.level(effect.level), wording.interval(scale * effect.low, scale * effect.high)
     limits = f"The {level} interval runs from {limits} {wording.units(unit)}"
     zero = "and includes no difference" if effect.low <= 0 <= effect.high else "and excludes no difference"
     told = [f"{limits} {zero}."]
@@ -210,7 +210,7 @@ def sentence(effect: Effect, word: Word, question: Question, study: Study) -> st
     """The result in one sentence whose verb the design allows."""
     scale, unit = wording.scale(effect.unit)
     value, limits = wording.estimate(scale * abs(effect.estimate), scale * effect.low, scale * effect.high)
-    where = f"({wording.percent(effect.level, 0)} interval {limits}), {among(effect, study, question)}."
+    where = f"({wording.level(effect.level)} interval {limits}), {among(effect, study, question)}."
     what, outcome = cause(question, study), measured(question, study)
     if special := question.special:
         what, outcome = special.told(special.subject(question, study) or what, outcome, study.label)

@@ -70,6 +70,11 @@ def percent(share: float, places: int = 1) -> str:
     return f"{fixed(100 * share, places)} %"
 
 
+def level(share: float) -> str:
+    """The level of an interval in per cent, every digit kept: "95 %", "97.5 %", "99.9 %", never "100 %"."""
+    return f"{typed(100 * share)} %"
+
+
 def scale(unit: str) -> tuple[float, str]:
     """What a number in `unit` is multiplied by on a page, and what the unit is called there."""
     return (100.0, "percentage points") if unit == "probability" else (1.0, unit)

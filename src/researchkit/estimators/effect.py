@@ -99,7 +99,7 @@ class Effect:
         """The estimate with its interval, as a page has it."""
         scale, unit = wording.scale(self.unit)
         value, limits = wording.estimate(*(scale * part for part in (self.estimate, self.low, self.high)), sign=True)
-        return f"{value} {wording.units(unit, value)}, {wording.percent(self.level, 0)} interval {limits}"
+        return f"{value} {wording.units(unit, value)}, {wording.level(self.level)} interval {limits}"
 
     def __repr__(self) -> str:
         return f"{self.contrast}: {self.words} (n = {wording.count(self.n)}; {self.method})"

@@ -84,7 +84,7 @@ def forest(
         page.along = unit
         svg, png = page.printed()
     alt = " ".join(
-        f"{label}: {estimate} {unit} ({wording.percent(level, 0)} interval {limits.split(' (')[1][:-1]})."
+        f"{label}: {estimate} {unit} ({wording.level(level)} interval {limits.split(' (')[1][:-1]})."
         for label, estimate, limits in told
     )
     return Figure(

@@ -171,4 +171,4 @@ def _p(p: float | None) -> str:
 
 
 def _interval_header(effect: Any) -> str:
-    return f"{wording.percent(effect.level, 0)} interval"
+    return f"{wording.level(effect.level)} interval"
