@@ -237,8 +237,8 @@ def typed(check: Check, series: pd.Series, name: str) -> pd.Series:
     values, bad = numbers(series)
     if bad.any():
         known = int(series.notna().sum())
-        words = kind is None and column.range is None and bad.sum() > (1 - NEARLY) * known
-        if words and not foreign(series[bad], known - int(bad.sum())):
+        wordy = kind is None and column.range is None and bad.sum() > (1 - NEARLY) * known
+        if wordy and not foreign(series[bad], known - int(bad.sum())):
             return each(series, canonical)
         words = count(bad, "entry is no number", "entries are no numbers")
         check.wrong(name, f"{words} among {known:,}", bad, remedy(series, bad, kind))

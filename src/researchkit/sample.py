@@ -335,7 +335,7 @@ def indicators(study: Study, name: str, series: pd.Series) -> Columns:
     codes = np.array([*map(canonical, texts)], dtype=object)
     often = Counter[str]()
     for code, rows in zip(codes, np.bincount(places), strict=True):
-        often[code] += rows
+        often[code] += int(rows)
     order = [code for code in labels if code in often]
     reference = order[0] if order else min(often, key=lambda level: (-often[level], level))
     return {
