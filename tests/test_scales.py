@@ -322,3 +322,39 @@ def test_the_ends_of_a_table_are_those_of_the_score():
     assert scales.rule_of(Scale(items=("a", "b"), rule="sum", table=TABLE)).ends(2) == (30.0, 41.0)
     assert scales.rule_of(Scale(items=("a", "b"), rule="sum", range=(1, 5))).ends(2) == (2.0, 10.0)
     assert scales.rule_of(Scale(items=("a", "b"))).ends(2) is None
+
+
+@pytest.mark.parametrize("good", ["low", "high"])
+@pytest.mark.parametrize("unit", [0.01, 1.0, 100.0])
+def test_each_change_is_what_jacobson_and_truax_call_it(good, unit):
+    """Person by person, from the formulas on their pages 13 and 14, in any unit."""
+    rng = np.random.default_rng(4)
+    before = pd.Series(rng.normal(20, 6, 500) * unit)
+    after = before + pd.Series(rng.normal(0, 9, 500) * unit)
+    found = scales.reliable_change(
+        before, after, reliability=0.8, functional_mean=14 * unit, functional_sd=4 * unit, good=good
+    )
+    s1, s0 = float(before.std()), 4 * unit
+    c = (s0 * before.mean() + s1 * 14 * unit) / (s0 + s1)
+    differs = np.sqrt(2 * (s1 * np.sqrt(1 - 0.8)) ** 2)
+
+    def called(x1, x2):
+        gain = (x1 - x2 if good == "low" else x2 - x1) / differs
+        well = [x < c if good == "low" else x > c for x in (x1, x2)]
+        if abs(gain) <= 1.96:
+            return "unchanged"
+        if gain > 0:
+            return "recovered" if well == [False, True] else "improved"
+        return "harmed" if well == [True, False] else "deteriorated"
+
+    assert found.tolist() == [called(x1, x2) for x1, x2 in zip(before, after, strict=True)]
+    assert set(found) == {"unchanged", "recovered", "improved", "harmed", "deteriorated"}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"reliability": 0.0}, {"reliability": 1.0}, {"reliability": -0.5}, {"reliability": 1.5}, {"same": True}]
+)
+def test_a_change_cannot_be_judged_without_reliability_or_spread(changes):
+    before = pd.Series([3.0, 3.0, 3.0] if changes.pop("same", False) else [1.0, 2.0, 3.0])
+    with pytest.raises(DataError, match="between 0 and 1, and scores that differ"):
+        scales.reliable_change(before, before, **(CLAUS | changes))
