@@ -70,9 +70,9 @@ def test_the_facts_of_an_effect():
     facts = dict(effect().facts)
     assert facts["Rows"] == "1,234" and facts["Clusters"] == "12" and facts["Corrected"] == ""
     assert facts["Other scales"] == "odds ratio 1.3 (1.12 to 1.43); risk ratio 1.1 (1.05 to 1.20)"
-    assert facts["p-value"].endswith("0.042") and facts["Method"] == "average risk difference"
+    assert facts["p-value"] == "p = .042" and facts["Method"] == "average risk difference"
     corrected = dict(effect(clusters=None, p_adjusted=0.084).facts)
-    assert corrected["Clusters"] == "" and corrected["Corrected"].endswith("0.084 in its family")
+    assert corrected["Clusters"] == "" and corrected["Corrected"].endswith(".084 in its family")
 
 
 def test_an_effect_shows_what_matters_first():
