@@ -32,7 +32,7 @@ import pytest
 from covering import ARGUMENTS, Covered, Watch, anew, digest, run
 from forked import Child, reap, start
 from hypothesis import Phase, settings
-from mutated import Mutant, changes, living, mutants, mutated, put, whole
+from mutated import Mutant, changes, forget, living, mutants, mutated, put, whole
 
 ROOMS = ("scales", "moments", "estimators", "verdict", "disclosure")
 ELSEWHERE = (
@@ -98,6 +98,7 @@ class Runner:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         for name in (*map(_module, self.texts), *(LATE if self.asked.package == "researchkit" else ())):
             importlib.import_module(name)
+        forget(self.asked.package)
         self.items = {item.nodeid: item for item in session.items}
         texts = self.read({*ROOMS, *self.asked.rooms})
         self.covered = Covered(self.root, self.root / "build" / "mutants", texts)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import gc
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import _lru_cache_wrapper, cache
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
@@ -177,3 +177,10 @@ def put(functions: Sequence[tuple[CodeType, CodeType]], lives: Mapping[Place, li
 def whole(code: CodeType) -> list[tuple[CodeType, CodeType]]:
     """Every function of a module as if it had changed into itself."""
     return [pair for one in _inner(code) for pair in [*([(one, one)] if one.co_flags & 0x2 else []), *whole(one)]]
+
+
+def forget(package: str) -> None:
+    """Empty the caches of a package's functions: what is kept from before would hide what a mutant does."""
+    for one in gc.get_objects():
+        if isinstance(one, _lru_cache_wrapper) and str(one.__module__).partition(".")[0] == package:
+            one.cache_clear()

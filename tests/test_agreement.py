@@ -37,6 +37,7 @@ def test_kappas_agree_with_r(reference, patients, weights, name):
     both = patients.dropna()
     found = kappa(both["r1"], both["r2"], weights)
     assert found.value == reference.value("kappa_expsy", f"cohen_{name}_r1r2")
+    assert (found.units, found.raters) == (len(both), 2)
     half = reference.entries["kappa_expsy"]["quantities"][f"cohen_se_{name}_r1r2"] * 1.959963984540054
     assert (found.low, found.high) == (pytest.approx(found.value - half), pytest.approx(found.value + half))
 
@@ -96,7 +97,9 @@ def test_the_limits_of_alpha_are_those_of_units_drawn_again():
     found = krippendorff(ratings, "interval", np.random.default_rng(1), level=0.8)
     drawn = np.random.default_rng(1).multinomial(7, np.full(7, 1 / 7), 1_000)
     by_hand = [krippendorff(np.repeat(ratings, times, axis=0), "interval").value for times in drawn if times.max() < 7]
-    assert (found.low, found.high) == pytest.approx(np.quantile(by_hand, [0.1, 0.9]), abs=1e-3)
+    assert (found.low, found.high) == pytest.approx(np.quantile(by_hand, [0.1, 0.9]), rel=1e-12)
+    usual = krippendorff(ratings, "interval", np.random.default_rng(1))
+    assert (usual.low, usual.high) == pytest.approx(np.quantile(by_hand, [0.025, 0.975]), rel=1e-12)
 
 
 def test_two_units_are_enough():
@@ -176,7 +179,9 @@ def test_perfect_agreement_is_1_and_order_does_not_matter(rows):
         (lambda: icc(np.array([[1.0, 2.0], [3.0, 5.0]]), "1,2"), r"no ICC\(1,2\)"),
         (lambda: kappa([1, 1], [1, 1]), "2 categories that occur"),
         (lambda: kappa([1, 2], [1, 2, 1]), "both have rated"),
+        (lambda: kappa([1, 2, 1], [1, 2]), "both have rated"),
         (lambda: kappa([1], [2]), "at least 2 units"),
+        (lambda: krippendorff(np.ones((3, 2)), "nominal"), "not all the same"),
         (lambda: krippendorff(np.array([[1.0, 2.0], [2.0, np.nan]]), "nominal"), "2 units with 2 ratings"),
         (lambda: krippendorff(np.array([[1.0, np.nan], [2.0, np.nan]]), "nominal"), "2 units with 2 ratings"),
         (lambda: krippendorff(np.array([[1.0, 2.0], [2.0, 1.0]]), "odd"), "no measure 'odd'"),
