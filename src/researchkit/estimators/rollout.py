@@ -201,7 +201,8 @@ def limits(laid: Laid, design: Rollout) -> list[str]:
     cells, notes = laid.cells, []
     early = int(np.sum(cells.start <= design.anticipation))
     if early:
-        notes.append(f"{early} by {design.unit} had started before anything was seen of them, and are left out")
+        notes.append("what had started before anything was seen of it is left out")
+        notes.append(f"{wording.count(early)} by {design.unit} had started so")
     wanted = cells.treated & (cells.rows > 0) & (cells.start > design.anticipation)[:, None]
     told_of = np.zeros_like(wanted)
     for place in np.flatnonzero(laid.found.event >= 0):
