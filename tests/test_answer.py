@@ -229,7 +229,7 @@ def test_of_remarks_only_counts_of_rows_are_kept_back(answered):
         "3 rows of failures are without need",
         "3 by site had started so",
     )
-    counts += ("0.1 % of the rows are of such kinds", "4 % of the started rows have nobody left to be compared with")
+    counts += ("0.1 % of the rows are of such kinds", "4 % of the started rows are such")
     uneven = f"uneven weights: {effect.n} rows are worth 300 of equal weight (Kish's effective size)"
     told = tuple(remarks(replace(effect, notes=(*caveats, *counts, uneven)), 5, False, PROFILES["nhs"]))
     assert told == (*caveats, "uneven weights: 5 rows are worth 300 of equal weight (Kish's effective size)")

@@ -210,10 +210,9 @@ def limits(laid: Laid, design: Rollout) -> list[str]:
     gone = cells.rows[wanted & ~told_of].sum() / cells.rows[wanted].sum()
     if gone > 0:
         alone = sorted({cells.periods[t] for t in np.flatnonzero((wanted & ~told_of).any(axis=0))})
-        notes.append(
-            f"{wording.percent(float(gone), 0)} of the started rows have nobody left to be compared with "
-            f"({design.time} {some(alone, 3)}), and are left out"
-        )
+        where = f"{design.time} {some(alone, 3)}"
+        notes.append(f"started rows that have nobody left to be compared with ({where}) are left out")
+        notes.append(f"{wording.percent(float(gone), 0)} of the started rows are such")
     return notes
 
 
