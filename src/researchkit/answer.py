@@ -198,7 +198,7 @@ def answer_question(
         crude = simple(sample, asked, effect)
     effect, together = several(asked, effect, dataset, lambda table: rows_of(study, table, by))
     checks = (*attack(dataset, asked, effect, sample), together)
-    effect, crude = (as_shown(one, PROFILES[study.disclosure]) for one in (effect, crude))
+    effect, crude = (as_shown(one, asked, study, sample) for one in (effect, crude))
     verdict = judge(effect, asked, study, crude=crude, checks=checks, fingerprint=dataset.fingerprint)
     seconds = time.perf_counter() - begun
     return Answer(study, asked, by or None, dataset, sample, effect, crude, checks, verdict, started, seconds)

@@ -102,7 +102,8 @@ def missing(answer: Answer) -> str:
         used, arrived = answer.data["used"], answer.data["rows"]
         if used is None or arrived is None:  # whether any row went is not to be told
             return ""
-        return "No row was left out." if used == arrived else "Rows were left out as listed; no gap was filled."
+        left = answer.data["dropped"]  # rounded, two counts may be equal though they are of other rows
+        return "Rows were left out as listed; no gap was filled." if left else "No row was left out."
     told = "Rows that lacked something that the question needs were left out"
     many = found.get("incomplete")
     told += f" ({wording.count(many)})." if many else "."

@@ -10,10 +10,15 @@ from dataclasses import replace
 from researchkit.disclosure import PROFILES, Profile, enough, shown
 from researchkit.errors import DataError, DisclosureError, EstimationError
 from researchkit.estimators import Effect
+from researchkit.parts import Question
 from researchkit.robustness.check import why_not
+from researchkit.sample import Sample
 from researchkit.study import Study
 
 ENTRIES = re.compile(r"\brows? \d|the first is|\('|: '")  # where an error names rows or entries
+
+A_COUNT = re.compile(r"[\d,.]+ (?:% of the (?:started )?rows|of [\d,]+ rows|rows|by)\b")  # how such a note begins
+CLUSTERS = re.compile(r"(?<=^few clusters: )\d+(?= on one side| \()")
 
 
 def refuse_few(people: int, study: Study) -> None:
@@ -58,9 +63,29 @@ def no_entries(study: Study) -> Iterator[None]:
         ) from None
 
 
-def as_shown(effect: Effect, profile: Profile) -> Effect:
-    """The effect with its number of rows, and what would tell it, rounded as the profile rounds counts."""
-    if profile.round_to == 1:
+def as_shown(effect: Effect, question: Question, study: Study, sample: Sample) -> Effect:
+    """The effect with every count of rows and people as the profile lets it be told, and what would tell one."""
+    profile = PROFILES[study.disclosure]
+    if not profile.protects:
         return effect
-    df = effect.df if effect.df is None else float(shown(int(effect.df), profile) or effect.df)
-    return replace(effect, n=shown(effect.n, profile) or effect.n, df=df)
+    n, clusters, df = shown(effect.n, profile) or effect.n, effect.clusters, effect.df
+    people = study.tables[study.table_of(question)].people
+    persons = people in (sample.cluster_name, sample.crossed_name)  # then clusters count people
+    if persons and clusters is not None:
+        clusters = shown(clusters, profile) or clusters
+    if df is not None and profile.round_to > 1:
+        df = float(shown(int(df), profile) or df)
+    notes = tuple(remarks(effect, n, persons, profile))
+    return replace(effect, n=n, clusters=clusters, df=df, notes=notes)
+
+
+def remarks(effect: Effect, n: int, persons: bool, profile: Profile) -> Iterator[str]:
+    """The notes of an effect without those that are counts of rows; `persons` says whether clusters are people."""
+
+    def count(found: re.Match[str]) -> str:
+        told = shown(int(found[0]), profile)
+        return f"fewer than {profile.threshold}" if told is None else str(told)
+
+    for note in effect.notes:
+        if not A_COUNT.match(note):
+            yield (CLUSTERS.sub(count, note) if persons else note).replace(f"{effect.n} rows", f"{n} rows")
