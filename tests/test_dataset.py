@@ -103,7 +103,7 @@ def test_two_codes_are_told_as_neither_nor(tmp_path):
     [
         (
             HEADER.replace("burnout", "burn_out"),
-            "no column 'burnout'; the nearest is 'burn_out' (renamed? then add `from:",
+            "no column 'burnout'; the nearest is 'burn_out'. Correct it, or add `from: 'burn_out'`",
         ),
         (HEADER.replace("burnout", "zzz"), "no column 'burnout'; the file has id, team, arm"),
         (HEADER.replace("team", "burnout"), "the same name stands over several columns: 'burnout' (columns 2 and 6)"),
