@@ -155,7 +155,7 @@ def head(path: Path, files: str, people: str, alike: list[str], notes: list[str]
 
 def columns(frame: pd.DataFrame, kinds: dict[str, str], meant: Mapping[str, Meaning]) -> Iterator[str]:
     """A line a column."""
-    yield "columns:"
+    yield "columns:               # `source: staff` and the like say who said it: then one rater of both sides is told"
     for name, told in kinds.items():
         known = meant.get(name, Meaning())
         parts = [f"label: {quoted(shortened(known.label) or label(name))}", *described(frame[name], told, known)]
