@@ -11,6 +11,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import researchkit as rk
 from researchkit.dataset import Dataset, load_dataset
 from researchkit.errors import DataError, EstimationError, StudyError
 from researchkit.parts import Question
@@ -98,12 +99,25 @@ def test_two_codes_are_told_as_neither_nor(tmp_path):
     assert "arm: 1 value is neither 'kind' nor 'usual', in row 3 ('usuall')." in text
 
 
+def test_a_study_is_read_by_its_folder_and_a_question_asked_by_its_id(tmp_path):
+    (tmp_path / "a.csv").write_text("x,y\n" + "".join(f"{n % 7},{n % 5}\n" for n in range(60)))
+    (tmp_path / "study.yml").write_text(
+        "title: A\nseed: 1\nfiles: a.csv\ndesign: observational\nquestions:\n  - {id: q, title: Q?, claim: MEC-1, "
+        "family: loyalty, exposure: x, outcome: {column: y, kind: score}, smallest_effect: 0.1}\n"
+    )
+    data = rk.load_dataset(tmp_path)
+    assert data.fingerprint == rk.load_dataset(str(tmp_path), "data").fingerprint
+    assert rk.estimate(data, "q").estimate == rk.estimate(data, data.study.question("q")).estimate
+    with pytest.raises(StudyError, match="no question 'p'"):
+        rk.estimate(data, "p")
+
+
 @pytest.mark.parametrize(
     ("header", "words"),
     [
         (
             HEADER.replace("burnout", "burn_out"),
-            "no column 'burnout'; the nearest is 'burn_out' (renamed? then add `from:",
+            "no column 'burnout'; the nearest is 'burn_out'. Correct it, or add `from: 'burn_out'`",
         ),
         (HEADER.replace("burnout", "zzz"), "no column 'burnout'; the file has id, team, arm"),
         (HEADER.replace("team", "burnout"), "the same name stands over several columns: 'burnout' (columns 2 and 6)"),

@@ -86,7 +86,7 @@ def place(tmp_path, monkeypatch):
 EXPECTED = {
     "effect": "Supported|Cannot tell|Contradicted|Too small",
     "why": "changed: |Nothing has changed",
-    "check": "Nothing changed since last.csv",
+    "check": "No column has changed since last.csv",
     "plan": "Locked in .*plan.lock: ",
     "power": "Stepped wedge|stepped wedge",
     "score": "exhaustion: ",

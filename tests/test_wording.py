@@ -59,3 +59,25 @@ def test_no_interval_is_said_to_hold_everything(answered):
 def test_nothing_reads_minus_zero(value, places):
     words = wording.fixed(value, places)
     assert words.strip("−0.,") or not words.startswith("−")
+
+
+def test_a_label_inside_a_sentence_keeps_the_capitals_of_german_nouns_and_names():
+    told = (
+        "Time as a customer",
+        "NPS",
+        "A day",
+        "Qualität: Mitgefühl",
+        "Commitment to the Army",
+        "Trust in the NHS",
+        "",
+    )
+    kept = (
+        "time as a customer",
+        "NPS",
+        "a day",
+        "Qualität: Mitgefühl",
+        "Commitment to the Army",
+        "trust in the NHS",
+        "",
+    )
+    assert tuple(map(wording.lower_first, told)) == kept

@@ -168,11 +168,11 @@ def why_empty(name: str, column: pd.Series, reasons: pd.Series) -> str:
 
 
 def not_there(name: str, source: str, columns: pd.Index) -> str:
-    close = difflib.get_close_matches(source, [str(column) for column in columns], n=1, cutoff=0.6)
-    called = f"{source!r} (`from` of {name})" if source != name else repr(name)
+    close = difflib.get_close_matches(source, map(str, columns), n=1, cutoff=0.6)
+    there = f"there is no column {source!r} (`from` of {name})" if source != name else f"there is no column {name!r}"
     if close:
-        return f"there is no column {called}; the nearest is {close[0]!r} (renamed? then add `from: {close[0]}` to it)."
-    return f"there is no column {called}; the file has {some(columns, 12)}."
+        return f"{there}; the nearest is {close[0]!r}. Correct it, or add `from: {close[0]!r}` if the file renamed it."
+    return f"{there}; the file has {some(columns, 12)}."
 
 
 def prepared(check: Check, name: str, bounds: Bounds | None) -> pd.Series:
@@ -185,7 +185,7 @@ def prepared(check: Check, name: str, bounds: Bounds | None) -> pd.Series:
     if gone:
         check.because(name, arrived, series)
         words = "entry holds" if gone == 1 else "entries hold"
-        check.notes.append(f"{name}: {gone} {words} a code declared as missing.")
+        check.notes.append(f"{name}: {gone:,} {words} a code declared as missing.")
     apart = [code for scale in check.study.scales.values() if name in scale.items for code in scale.not_applicable]
     series, gone = blank(series, map(written, apart))
     if gone:

@@ -196,7 +196,7 @@ def recoded(before: Outline, now: Outline, passing: bool) -> list[tuple[str, boo
         return [(f"it held numbers, and now also words{seen}", True)]
     if before.codes is not None and now.codes is not None:
         return codes_of(before, now, passing or moves_on(before, now))
-    if before.words or now.words or before.middle is None or now.middle is None:
+    if before.middle is None or now.middle is None:
         return []
     if min(before.middle, now.middle) > 0 and not 1 / TIMES < now.middle / before.middle < TIMES:
         ratio = wording.number(now.middle / before.middle)

@@ -178,7 +178,7 @@ def yes_no(now: Draw, outcome: Outcome) -> Vector:
         there = some([repr(entry) for entry in distinct(series)])
         now.problems.append(
             f"{outcome.column}: yes is {outcome.yes!r}, and there must be one other value that means no; it holds "
-            f"{there}. Set `yes:` of the outcome, or use `recode:` or `keep:`."
+            f"{there}. Set `yes:`, list what is no answer under `missing:`, or use `recode:` or `keep:`."
         )
     return yes.astype(np.float64)
 
@@ -248,7 +248,8 @@ def exposure_of(now: Draw) -> tuple[Vector, Columns, tuple[str, str] | None, str
         if not pd.api.types.is_numeric_dtype(series.dtype):
             raise StudyError(
                 f"Question {now.question.id!r}: the exposure {exposure.column!r} is coded ({some(map(repr, there))}); "
-                f"say which two are compared: `exposure: {{column: {exposure.column}, reference: ..., level: ...}}`."
+                f"say which two are compared: `exposure: {{column: {exposure.column}, reference: ..., level: ...}}`; "
+                "or, where the codes are steps of one measure, give the column a `range:` in place of `codes:`."
             )
         part = study.columns.get(exposure.column) or study.scales.get(exposure.column)
         unit = (part.unit if part else None) or ""

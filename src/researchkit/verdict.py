@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 ROUGH = ("few events", "very skewed")  # how a note begins that an interval holds the truth less often than it says
 FAILS = "assumption fails"  # and one that says that what the answer rests on is seen not to hold
 WIDE = "hardly any degrees of freedom"  # or more often
+MOST = 0.5  # of the rows that the rules keep: the answer is about the smaller part, whatever fills the gaps
 SURER = 0.2  # of the error that is left: 99 % in place of 95 %
 
 Word = Literal["supported", "contradicted", "too small to matter", "cannot tell"]
@@ -188,12 +189,14 @@ def marks(effect: Effect, question: Question, study: Study, checks: Sequence[Che
     one_source = rater is not None and rater == study.source_of(question.exposure.column)
     one_source &= not (question.special and question.special.apart)
     few = next((note for note in effect.notes if note.startswith("few clusters")), "")
+    gaps = next((check.facts for check in checks if check.name == "missing data"), {})
     found = [
         (bool(planned), planned),
         (observational, "observational: went with, not caused"),
         (study.tables[study.table_of(question)].aggregates, "ecological: about groups, not about the people in them"),
         (observational and not (question.adjust or question.special), "not adjusted for anything"),
         (one_source, f"one source: {rater} rated both"),
+        ((gaps.get("share_incomplete") or 0.0) > MOST, "most rows left out: more than half lack something it needs"),
         (bool(few), few),
         (bool(noted(effect, FAILS)), next((note for note in effect.notes if note.startswith(FAILS)), "")),
         (bool(noted(effect, *ROUGH)), f"rough interval: {noted(effect, *ROUGH)}"),

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import re
 
+CAPITALS = re.compile(r"\b[A-ZÄÖÜ][a-zäöüß]")  # a word that begins with one, other than the first
+
 
 def number(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
     """`value` to `digits` significant digits beyond its leading one, with a real minus and thousands separated.
@@ -94,8 +96,12 @@ def units(unit: str, shown: str = "2") -> str:
 
 
 def lower_first(text: str) -> str:
-    """A label inside a sentence; abbreviations such as NPS keep their capitals, an article does not."""
-    return text if (text[:2].isupper() and text[1:2] != " ") or not text else text[0].lower() + text[1:]
+    """A label inside a sentence; abbreviations such as NPS keep their capitals, an article does not.
+
+    So does what has further capitals inside: German nouns, names, titles.
+    """
+    kept = (text[:2].isupper() and text[1:2] != " ") or CAPITALS.search(text[1:]) or not text
+    return text if kept else text[0].lower() + text[1:]
 
 
 def capital(text: str) -> str:

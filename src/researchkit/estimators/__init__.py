@@ -32,7 +32,7 @@ _MODELS = {  # the room and the function of each, and the kinds of outcome that 
 
 def estimate(
     dataset: Dataset,
-    question: Question,
+    question: Question | str,
     *,
     adjust: Sequence[str] | None = None,
     level: float = 0.95,
@@ -42,6 +42,8 @@ def estimate(
 
     Parameters
     ----------
+    question
+        Itself, or its id.
     adjust
         Columns to adjust for in place of the question's own; an empty list gives the crude effect.
     level
@@ -65,6 +67,7 @@ def estimate(
     (True, True)
     """
     refuse.level(level)
+    question = dataset.study.question(question) if isinstance(question, str) else question
     return estimate_sample(dataset.sample(question, adjust=adjust), question, level, model)
 
 
