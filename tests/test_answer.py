@@ -13,9 +13,13 @@ import yaml
 
 from researchkit import account, story, wording
 from researchkit.answer import answer_question
+from researchkit.dataset import load_dataset
 from researchkit.disclosure import PROFILES
+from researchkit.errors import DisclosureError
+from researchkit.estimators import estimate
+from researchkit.estimators.counted import remarks
 from researchkit.estimators.promoters import nps
-from researchkit.withheld import remarks
+from researchkit.verdict import judge
 
 WORDS = {"vb": "very bad", "b": "bad", "g": "good", "vg": "very good"}
 
@@ -233,3 +237,18 @@ def test_of_remarks_only_counts_of_rows_are_kept_back(answered):
     uneven = f"uneven weights: {effect.n} rows are worth 300 of equal weight (Kish's effective size)"
     told = tuple(remarks(replace(effect, notes=(*caveats, *counts, uneven)), 5, False, PROFILES["nhs"]))
     assert told == (*caveats, "uneven weights: 5 rows are worth 300 of equal weight (Kish's effective size)")
+
+
+def test_an_effect_asked_for_alone_tells_about_how_many_rows_where_counts_are_protected(ask):
+    """It knows nothing of pages beside it; and of a few people it tells nothing at all."""
+    study = {"people": "who", "clusters": "who"}
+    frame = pd.concat([ask.frame.assign(who=np.arange(240), few=(np.arange(240) < 9).astype(int))] * 2)
+    for profile, told in (("none", "n = 474;"), ("cms", "n = about 470;")):
+        answer = ask(study=study | {"disclosure": profile, "columns": {"few": {}}}, frame=frame, adjust=["gap"])
+        dataset, asked = load_dataset(answer.study), answer.question
+        effect = estimate(dataset, asked)
+        shown = f"{effect!r} {effect._repr_mimebundle_()} {judge(effect, asked, answer.study)}"
+        assert told in shown and effect.n == 474
+        assert (profile == "none") == bool({474, 237} & numbers_in(shown))
+    with pytest.raises(DisclosureError, match="Too few people"):
+        estimate(dataset.only("few", 1), asked)

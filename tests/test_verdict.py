@@ -52,6 +52,7 @@ def effect(low, high, **changes) -> SimpleNamespace:
         "level": 0.95,
         "unit": "points",
         "n": 400,
+        "rows": "400",
         "clusters": 40,
         "contrast": "compassion +1 point",
         "method": "least squares, CR2 errors clustered by nurse",

@@ -288,7 +288,7 @@ def cause(question: Question, study: Study) -> str:
 def among(effect: Effect, study: Study, question: Question) -> str:
     """How many, and in how many clusters."""
     clusters = study.clusters_of(question)
-    rows = f"among {wording.count(effect.n)} {study.tables[study.table_of(question)].rows}"
+    rows = f"among {effect.rows} {study.tables[study.table_of(question)].rows}"
     if effect.clusters is None or not clusters:
         return rows
     if "two ways" in effect.method:  # the count is that of the fewer clusters, whichever of the two that is

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from researchkit.errors import EstimationError, some
 from researchkit.estimators import refuse
+from researchkit.estimators.counted import alone
 from researchkit.estimators.effect import Effect, Model, Term
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def estimate(
     ------
     EstimationError
         If these data cannot answer the question honestly; the message says why, how many, and what to do.
+    DisclosureError
+        If it would be about fewer people than the study's profile shows anything of.
 
     Examples
     --------
@@ -68,7 +71,8 @@ def estimate(
     """
     refuse.level(level)
     question = dataset.study.question(question) if isinstance(question, str) else question
-    return estimate_sample(dataset.sample(question, adjust=adjust), question, level, model)
+    sample = dataset.sample(question, adjust=adjust)
+    return alone(estimate_sample(sample, question, level, model), question, dataset.study, sample)
 
 
 def estimate_sample(sample: Sample, question: Question, level: float = 0.95, model: str | None = None) -> Effect:
