@@ -1,4 +1,4 @@
-"""Days and numbers as others write them: 31.03.2026, decimal commas, commas between thousands, per cents, currencies."""
+"""Days and numbers as others write them: 31.03.2026, decimal commas, commas between thousands, per cents, monies."""
 
 from __future__ import annotations
 
