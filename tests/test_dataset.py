@@ -187,6 +187,16 @@ def test_dates_and_truth_values(tmp_path):
     assert "arm: 1 entry is no date, in row 3 (the first is '01/12/2025')" in told(tmp_path, bad, columns=columns)
 
 
+def test_days_with_dots_have_the_day_first_and_those_that_there_are_not_are_named(tmp_path):
+    columns = {"arm": {"type": "date"}}
+    days = ["31.03.2026", "1.4.2026", "01.04.2026 4:08", "2026-04-02", "01.04.2026 14:08:30"]
+    rows = [f"{place},A,{day},1,phone,3,0,1,1" for place, day in enumerate(days)]
+    read = ["2026-03-31", "2026-04-01", "2026-04-01 04:08", "2026-04-02", "2026-04-01 14:08:30"]
+    assert loaded(tmp_path, rows, columns=columns).frame["arm"].tolist() == [*map(pd.Timestamp, read)]
+    bad = [*rows, rows[0].replace("31.03", "31.02")]
+    assert "arm: 1 entry is no date, in row 7 (the first is '31.02.2026')" in told(tmp_path, bad, columns=columns)
+
+
 def test_hostile_values_and_names_are_data(tmp_path):
     name, value = '"; import os #', "<script>alert(1)</script>"
     header = HEADER.replace("arm", '"""; import os #"')

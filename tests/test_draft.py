@@ -219,7 +219,8 @@ def test_two_proposed_scales_stand_under_one_head(tmp_path):
 
 def test_days_are_dates_where_they_can_be_read_and_else_it_is_said_how(tmp_path):
     assert one(tmp_path, "seen", [f"2026-03-{day:02d}" for day in range(1, 29)])[0]["type"] == "date"
-    for days in (["31/03/2026", "01/04/2026"] * 9, [f"{day}.3.2026" for day in range(1, 29)]):
+    assert one(tmp_path, "seen", [f"{day}.3.2026 14:05" for day in range(1, 29)])[0]["type"] == "date"
+    for days in (["31/03/2026", "01/04/2026"] * 9, [f"{day}.3.26" for day in range(1, 29)]):
         column, line = one(tmp_path, "seen", days)
         assert column["type"] == "category" and "2026-03-31" in line
 

@@ -127,6 +127,11 @@ def test_another_unit_is_seen_beside_words_that_stood_among_the_numbers_before(t
     assert "the middle of its numbers is 0.017 times what it was: another unit?" in found
 
 
+def test_days_with_dots_go_on_and_are_no_new_codes(told, frame):
+    frame["channel"] = [f"{place % 9 + 1}.10.2026" for place in range(len(frame))]
+    assert told(lambda t: t.assign(channel=t["channel"].str.replace(".10.", ".11.", regex=False))) == []
+
+
 def test_what_would_spoil_an_answer_is_told_once_and_what_to_do(told, tmp_path):
     told(lambda t: t.rename(columns={"handle_time": "handling_time"}).assign(stayed=t["stayed"] + 1))
     found = CliRunner().invoke(main, ["check", str(tmp_path), "--against", str(tmp_path / "old.csv")]).output

@@ -19,7 +19,7 @@ from researchkit.errors import DataError, StudyError, listing, some
 from researchkit.events import of_events
 from researchkit.parts import Column, Question, Scale
 from researchkit.readers import Gathered, gaps
-from researchkit.readers.foreign import foreign, mend
+from researchkit.readers.foreign import dotted, foreign, mend
 from researchkit.readers.values import among, as_text, blank, canonical, distinct, each, numbers, written
 from researchkit.scales import load_key, rule_of, score_scale, straight_lined
 from researchkit.study import Study
@@ -257,7 +257,7 @@ def remedy(series: pd.Series, bad: NDArray[np.bool_], kind: str | None) -> str:
 
 
 def as_dates(check: Check, series: pd.Series, name: str) -> pd.Series:
-    text = as_text(series)
+    text = dotted(as_text(series))
     try:
         dates = pd.to_datetime(text, format="ISO8601", errors="coerce")
     except ValueError:  # summer time and winter time, for instance

@@ -22,6 +22,7 @@ from researchkit.faults import OPEN
 from researchkit.filled import filled
 from researchkit.parts import File
 from researchkit.readers import exports, plain
+from researchkit.readers.foreign import DOTTED
 from researchkit.readers.gaps import parted
 from researchkit.readers.meaning import SAYS_NONE, Meaning, meanings, shortened, silent
 from researchkit.readers.plain import COMMA
@@ -196,7 +197,7 @@ def remarks(series: pd.Series, told: str, known: Meaning) -> Iterator[str]:
     elif told in ("category", "id", "text") and any(map(ADDRESS.fullmatch, distinct(series)[:FEW])):
         yield "addresses of people: what no question needs is better left out, by `drop` under `files`"
     elif told == "category" and all(DAY.fullmatch(one) for one in distinct(series)):
-        yield "days? Written as 2026-03-31 they are read as dates (`type: date`)"
+        yield "days? Written as 2026-03-31 or 31.03.2026 they are read as dates (`type: date`)"
 
 
 def without_answer(series: pd.Series, told: str, known: Meaning) -> list[str]:
@@ -242,7 +243,7 @@ def kind(series: pd.Series, meant: Meaning | None = None) -> str:
     whole = len(texts) > FEW or len(texts) == len(known)
     if whole and (NAMED_ID.search(str(series.name)) or any(map(ZEROS.fullmatch, texts))):
         return "id"
-    if all(ISO.fullmatch(text) for text in texts):
+    if all(ISO.fullmatch(text) or DOTTED.fullmatch(text) for text in texts):
         return "date"
     if all(DAY.fullmatch(text) for text in texts):
         return "category"
