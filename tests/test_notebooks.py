@@ -86,7 +86,7 @@ def run(path: Path, tmp_path: Path, monkeypatch, **parameters):
 def strict():
     """Warnings are errors in kernels, too: what these are forked from reads it when it starts."""
     with pytest.MonkeyPatch.context() as patch:
-        if sys.version_info < (3, 12):  # from 3.12 a kernel dies of a warning as it starts: which one is not found yet
+        if sys.version_info < (3, 12):  # from 3.12 tornado 6.6 asks for an event loop where none is, and is warned
             patch.setenv("PYTHONWARNINGS", "error")
         yield
 
