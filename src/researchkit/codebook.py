@@ -168,7 +168,7 @@ def why_empty(name: str, column: pd.Series, reasons: pd.Series) -> str:
     return f"{name}: {int(column.isna().sum()):,} cells are empty: {some(told, 8)}."
 
 
-def not_there(name: str, source: str, columns: list[str]) -> str:
+def not_there(name: str, source: str, columns: Iterable[str]) -> str:
     there = f"there is no column {source!r} (`from` of {name})" if source != name else f"there is no column {name!r}"
     if close := difflib.get_close_matches(source, columns, n=1, cutoff=0.6):
         return f"{there}; the nearest is {close[0]!r}. Correct it, or add `from: {close[0]!r}` if the file renamed it."
