@@ -197,6 +197,22 @@ def test_days_with_dots_have_the_day_first_and_those_that_there_are_not_are_name
     assert "arm: 1 entry is no date, in row 7 (the first is '31.02.2026')" in told(tmp_path, bad, columns=columns)
 
 
+def test_an_event_in_words_is_named_where_the_study_has_left_its_value_out(tmp_path):
+    outcome = {"column": "days", "kind": "duration", "event": "arm", "horizon": 5}
+    data = loaded(tmp_path, questions=[question(outcome=outcome)])
+    with pytest.raises(DataError, match=r"arm: it holds 'kind' and 'usual', and never '1'\. Say under `event_value:`"):
+        data.sample(data.study.question("q"))
+    named = {**outcome, "event_value": "kind"}
+    data = loaded(tmp_path, questions=[question(outcome=named)])
+    assert data.sample(data.study.question("q")).event.tolist() == [1, 0, 1, 0, 1]
+
+
+def test_the_columns_that_events_make_are_named_too(tmp_path):
+    events = {"staying": {"kind": "retention", "who": "id", "start": "days", "end": "done", "watched_until": 99}}
+    outcome = {"column": "staying", "kind": "duration", "event": "staying_ends", "horizon": 5}
+    assert "the nearest is 'staying_end'" in told(tmp_path, events=events, questions=[question(outcome=outcome)])
+
+
 def test_hostile_values_and_names_are_data(tmp_path):
     name, value = '"; import os #', "<script>alert(1)</script>"
     header = HEADER.replace("arm", '"""; import os #"')

@@ -143,7 +143,8 @@ def coded(study: Study, table: str, gathered: Gathered) -> tuple[pd.DataFrame, p
         if check.source(name) in there:
             columns[name] = prepared(check, name, ranges.get(name))
         elif name in check.need.columns:
-            check.problems.append(not_there(name, check.source(name), gathered.frame.columns))
+            built = [column for event in study.events for column in study.made(event)]
+            check.problems.append(not_there(name, check.source(name), [*map(str, gathered.frame.columns), *built]))
     frame = pd.DataFrame(columns, index=gathered.frame.index)
     scores = scored(check, frame)
     if check.problems:
@@ -167,10 +168,9 @@ def why_empty(name: str, column: pd.Series, reasons: pd.Series) -> str:
     return f"{name}: {int(column.isna().sum()):,} cells are empty: {some(told, 8)}."
 
 
-def not_there(name: str, source: str, columns: pd.Index) -> str:
-    close = difflib.get_close_matches(source, map(str, columns), n=1, cutoff=0.6)
+def not_there(name: str, source: str, columns: Iterable[str]) -> str:
     there = f"there is no column {source!r} (`from` of {name})" if source != name else f"there is no column {name!r}"
-    if close:
+    if close := difflib.get_close_matches(source, columns, n=1, cutoff=0.6):
         return f"{there}; the nearest is {close[0]!r}. Correct it, or add `from: {close[0]!r}` if the file renamed it."
     return f"{there}; the file has {some(columns, 12)}."
 
