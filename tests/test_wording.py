@@ -49,6 +49,20 @@ def test_the_level_of_an_interval_keeps_every_digit(share, words):
     assert wording.level(share) == words
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            "it was 3.0 points (95 % interval −2.1 to 3.4), among 20",
+            "it was 3.0 points (95_% interval −2.1_to_3.4), among 20",
+        ),
+        ("from 1 to nobody, 12 to 30 of 9 % to −4 %", "from 1 to nobody, 12_to_30 of 9_% to −4_%"),
+    ],
+)
+def test_no_line_ends_within_an_interval(words, told):
+    assert wording.unbroken(words) == told.replace("_", "\u00a0")
+
+
 def test_no_interval_is_said_to_hold_everything(answered):
     effect = replace(answered("hospital", "length_of_stay").effect, level=0.999)
     assert "99.9 % interval" in effect.words

@@ -104,6 +104,11 @@ def lower_first(text: str) -> str:
     return text if kept else text[0].lower() + text[1:]
 
 
+def unbroken(text: str) -> str:
+    """A sentence for a page, on which no line ends within "95 %" or "2.1 to 3.4"."""
+    return re.sub(r"(?<=\d) (?=%)|(?<=\d) (?=to [−\d])|(?<=\d to) (?=[−\d])", "\u00a0", text)
+
+
 def capital(text: str) -> str:
     """The first letter large, the others as they are."""
     return text[:1].upper() + text[1:]

@@ -39,10 +39,7 @@ def of_numbers(values: Values, ranged: bool, rows: Rows) -> Iterator[str]:
     codes = [] if ranged else [*for_missing(known)]
     beside = [code for code in behind_a_gap(known) if code not in dict(codes)]
     for code, count in codes:
-        yield (
-            f"{written(code)} stands in {count:,} rows, far from all other numbers "
-            f"({rows(values == code)}). A code for missing? Then list it under `missing`."
-        )
+        yield stands_apart(code, count, f" ({rows(values == code)})")
     for code in beside:
         here, last = values == code, written(known[known < min(beside)].max())
         yield (
@@ -60,6 +57,12 @@ def of_numbers(values: Values, ranged: bool, rows: Rows) -> Iterator[str]:
             f"it seems to hold two units: no number lies between {written(low)} and {written(high)}, and those above "
             f"are about {ratio} times those below ({int(few.sum()):,} rows are on the smaller side, {rows(few)})."
         )
+
+
+def stands_apart(code: float, count: int, where: str = "") -> str:
+    """The doubt about a number that may be a code for missing."""
+    told = f"{written(code)} stands in {count:,} rows, far from all other numbers{where}."
+    return f"{told} A code for missing? Then list it under `missing`."
 
 
 def for_missing(known: Values) -> Iterator[tuple[float, int]]:
