@@ -52,6 +52,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CONTROL = 2.0  # seconds of tests in which nothing changed may fail
 OFTEN = 8  # tests that killed other mutants of the same file are tried first
 LATE = ("scipy.stats", "scipy.optimize", "scipy.integrate", "scipy.special", "statsmodels.api")  # imported by functions
+UNSEEN = "no test runs it"
 UNSETTLED = "not settled"  # how `why` begins where more seconds might have killed it, and nobody has said why not
 COLUMNS = ("room", "file", "line", "operator", "changed", "why")
 
@@ -238,8 +239,8 @@ def write(path: Path, lived: Sequence[Mapping[str, Any]], rooms: Sequence[str]) 
     others = [row for row in rows if row["room"] not in rooms]
     for one in lived:
         known = why.get((one["file"], one["operator"], one["changed"]), "")
-        settled = "" if known.startswith(UNSETTLED) else known
-        unsettled = {"not covered": "no test runs it", "outlived": f"{UNSETTLED}: {one['tried']} tests in its seconds"}
+        settled = "" if known.startswith((UNSETTLED, UNSEEN)) else known
+        unsettled = {"not covered": UNSEEN, "outlived": f"{UNSETTLED}: {one['tried']} tests in its seconds"}
         said = {"room": _room(one["file"]), "why": settled or unsettled.get(one["end"], "")}
         others.append({column: one[column] for column in COLUMNS if column in one} | said)
     with path.open("w", encoding="utf-8", newline="") as out:
