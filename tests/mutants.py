@@ -49,8 +49,11 @@ ELSEWHERE = (
     "mutants",
 )  # pages, processes
 ROOT = Path(__file__).resolve().parents[1]
+CONTROL = 2.0  # seconds of tests in which nothing changed may fail
 OFTEN = 8  # tests that killed other mutants of the same file are tried first
 LATE = ("scipy.stats", "scipy.optimize", "scipy.integrate", "scipy.special", "statsmodels.api")  # imported by functions
+UNSEEN = "no test runs it"
+UNSETTLED = "not settled"  # how `why` begins where more seconds might have killed it, and nobody has said why not
 COLUMNS = ("room", "file", "line", "operator", "changed", "why")
 
 
@@ -133,7 +136,7 @@ class Runner:
             for outside in (False, True) if file == rooms[0] else (False,):
 
                 def work(folder: Path, file=file, code=code, mutant=mutant, outside=outside) -> None:  # type: ignore[no-untyped-def]
-                    tests, watch = self.covered.tests(file, mutant.line), self.watch(folder, "")
+                    tests, watch = self.covered.tests(file, mutant.line), self.watch(folder, "", CONTROL)
                     if not tests:
                         return watch.finish("not covered")
                     return self.run(file, whole(code), code, outside, tests, watch)
@@ -154,8 +157,8 @@ class Runner:
         while working:
             yield from reap(working)
 
-    def watch(self, folder: Path, changed: str) -> Watch:
-        return Watch(folder, self.covered.cost, self.asked.long, self.asked.grace, changed)
+    def watch(self, folder: Path, changed: str, most: float = math.inf) -> Watch:
+        return Watch(folder, self.covered.cost, min(self.asked.long, most), self.asked.grace, changed)
 
     def run(self, file: str, functions: Any, code: Any, outside: bool, tests: Sequence[str], watch: Watch) -> None:
         """In a child: the changed code where it lives, or everything loaded anew with it; and the tests."""
@@ -236,7 +239,9 @@ def write(path: Path, lived: Sequence[Mapping[str, Any]], rooms: Sequence[str]) 
     others = [row for row in rows if row["room"] not in rooms]
     for one in lived:
         known = why.get((one["file"], one["operator"], one["changed"]), "")
-        said = {"room": _room(one["file"]), "why": known or ("no test runs it" if one["end"] == "not covered" else "")}
+        settled = "" if known.startswith((UNSETTLED, UNSEEN)) else known
+        unsettled = {"not covered": UNSEEN, "outlived": f"{UNSETTLED}: {one['tried']} tests in its seconds"}
+        said = {"room": _room(one["file"]), "why": settled or unsettled.get(one["end"], "")}
         others.append({column: one[column] for column in COLUMNS if column in one} | said)
     with path.open("w", encoding="utf-8", newline="") as out:
         table = csv.DictWriter(out, COLUMNS, lineterminator="\n")

@@ -418,3 +418,30 @@ def test_a_mark_of_a_check_is_shown():
         "exposed: it goes with birth month too"
         in judge(effect(-3, -2), question(), study(), checks=[check], fingerprint="f").marks
     )
+
+
+def test_a_check_of_other_data_is_refused_whichever_digest_is_larger():
+    with pytest.raises(EstimationError, match="was made from other data"):
+        judge(effect(-3, -2), question(), study(), checks=[Check("design", "sha256:z", {})], fingerprint="sha256:a")
+
+
+def test_a_word_that_the_adjustment_took_away_is_told():
+    told = judge(effect(-3.0, -2.0), question(), study(), crude=effect(-0.5, 0.4)).reasons
+    assert told[-1] == "Without adjustment the word would have been “too small to matter”."
+
+
+def test_a_rough_interval_that_cannot_tell_anyway_needs_no_surer_one():
+    rough = effect(-1.96, 1.96, estimate=0.0, se=1.0, df=None, notes=("few events: 3",))
+    assert len(judge(rough, question(), study()).reasons) == 2
+
+
+def test_what_was_randomised_is_not_marked_as_observed():
+    drawn = question(design="randomised", adjust=())
+    assert not judge(effect(-3, -2), drawn, study()).marks
+    small = question(design="randomised", smallest_effect=0.1, expect="worse")
+    assert "raised anxiety by 0.50 points" in judge(effect(0.2, 0.8), small, study()).sentence
+
+
+def test_more_than_one_unit_is_more_than_one():
+    ten = question(exposure=Exposure(column="compassion", per=10))
+    assert judge(effect(-3, -2), ten, study()).sentence.startswith("10 more points of compassion")
