@@ -221,7 +221,7 @@ def extras_of(now: Draw, times: Vector) -> dict[str, Vector | None]:
     if outcome.event and outcome.kind == "duration":
         series = now.frame[outcome.event]
         event = among(series, [outcome.event_value]).astype(np.float64)
-        known = {*codes_of(now.study, outcome.event), "0", "1"}
+        known = {*codes_of(now.study, outcome.event), *map(canonical, outcome.competing), "0", "1"}
         if outcome.event_value == "1" and not event.any() and (held := set(distinct(series)) - known):
             told = f"it holds {some(map(repr, sorted(held)))}, and never '1'"
             now.problems.append(f"{outcome.event}: {told}. Say under `event_value:` which of them is the event.")
