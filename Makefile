@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reports test attack data lab check bench calibrate reference lock clean
+.PHONY: help setup reports test lowest attack data lab check bench calibrate mutants reference lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -17,6 +17,11 @@ reports: .venv/.installed ## answer every question of every study under data/; e
 
 test: .venv/.installed ## every test, on all cores
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
+
+lowest: ## every test on Python 3.11 with the lowest versions that pyproject.toml allows (needs uv)
+	@wanted=$$(mktemp) && uv pip compile pyproject.toml --all-extras --resolution lowest-direct --python-version 3.11 --quiet -o $$wanted && \
+	OPENBLAS_NUM_THREADS=1 uv run --isolated --no-project --python 3.11 --with-requirements $$wanted --with-editable . \
+	  python -m pytest -n auto --dist worksteal; done=$$?; rm $$wanted; exit $$done
 
 attack: .venv/.installed ## broken data, fuzz, injection, kills, disclosure: at length; `make test` tries a shorter version
 	@table=$$(mktemp) && RESEARCHKIT_PLANTED=$$table OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal \
@@ -43,6 +48,11 @@ bench: .venv/.installed ## against one model at a time, other ways to make repor
 calibrate: .venv/.installed ## how often intervals hold the truth, over simulated studies; takes half an hour, goes on where it was stopped
 	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m researchkit.calibrate; grid=$$?; \
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m researchkit.calibrate.designs && exit $$grid
+
+mutants: .venv/.installed ## which small faults the tests notice; hours, goes on where it was stopped (ROOM=moments, SAMPLE=600, SEED=1)
+	@$(PIP) install --require-hashes --no-deps -r tests/mutants.txt
+	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python tests/mutants.py $(ROOM) \
+	  $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(if $(LONG),--again --long $(LONG))
 
 reference: .venv/.installed ## renew the values that R computes from simulated data (needs R and the packages it names)
 	@folder=$$(mktemp -d) && $(BIN)/python tests/reference/worlds.py "$$folder" && \

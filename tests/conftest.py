@@ -19,10 +19,13 @@ import matplotlib
 import pandas as pd
 import pytest
 from answers import Answered, execute, kept
+from hypothesis import settings
 
 from researchkit import kernels, report
 
 matplotlib.use("agg")
+settings.register_profile("ours", deadline=None)  # a busy machine is no fault
+settings.load_profile("ours")
 
 ROOT = Path(__file__).resolve().parents[1]
 BESIDE = ROOT.parent / "shared"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import f
 
 from researchkit.errors import DataError
 from researchkit.scales import icc, kappa, krippendorff, omega
@@ -36,6 +37,7 @@ def test_kappas_agree_with_r(reference, patients, weights, name):
     both = patients.dropna()
     found = kappa(both["r1"], both["r2"], weights)
     assert found.value == reference.value("kappa_expsy", f"cohen_{name}_r1r2")
+    assert (found.units, found.raters) == (len(both), 2)
     half = reference.entries["kappa_expsy"]["quantities"][f"cohen_se_{name}_r1r2"] * 1.959963984540054
     assert (found.low, found.high) == (pytest.approx(found.value - half), pytest.approx(found.value + half))
 
@@ -51,6 +53,79 @@ def test_krippendorff_of_three_raters_with_gaps(reference, patients, measure):
     found = krippendorff(patients[["r1", "r2", "r3"]].to_numpy(dtype=float), measure, np.random.default_rng(1))
     assert found.value == reference.value("kappa_expsy", f"r_krippendorff_{measure}_with_missing")
     assert found.low < found.value < found.high
+
+
+def alpha_by_pairs(ratings, measure):
+    """Krippendorff (2011) as he defines it: over all pairs of ratings of a unit, and over all pairs of any."""
+    units = [row[~np.isnan(row)] for row in ratings]
+    units = [row for row in units if len(row) > 1]
+    every = np.concatenate(units)
+
+    def apart(a, b):
+        if measure == "nominal":
+            return float(a != b)
+        if measure == "interval":
+            return (a - b) ** 2
+        if measure == "ratio":
+            return 0.0 if a == b else ((a - b) / (abs(a) + abs(b))) ** 2
+        low, high = min(a, b), max(a, b)
+        between = np.sum((every >= low) & (every <= high)) - (np.sum(every == low) + np.sum(every == high)) / 2
+        return 0.0 if a == b else between**2
+
+    def mean(row):
+        return sum(apart(a, b) for i, a in enumerate(row) for j, b in enumerate(row) if i != j) / (len(row) - 1)
+
+    return 1 - sum(map(mean, units)) / mean(every)
+
+
+@pytest.mark.parametrize("measure", ["nominal", "ordinal", "interval", "ratio"])
+def test_alpha_is_what_all_pairs_of_ratings_make_it(measure):
+    """With gaps, a unit of one rating, and noughts."""
+    rng = np.random.default_rng(5)
+    ratings = rng.choice([0.0, 1, 2, 5, 7], (12, 4)) + rng.choice([0.0, 1], (12, 1))
+    ratings[rng.random((12, 4)) < 0.25] = np.nan
+    ratings[3] = [np.nan, 2, np.nan, np.nan]
+    found = krippendorff(ratings, measure)
+    assert found.value == pytest.approx(alpha_by_pairs(ratings, measure), rel=1e-12)
+    assert (found.units, found.raters) == (sum((~np.isnan(ratings)).sum(axis=1) > 1), 4)
+    assert np.isnan([found.low, found.high]).all()
+
+
+def test_the_limits_of_alpha_are_those_of_units_drawn_again():
+    """The same 1,000 draws by hand, units put into the table as often as they were drawn."""
+    ratings = np.array([[1.0, 1, 2], [2, 2, 2], [3, 3, 4], [4, 4, 4], [5, 4, 5], [1, 2, np.nan], [3, 3, 3]])
+    found = krippendorff(ratings, "interval", np.random.default_rng(1), level=0.8)
+    drawn = np.random.default_rng(1).multinomial(7, np.full(7, 1 / 7), 1_000)
+    by_hand = [krippendorff(np.repeat(ratings, times, axis=0), "interval").value for times in drawn if times.max() < 7]
+    assert (found.low, found.high) == pytest.approx(np.quantile(by_hand, [0.1, 0.9]), rel=1e-12)
+    usual = krippendorff(ratings, "interval", np.random.default_rng(1))
+    assert (usual.low, usual.high) == pytest.approx(np.quantile(by_hand, [0.025, 0.975]), rel=1e-12)
+
+
+def test_two_units_are_enough():
+    two = np.array([[1.0, 1.0], [2.0, 2.0]])
+    assert kappa([1, 2], [1, 2]).value == icc(two).value == krippendorff(two, "nominal").value == 1
+    for shape in ((2, 3), (3, 2)):
+        ratings = np.arange(6.0).reshape(shape)
+        assert (icc(ratings, "3,1").units, icc(ratings, "3,1").raters) == shape
+
+
+@pytest.mark.parametrize("form", ["1,1", "3,1", "1,k", "3,k"])
+def test_raters_who_never_differ_agree_without_doubt(form):
+    found = icc(np.array([[1.0, 1.0], [2.0, 2.0], [4.0, 4.0]]), form)
+    assert (found.value, found.low, found.high) == (1.0, 1.0, 1.0)
+
+
+def test_limits_by_f_are_those_of_a_test_that_just_rejects():
+    """Shrout and Fleiss: F of the ratio of variances that the limit stands for is at its quantile; any level, any size."""
+    rng = np.random.default_rng(6)
+    ratings = rng.normal(size=(9, 1)) + rng.normal(size=(9, 3))
+    between = 3 * ratings.mean(axis=1).var(ddof=1)
+    within = ratings.var(axis=1, ddof=1).mean()
+    found = icc(ratings, "1,1", level=0.9)
+    for limit, quantile in ((found.low, 0.95), (found.high, 0.05)):
+        ratio = (1 + 2 * limit) / (1 - limit)  # of the true variances between and within
+        assert f.cdf(between / within / ratio, 8, 18) == pytest.approx(quantile)
 
 
 def test_omega_agrees_with_lavaan(reference):
@@ -99,7 +174,15 @@ def test_perfect_agreement_is_1_and_order_does_not_matter(rows):
         (lambda: icc(np.array([[1.0, np.nan], [2.0, 3.0]])), "use `krippendorff`"),
         (lambda: icc(np.array([[1.0, 2.0]])), "at least 2 units"),
         (lambda: icc(np.array([[1.0, 2.0], [3.0, 5.0]]), "4,1"), r"no ICC\(4,1\)"),
+        (lambda: icc(np.ones(4)), "at least 2 units"),
+        (lambda: icc(np.array([[1.0], [2.0]])), "at least 2 units"),
+        (lambda: icc(np.array([[1.0, 2.0], [3.0, 5.0]]), "1,2"), r"no ICC\(1,2\)"),
         (lambda: kappa([1, 1], [1, 1]), "2 categories that occur"),
+        (lambda: kappa([1, 2], [1, 2, 1]), "both have rated"),
+        (lambda: kappa([1, 2, 1], [1, 2]), "both have rated"),
+        (lambda: kappa([1], [2]), "at least 2 units"),
+        (lambda: krippendorff(np.ones((3, 2)), "nominal"), "not all the same"),
+        (lambda: krippendorff(np.array([[1.0, 2.0], [2.0, np.nan]]), "nominal"), "2 units with 2 ratings"),
         (lambda: krippendorff(np.array([[1.0, np.nan], [2.0, np.nan]]), "nominal"), "2 units with 2 ratings"),
         (lambda: krippendorff(np.array([[1.0, 2.0], [2.0, 1.0]]), "odd"), "no measure 'odd'"),
         (lambda: omega(np.ones((9, 3))), "items that differ"),

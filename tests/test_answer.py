@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +13,13 @@ import yaml
 
 from researchkit import account, story, wording
 from researchkit.answer import answer_question
+from researchkit.dataset import load_dataset
+from researchkit.disclosure import PROFILES
+from researchkit.errors import DisclosureError
+from researchkit.estimators import estimate
+from researchkit.estimators.counted import remarks
 from researchkit.estimators.promoters import nps
+from researchkit.verdict import judge
 
 WORDS = {"vb": "very bad", "b": "bad", "g": "good", "vg": "very good"}
 
@@ -25,13 +35,15 @@ def ask(tmp_path):
     told["gap"] = np.where(np.arange(n) < 3, np.nan, rng.normal(size=n))
     told["site"] = np.where(np.arange(n) < 9, "S", np.where(np.arange(n) < 120, "M", "L"))
 
-    def asked(study=None, frame=told, **question):
+    def asked(study=None, frame=told, others=(), **question):
         usual = {"id": "q", "title": "Does it?", "claim": "BUR-1", "smallest_effect": 0.1, "expect": "equal"}
         usual |= {"exposure": "need", "outcome": {"column": "score", "kind": "score"}}
         columns = {"arm": {"codes": {"a": "Usual care", "b": "Kind care"}}, "liking": {"codes": WORDS}}
         whole = {"title": "t", "seed": 1, "files": "a.csv", "design": "observational", "columns": columns}
         frame.to_csv(tmp_path / "a.csv", index=False)
-        (tmp_path / "study.yml").write_text(yaml.safe_dump(whole | (study or {}) | {"questions": [usual | question]}))
+        (tmp_path / "study.yml").write_text(
+            yaml.safe_dump(whole | (study or {}) | {"questions": [usual | question, *others]})
+        )
         return answer_question(tmp_path, "q")
 
     asked.frame = told
@@ -154,3 +166,89 @@ def test_a_result_says_what_it_faced_and_in_a_simulated_study_what_was_planted(a
         assert told["rivals"][3]["by"] == "adjusted for Workload"
         assert (told["planted"] or {}).get("truth") == planted
         assert answer_question(tmp_path, "q", by="half=1").to_dict()["planted"] is None, "of all, not of a part"
+
+
+def numbers_in(told):
+    """Every whole number that stands in a result, be it in words."""
+    return {int(found.replace(",", "")) for found in re.findall(r"(?<![\w.])\d[\d,]*(?![\w.]\d|\w)", json.dumps(told))}
+
+
+def test_clusters_that_are_people_are_rounded_as_people_are(ask):
+    """Two questions that differ by three people round their rows; groups by person told exactly would tell the three."""
+    frame = pd.concat([ask.frame.assign(who=np.arange(240))] * 2)
+    other = {"id": "other", "title": "?", "claim": "BUR-1", "smallest_effect": 0.1, "adjust": "gap"}
+    other |= {"exposure": "need", "outcome": {"column": "score", "kind": "score"}}
+    study = {"people": "who", "clusters": "who", "disclosure": "cms"}
+    answer = ask(study=study, frame=frame, others=[other])
+    assert (answer.effect.n, answer.effect.clusters) == (480, 240)
+    assert "240 groups by who" in answer.verdict.sentence
+    fewer = answer_question(answer.study, "other")
+    assert fewer.effect.n == 470 and fewer.effect.clusters == 240
+    assert not {237, 474} & numbers_in(fewer.to_dict())
+
+
+def test_how_few_people_are_on_one_side_is_on_no_page(ask):
+    """A mark of few clusters counts people where clusters are people."""
+    frame = ask.frame.assign(who=np.arange(240), kind=(np.arange(240) < 4).astype(int))
+    study = {"people": "who", "clusters": "who"}
+    asked = {"exposure": {"column": "kind", "reference": "0", "level": "1"}, "frame": frame}
+    assert "few clusters: 4 on one side (who)" in ask(study=study, **asked).verdict.marks
+    told = ask(study=study | {"disclosure": "cms"}, **asked)
+    assert "few clusters: fewer than 11 on one side (who)" in told.verdict.marks
+    assert "few clusters: 4 " not in json.dumps(told.to_dict())
+
+
+def test_remarks_that_count_few_people_are_on_no_page(ask):
+    """Three died: who holds the data is told so, a page is not."""
+    rng = np.random.default_rng(3)
+    ended = np.where(np.arange(240) < 3, 2, (rng.random(240) < 0.7).astype(int))
+    frame = ask.frame.assign(days=rng.exponential(8, 240).round(1) + 0.1, ended=ended)
+    asked = {
+        "outcome": {
+            "column": "days",
+            "kind": "duration",
+            "event": "ended",
+            "competing": ["2"],
+            "horizon": 10,
+            "unit": "day",
+        }
+    }
+    for profile, notes in (("none", ["3 rows ended otherwise"]), ("cms", [])):
+        found = ask(study={"disclosure": profile}, frame=frame, **asked).effect.notes
+        assert [note for note in found if "ended otherwise" in note and note[0].isdigit()] == notes
+        assert any("cause-specific" in note for note in found)
+
+
+def test_of_remarks_only_counts_of_rows_are_kept_back(answered):
+    """Each note as the designs write it, under a profile that rounds to 5."""
+    effect = answered("hospital", "length_of_stay").effect
+    caveats = (
+        "rows of kinds that one side lacks are left out",
+        "3 kinds of cases; within a kind they may still differ in what was not recorded",
+        "2.4 % of the variance that is left lies between ward (ICC)",
+        "few clusters: 3 on one side (ward)",
+    )
+    counts = (
+        "1,203 of 1,206 rows lie within the window",
+        "3 rows of failures are without need",
+        "3 by site had started so",
+    )
+    counts += ("0.1 % of the rows are of such kinds", "4 % of the started rows are such")
+    uneven = f"uneven weights: {effect.n} rows are worth 300 of equal weight (Kish's effective size)"
+    told = tuple(remarks(replace(effect, notes=(*caveats, *counts, uneven)), 5, False, PROFILES["nhs"]))
+    assert told == (*caveats, "uneven weights: 5 rows are worth 300 of equal weight (Kish's effective size)")
+
+
+def test_an_effect_asked_for_alone_tells_about_how_many_rows_where_counts_are_protected(ask):
+    """It knows nothing of pages beside it; and of a few people it tells nothing at all."""
+    study = {"people": "who", "clusters": "who"}
+    frame = pd.concat([ask.frame.assign(who=np.arange(240), few=(np.arange(240) < 9).astype(int))] * 2)
+    for profile, told in (("none", "n = 474;"), ("cms", "n = about 470;")):
+        answer = ask(study=study | {"disclosure": profile, "columns": {"few": {}}}, frame=frame, adjust=["gap"])
+        dataset, asked = load_dataset(answer.study), answer.question
+        effect = estimate(dataset, asked)
+        shown = f"{effect!r} {effect._repr_mimebundle_()} {judge(effect, asked, answer.study)}"
+        assert told in shown and effect.n == 474
+        assert (profile == "none") == bool({474, 237} & numbers_in(shown))
+    with pytest.raises(DisclosureError, match="Too few people"):
+        estimate(dataset.only("few", 1), asked)

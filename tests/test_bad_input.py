@@ -186,7 +186,6 @@ def test_clean_data_get_an_answer(tmp_path, kind):
     holds(answer_question(write(tmp_path, visits(kind), kind), "q"))
 
 
-@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.__name__)
 @pytest.mark.parametrize("kind", KINDS)
 def test_bad_data_get_an_answer_or_a_reason(tmp_path, kind, bad):

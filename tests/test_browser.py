@@ -24,8 +24,6 @@ from researchkit import report
 from researchkit.report import notebooks_folder, write_failure, write_report
 from researchkit.site import write_index
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries that run notebooks; ours are errors elsewhere
-
 ASKED = {  # a report of each kind: study, question, and the notebook where it is not the question's own
     "loyalty": ("contact_centre", "retention", None),
     "recovery": ("hospital", "readmission", None),

@@ -11,6 +11,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import researchkit as rk
 from researchkit.dataset import Dataset, load_dataset
 from researchkit.errors import DataError, EstimationError, StudyError
 from researchkit.parts import Question
@@ -98,12 +99,25 @@ def test_two_codes_are_told_as_neither_nor(tmp_path):
     assert "arm: 1 value is neither 'kind' nor 'usual', in row 3 ('usuall')." in text
 
 
+def test_a_study_is_read_by_its_folder_and_a_question_asked_by_its_id(tmp_path):
+    (tmp_path / "a.csv").write_text("x,y\n" + "".join(f"{n % 7},{n % 5}\n" for n in range(60)))
+    (tmp_path / "study.yml").write_text(
+        "title: A\nseed: 1\nfiles: a.csv\ndesign: observational\nquestions:\n  - {id: q, title: Q?, claim: MEC-1, "
+        "family: loyalty, exposure: x, outcome: {column: y, kind: score}, smallest_effect: 0.1}\n"
+    )
+    data = rk.load_dataset(tmp_path)
+    assert data.fingerprint == rk.load_dataset(str(tmp_path), "data").fingerprint
+    assert rk.estimate(data, "q").estimate == rk.estimate(data, data.study.question("q")).estimate
+    with pytest.raises(StudyError, match="no question 'p'"):
+        rk.estimate(data, "p")
+
+
 @pytest.mark.parametrize(
     ("header", "words"),
     [
         (
             HEADER.replace("burnout", "burn_out"),
-            "no column 'burnout'; the nearest is 'burn_out' (renamed? then add `from:",
+            "no column 'burnout'; the nearest is 'burn_out'. Correct it, or add `from: 'burn_out'`",
         ),
         (HEADER.replace("burnout", "zzz"), "no column 'burnout'; the file has id, team, arm"),
         (HEADER.replace("team", "burnout"), "the same name stands over several columns: 'burnout' (columns 2 and 6)"),
@@ -171,6 +185,32 @@ def test_dates_and_truth_values(tmp_path):
     assert data.frame["team"].tolist() == [1, 0]
     bad = [rows[0], rows[1].replace("2025-12-01", "01/12/2025")]
     assert "arm: 1 entry is no date, in row 3 (the first is '01/12/2025')" in told(tmp_path, bad, columns=columns)
+
+
+def test_days_with_dots_have_the_day_first_and_those_that_there_are_not_are_named(tmp_path):
+    columns = {"arm": {"type": "date"}}
+    days = ["31.03.2026", "1.4.2026", "01.04.2026 4:08", "2026-04-02", "01.04.2026 14:08:30"]
+    rows = [f"{place},A,{day},1,phone,3,0,1,1" for place, day in enumerate(days)]
+    read = ["2026-03-31", "2026-04-01", "2026-04-01 04:08", "2026-04-02", "2026-04-01 14:08:30"]
+    assert loaded(tmp_path, rows, columns=columns).frame["arm"].tolist() == [*map(pd.Timestamp, read)]
+    bad = [*rows, rows[0].replace("31.03", "31.02")]
+    assert "arm: 1 entry is no date, in row 7 (the first is '31.02.2026')" in told(tmp_path, bad, columns=columns)
+
+
+def test_an_event_in_words_is_named_where_the_study_has_left_its_value_out(tmp_path):
+    outcome = {"column": "days", "kind": "duration", "event": "arm", "horizon": 5}
+    data = loaded(tmp_path, questions=[question(outcome=outcome)])
+    with pytest.raises(DataError, match=r"arm: it holds 'kind' and 'usual', and never '1'\. Say under `event_value:`"):
+        data.sample(data.study.question("q"))
+    named = {**outcome, "event_value": "kind"}
+    data = loaded(tmp_path, questions=[question(outcome=named)])
+    assert data.sample(data.study.question("q")).event.tolist() == [1, 0, 1, 0, 1]
+
+
+def test_the_columns_that_events_make_are_named_too(tmp_path):
+    events = {"staying": {"kind": "retention", "who": "id", "start": "days", "end": "done", "watched_until": 99}}
+    outcome = {"column": "staying", "kind": "duration", "event": "staying_ends", "horizon": 5}
+    assert "the nearest is 'staying_end'" in told(tmp_path, events=events, questions=[question(outcome=outcome)])
 
 
 def test_hostile_values_and_names_are_data(tmp_path):

@@ -7,10 +7,30 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from researchkit.disclosure import PROFILES, enough, hard_to_tell, name_of, protect, rounded, shown, usual_base
+from researchkit.disclosure import (
+    PROFILES,
+    TOO_FEW,
+    WITH_IT,
+    Hidden,
+    account,
+    apart,
+    enough,
+    hard_to_tell,
+    hid,
+    name_of,
+    nearest,
+    note,
+    protect,
+    rounded,
+    share,
+    shown,
+    taken,
+    usual_base,
+)
+from researchkit.disclosure.cells import edge
 from researchkit.errors import DisclosureError, ParameterError
 from researchkit.linked import left
 
@@ -90,6 +110,133 @@ def test_rounding_needs_no_second_cell():
     assert protect({"a": 3, "b": 41, "c": 60}, PROFILES["nhs"]) == {"a": None, "b": 40, "c": 60}
 
 
+@pytest.mark.parametrize(
+    ("name", "least", "width"),
+    [("none", 1, 1), ("cms", 1, 9), ("nhs", 1, 5), ("ukllc", 0, 9), ("five", 0, 4), ("cms rounded to 5", 1, 5)],
+)
+def test_how_far_a_hidden_count_stays_open(name, least, width):
+    """From the smallest to the largest that is hidden, or by the base of the rounding where that is less."""
+    assert (PROFILES[name].least, PROFILES[name].width) == (least, width)
+
+
+def test_a_rule_about_one_or_two_is_a_rule():
+    two = replace(PROFILES["cms"], threshold=2, round_to=2)
+    assert two.protects and not PROFILES["none"].protects
+    assert usual_base(two) == 2 and usual_base(PROFILES["cms"]) == 10
+    assert replace(two, threshold=5).width == 2
+
+
+@pytest.mark.parametrize("name", ["csm rounded to 10", "cms rounded to ten", "cms rounded to ", "cms 10"])
+def test_what_is_no_name_of_a_profile_is_none(name):
+    assert name not in PROFILES
+    with pytest.raises(KeyError, match=name):
+        PROFILES[name]
+
+
+def test_a_finer_rounding_does_not_undo_that_of_the_rule():
+    assert PROFILES["nhs rounded to 3"].round_to == 5 and PROFILES["nhs rounded to 20"].round_to == 20
+    assert [rounded("nhs", base) for base in (4, 5, 6)] == ["nhs", "nhs", "nhs rounded to 6"]
+    assert PROFILES["none rounded to 10"].round_to == 1  # where nothing is protected, nothing is rounded
+
+
+SMALL = [replace(PROFILES[name], threshold=most) for name in ("cms", "ukllc") for most in (2, 3, 5)]
+SMALL += [replace(one, round_to=2) for one in SMALL]
+
+
+@pytest.mark.parametrize("profile", SMALL)
+def test_what_is_hard_to_tell_is_so_in_every_way_that_it_could_have_been(profile):
+    """Every two and three counts against all others with the same sum, as one would try them who knows the rule."""
+    possible: dict[tuple[int, int], set[int]] = {}
+    for many in (2, 3):
+        for counts in itertools.product(range(profile.least, 14), repeat=many):
+            possible.setdefault((many, sum(counts)), set()).add(counts[0])
+    for (many, total), values in possible.items():
+        if total > 10:
+            continue  # the largest of them is not among those that were tried
+        for counts in itertools.product(range(profile.least, total + 1), repeat=many):
+            if sum(counts) == total:
+                few = 0 < total < profile.threshold
+                only = total == many * (profile.threshold - 1)  # all as large as what is hidden can be
+                open_by = max(values) - min(values)
+                assert hard_to_tell(list(counts), profile) == (not few and not only and open_by >= profile.width)
+    assert not hard_to_tell([7], profile) and not hard_to_tell([], profile)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the first of its kind here, on a busy machine
+@given(a_table, st.sampled_from(["cms", "ukllc", "five"]))
+def test_no_more_is_hidden_than_is_needed(counts, name):
+    """The smallest of those that might be shown, and not one of them too many."""
+    profile = PROFILES[name]
+    told = protect(counts, profile)
+    small = [count for count in counts.values() if shown(count, profile) is None]
+    with_them = [count for group, count in counts.items() if told[group] is None and shown(count, profile) is not None]
+    still = [count for group, count in counts.items() if told[group] is not None and count]
+    assert not with_them or not still or max(with_them) <= min(still)
+    for fewer in range(len(with_them)):
+        assert not hard_to_tell([*small, *sorted(with_them)[:fewer]], profile)
+    assert not small or not still or hard_to_tell([*small, *with_them], profile)
+
+
+@pytest.mark.parametrize("fewest", range(1, 5))
+def test_a_share_stands_for_nobody_or_for_enough_on_both_sides(fewest):
+    for part, whole in itertools.combinations_with_replacement(range(9), 2):
+        told = share(part, whole, fewest)
+        hidden = whole == 0 or part in range(1, fewest) or whole - part in range(1, fewest)
+        assert told is None if hidden else told == part / whole
+
+
+def test_groups_apart_hide_the_small_one_and_another():
+    assert apart([1, 5, 9, 0], 3) == [False, False, True, True]
+    assert apart([1, 5, 9], 0) == apart([1, 5, 9], 1) == [True, True, True]
+    assert apart([4, 5, 9], 4) == [True, True, True]
+
+
+@pytest.mark.parametrize("base", [4, 5, 10])
+@pytest.mark.parametrize("name", ["nhs", "cms"])
+def test_rounded_counts_tell_of_what_is_hidden_as_trying_out_would(base, name):
+    """All counts that are told alike: how many people can the hidden reasons at most be?"""
+    profile = replace(PROFILES[name], round_to=base)
+    rounds_to: dict[int, list[int]] = {}
+    for count in range(profile.threshold, 130):
+        rounds_to.setdefault(nearest(count, profile), []).append(count)
+    seen = set()
+    ways = itertools.product(range(95, 105), range(25, 35), (0, 11, 13, 15), ((1,), (4,), (7,), (1, 3), (6, 7)))
+    for arrived, dropped, late, hidden in ways:
+        known = (arrived - dropped - late - sum(hidden), dropped, *([late] if late else []))
+        told = {f"known {place}": nearest(one, profile) for place, one in enumerate(known[1:])}
+        told |= {f"hidden {place}": None for place in range(len(hidden))}
+        most = max(rounds_to[nearest(arrived, profile)]) - sum(min(rounds_to[nearest(one, profile)]) for one in known)
+        seen.add(most - len(hidden) * profile.least < profile.width)
+        assert edge(arrived, known[0], told, profile) == (most - len(hidden) * profile.least < profile.width)
+    assert seen == {False, True}
+
+
+def test_without_rounding_or_without_hidden_counts_there_is_no_edge():
+    assert not edge(40, 37, {"a": None}, PROFILES["cms"])
+    assert not edge(40, 30, {"a": 15}, PROFILES["nhs"])
+
+
+def test_an_account_of_rows_lets_no_hidden_reason_be_worked_out():
+    cms, coarse = PROFILES["cms"], PROFILES["cms rounded to 10"]
+    assert account(100, {"left": 20, "moved": 30, "never": 0}, 50, cms) == (100, {"left": 20, "moved": 30}, 50)
+    assert account(100, {}, 100, cms) == (100, {}, 100)
+    assert account(100, {"left": 3, "moved": 20}, 77, cms) == (None, {"left": None, "moved": None}, 77)
+    assert account(105, {"left": 3, "moved": 20, "late": 30}, 52, cms)[:2] == (
+        105,
+        {"left": None, "moved": None, "late": 30},
+    )
+    # 4 at most, for one who knows the 15
+    assert account(254, {"left": 4, "moved": 15}, 235, coarse) == (None, {"left": None, "moved": 20}, 240)
+
+
+def test_an_account_goes_by_people_where_rows_are_more_than_people():
+    rows, people = {"left": 40, "moved": 30, "late": 12}, {"left": 3, "moved": 30, "late": 12}
+    told = {"left": None, "moved": 30, "late": None}
+    assert account(100, rows, 18, PROFILES["cms"], people) == (100, told, 18)
+    few_rows = {"left": 3, "moved": 30, "late": 12}, {"left": 40, "moved": 30, "late": 12}
+    assert account(100, few_rows[0], 55, PROFILES["cms"], few_rows[1])[1]["left"] is None
+
+
 @given(a_table, st.sampled_from(["cms", "ukllc", "five"]))
 def test_no_hidden_count_can_be_had_by_subtraction(counts, name):
     profile = PROFILES[name]
@@ -111,6 +258,23 @@ def test_no_hidden_count_can_be_had_by_subtraction(counts, name):
 def test_the_order_of_the_groups_does_not_matter(counts, name):
     for order in itertools.islice(itertools.permutations(counts.items()), 6):
         assert protect(dict(order), PROFILES[name]) == protect(counts, PROFILES[name])
+
+
+def test_the_owner_hears_what_was_hidden_and_why_once():
+    taken()  # what others left
+    counts, told = {"a": 1, "b": 20, "c": 0, "d": 11, "e": 10}, {"a": None, "b": None, "c": None, "d": 11}
+    hid("rows", counts, told, PROFILES["none"])
+    assert taken() == []
+    hid("rows", counts, told, PROFILES["cms"])
+    note(Hidden("rows: a", 1, TOO_FEW))
+    why = [("a", 1, TOO_FEW), ("b", 20, WITH_IT), ("c", 0, WITH_IT), ("e", 10, TOO_FEW)]
+    assert taken() == [Hidden(f"rows: {name}", people, reason) for name, people, reason in why]
+    hid("rows", {"c": 0, "f": 10}, {}, PROFILES["ukllc"])  # nobody is as small a count as any there
+    assert [one.to_dict() for one in taken()] == [
+        {"what": "rows: c", "people": 0, "why": TOO_FEW},
+        {"what": "rows: f", "people": 10, "why": WITH_IT},
+    ]
+    assert taken() == []
 
 
 def test_a_count_below_zero_is_refused():

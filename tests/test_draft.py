@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pyreadstat
 import pytest
 import yaml
 from click.testing import CliRunner
 
 from researchkit.answer import answer_question
 from researchkit.cli import main
-from researchkit.draft import draft, write_draft
+from researchkit.draft import draft, label, write_draft
 from researchkit.errors import DataError
 from researchkit.study import load_study
 
@@ -158,9 +159,68 @@ def test_a_code_far_beyond_all_answers_is_taken_for_no_answer_and_a_high_answer_
     assert column["range"] == [1, 99], "it stands seldom"
 
 
+def test_a_code_behind_a_gap_is_taken_for_no_answer_and_the_tail_of_a_count_is_not(tmp_path):
+    column, line = one(tmp_path, "mood", [1, 2, 3, 4, 5] * 6 + [9] * 5)
+    assert column["range"] == [1, 5] and column["missing"] == ["9"] and '"9" 5 times: no answer?' in line
+    assert one(tmp_path, "mood", [*range(1, 8)] * 5 + [9] * 5)[0]["missing"] == ["9"]
+    assert one(tmp_path, "mood", [1, 2, 3, 4, 5] * 6 + [8, 9] * 4)[0]["missing"] == ["8", "9"]
+    for answers in ([*range(8)] * 5 + [9] * 5, [0, 1, 2, 3, 4, 6, 9] * 6, [1, 2, 3, 4, 5] * 6 + [9] * 4):
+        assert "missing" not in one(tmp_path, "calls", answers)[0]
+
+
+def test_words_for_no_answer_are_no_code_however_seldom(tmp_path):
+    column, line = one(tmp_path, "back", ["ja", "nein"] * 9 + ["N/A"] * 5)
+    assert column["codes"] == {"ja": "ja", "nein": "nein"} and column["missing"] == ["N/A"]
+    assert '"N/A" 5 times: no answer?' in line
+    column, _ = one(tmp_path, "mood", [1, 2, 3, 4, 5] * 6 + ["k.A."])
+    assert column == {"label": "Mood", "range": [1, 5], "missing": ["k.A."]}
+    column, _ = one(tmp_path, "harm", ["none", "some"] * 9)
+    assert "missing" not in column, "it may be the answer"
+
+
+def test_a_code_whose_label_says_no_answer_is_declared_missing(tmp_path):
+    mood = pd.DataFrame({"mood": [1.0, 2.0, 9.0] * 9})
+    pyreadstat.write_sav(
+        mood, tmp_path / "a.sav", variable_value_labels={"mood": {1: "ja", 2: "nein", 9: "keine Angabe"}}
+    )
+    columns, text = drafted(tmp_path, "a.sav")
+    assert columns["mood"] == {"label": "Mood", "codes": {"1": "ja", "2": "nein"}, "missing": ["9"]}
+    assert '"9" 9 times: no answer?' in text
+
+
+def test_ids_are_known_by_german_names_and_by_leading_zeros(tmp_path):
+    assert one(tmp_path, "Personalnr", range(100, 120))[0] == {"label": "Personalnr", "type": "id"}
+    assert one(tmp_path, "Wer", [f"{n:05d}" for n in range(100, 120)])[0]["type"] == "id"
+    assert one(tmp_path, "Alter", range(100, 120))[0]["range"] == [100, 119]
+
+
+def test_a_person_in_several_rows_and_addresses_are_asked_about(tmp_path):
+    who = [f"p{n // 2}" for n in range(40)]
+    _, line = one(tmp_path, "mail", [f"{n}@example.org" for n in who], ticket_id=range(40), person_id=who)
+    assert "addresses of people" in line and "`drop`" in line
+    assert "# ticket_id is another in each row. Is a person in several, by person_id?" in draft(tmp_path / "a.csv")
+    one(tmp_path, "mail", who, ticket_id=range(40))
+    assert "Is a person in several" not in draft(tmp_path / "a.csv")
+
+
+def test_a_label_keeps_the_stops_of_its_abbreviations():
+    assert label("Antwort (Min., netto)") == "Antwort (Min., netto)"
+    assert label("q1.how_much") == "Q1 how much"
+
+
+def test_two_proposed_scales_stand_under_one_head(tmp_path):
+    rng = np.random.default_rng(3)
+    names = ("a", "b", "c"), ("x", "y", "z")
+    lots = {name: rng.integers(low, 6, 90) for low, lot in enumerate(names) for name in lot}
+    pd.DataFrame(lots).to_csv(tmp_path / "a.csv", index=False)
+    proposed = draft(tmp_path / "a.csv").replace("# scales:", "scales:").replace("#   score", "  score")
+    assert [*yaml.safe_load(proposed)["scales"]] == ["score_1", "score_2"]
+
+
 def test_days_are_dates_where_they_can_be_read_and_else_it_is_said_how(tmp_path):
     assert one(tmp_path, "seen", [f"2026-03-{day:02d}" for day in range(1, 29)])[0]["type"] == "date"
-    for days in (["31/03/2026", "01/04/2026"] * 9, [f"{day}.3.2026" for day in range(1, 29)]):
+    assert one(tmp_path, "seen", [f"{day}.3.2026 14:05" for day in range(1, 29)])[0]["type"] == "date"
+    for days in (["31/03/2026", "01/04/2026"] * 9, [f"{day}.3.26" for day in range(1, 29)]):
         column, line = one(tmp_path, "seen", days)
         assert column["type"] == "category" and "2026-03-31" in line
 

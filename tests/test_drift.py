@@ -105,7 +105,7 @@ def test_the_command_stops_at_what_would_spoil_an_answer(told, tmp_path):
     assert found.exit_code == 1 and "agent: it is new" in found.output and "new codes '2'" in found.output
     told(lambda t: t)
     found = CliRunner().invoke(main, ["check", str(tmp_path), "--against", str(tmp_path / "old.csv")])
-    assert found.exit_code == 0 and "Nothing changed since" in found.output and "OK" in found.output
+    assert found.exit_code == 0 and "No column has changed since" in found.output and "OK" in found.output
 
 
 def test_check_holds_the_export_to_the_one_that_the_study_names_and_takes_what_is_accepted(told, tmp_path):
@@ -117,6 +117,26 @@ def test_check_holds_the_export_to_the_one_that_the_study_names_and_takes_what_i
     (tmp_path / "study.yml").write_text(named + "accept: {stayed: it counts from 1 now}\n", encoding="utf-8")
     found = CliRunner().invoke(main, ["check", str(tmp_path)])
     assert "since that export" not in found.output and "accepted: it counts from 1 now" in found.output
+
+
+def test_another_unit_is_seen_beside_words_that_stood_among_the_numbers_before(told, frame):
+    frame["handle_time"] = frame["handle_time"].astype(str).mask(frame.index % 9 == 0, "N/A")
+    assert told(lambda t: t) == []
+    hours = pd.to_numeric(frame["handle_time"], errors="coerce") / 60
+    (found,) = told(lambda t: t.assign(handle_time=hours.astype(object).fillna("N/A")))
+    assert "the middle of its numbers is 0.017 times what it was: another unit?" in found
+
+
+def test_days_with_dots_go_on_and_are_no_new_codes(told, frame):
+    frame["channel"] = [f"{place % 9 + 1}.10.2026" for place in range(len(frame))]
+    assert told(lambda t: t.assign(channel=t["channel"].str.replace(".10.", ".11.", regex=False))) == []
+
+
+def test_what_would_spoil_an_answer_is_told_once_and_what_to_do(told, tmp_path):
+    told(lambda t: t.rename(columns={"handle_time": "handling_time"}).assign(stayed=t["stayed"] + 1))
+    found = CliRunner().invoke(main, ["check", str(tmp_path), "--against", str(tmp_path / "old.csv")]).output
+    assert found.count("handle_time: it is gone") == found.count("new codes '2'") == 1
+    assert "the new name of handle_time under `from:` and `accept: {stayed: WHY}`" in found
 
 
 def test_an_earlier_export_that_is_not_there_is_said(told, tmp_path):

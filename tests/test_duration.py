@@ -152,7 +152,8 @@ def test_cause_specific_cox(reference):
     for term, name in zip(effect.model.terms, ("male", "age"), strict=True):
         assert term.estimate == reference.value("competing_mgus2", f"causespecific_b_{name}")
         assert term.se == reference.value("competing_mgus2", f"causespecific_se_{name}")
-    assert "860 ended otherwise and count as never having it; the hazard ratio is cause-specific" in effect.notes
+    assert "who ended otherwise counts as never having it; the hazard ratio is cause-specific" in effect.notes
+    assert "860 rows ended otherwise" in effect.notes
 
 
 # What must hold

@@ -325,7 +325,8 @@ def test_adjust_is_handed_to_the_dataset(rng):
         asked["adjust"] = adjust
         return sample(rng.normal(size=30), rng.normal(size=30))
 
-    effect = estimate(SimpleNamespace(sample=give), question("score"), adjust=[], level=0.9)
+    told = SimpleNamespace(sample=give, study=SimpleNamespace(disclosure="none"))
+    effect = estimate(told, question("score"), adjust=[], level=0.9)
     assert asked == {"adjust": []} and effect.level == 0.9
 
 

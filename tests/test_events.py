@@ -449,7 +449,10 @@ def test_the_plan_holds_how_an_outcome_is_built(tmp_path):
     study = load_study(folder)
     assert protocol.chosen(study, study.question("q"))["events"]["stays_customer"]["window"] == 90
     words = "retention, from contacted to left/on, within 90 days, watched until 2026-05-01"
-    assert any(words in line for line in protocol.text(study)) and words in str(story.asked(study, study.question("q")))
+    assert (
+        any(words in line for line in protocol.text(study))
+        and words in story.asked(study, study.question("q")).to_html()
+    )
     protocol.lock(study, "no data")
     (folder / "study.yml").write_text((folder / "study.yml").read_text().replace("window: 90", "window: 30"))
     changed = load_study(folder)

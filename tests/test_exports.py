@@ -608,7 +608,7 @@ def drafted(folder, name, text=None):
 def test_labels_and_codes_of_a_redcap_dictionary_are_used(tmp_path):
     (tmp_path / "dictionary.csv").write_text(DICTIONARY, encoding="utf-8")
     columns, text = drafted(tmp_path, "a.csv", REDCAP)
-    assert columns["ward"]["codes"] == {"1": "Medical", "2": "Surgical", "-90": "Not known"}
+    assert columns["ward"]["codes"] == {"1": "Medical", "2": "Surgical"} and columns["ward"]["missing"] == ["-90"]
     assert columns["age"]["label"] == "Age, in years" and "name" not in columns
     assert columns["reasons___2"]["label"] == "What helped?: Kindness"
     assert columns["reasons___2"]["codes"] == {"0": "not ticked", "1": "ticked"}

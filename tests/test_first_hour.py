@@ -86,7 +86,7 @@ def place(tmp_path, monkeypatch):
 EXPECTED = {
     "effect": "Supported|Cannot tell|Contradicted|Too small",
     "why": "changed: |Nothing has changed",
-    "check": "Nothing changed since last.csv",
+    "check": "No column has changed since last.csv",
     "plan": "Locked in .*plan.lock: ",
     "power": "Stepped wedge|stepped wedge",
     "score": "exhaustion: ",
@@ -103,7 +103,6 @@ EXPECTED = {
 }
 
 
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("words", [one for one in [*SHOWN, *INLINE] if one not in STEPS], ids=" ".join)
 def test_each_command_of_the_readme_does_what_it_says(words, place, here, monkeypatch):
     undrawn(monkeypatch)

@@ -87,7 +87,7 @@ print(json.dumps({
     "matplotlib": [{k: str(v) for k, v in mpl.rcParams.items()}, mpl.is_interactive()],
     "pandas": {k: str(pd.get_option(k)).lower() for k in pd._config.config._registered_options},
     "progress": "tqdm" in sys.modules,
-    "debugger": any("researchkit" in name for name in shell.kernel._kernel_modules),
+    "debugger": any("researchkit" in name for name in getattr(shell.kernel, "_kernel_modules", ())),
 }, default=str))
 """
 DRAWN = "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2]); plt.title('First')"

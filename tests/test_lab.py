@@ -80,7 +80,6 @@ def test_the_server_shows_the_notebook_and_knows_its_kernel(root):
         server.wait(20)
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_a_notebook_runs_in_a_kernel_that_starts_elsewhere(tmp_path, monkeypatch, warm):
     import papermill
 

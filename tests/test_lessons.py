@@ -127,7 +127,6 @@ def test_its_data_are_simulated_and_small(path):
 
 
 @pytest.mark.attack
-@pytest.mark.filterwarnings("ignore")
 def test_it_runs_in_a_kernel_of_its_own_from_any_folder(path, tmp_path, monkeypatch):
     import papermill
 

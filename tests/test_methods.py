@@ -100,3 +100,11 @@ def test_counts_that_are_hidden_stay_hidden(answered, monkeypatch):
     monkeypatch.setattr(type(answer), "data", property(lambda self: hidden))
     words = told(without(answer, "missing data"))
     assert "20,005" not in words and "20,411" not in words and "Rows were" not in words
+
+
+def test_counts_that_are_rounded_to_the_same_do_not_say_that_nobody_was_left_out(answered, monkeypatch):
+    answer = answered(*CENTRE)
+    coarse = {**answer.data, "used": 1000, "rows": 1000, "dropped": [{"why": "score missing", "rows": 5}]}
+    monkeypatch.setattr(type(answer), "data", property(lambda self: coarse))
+    words = told(without(answer, "missing data"))
+    assert "Rows were left out as listed" in words and "No row was left out" not in words

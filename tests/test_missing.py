@@ -881,6 +881,14 @@ def test_a_count_beside_a_hidden_one_is_hidden_with_it(clinic):
     assert not {"40", "43", "3"} & set(facts["words"].replace("(", " ").replace(")", " ").split())
 
 
+def test_the_share_of_rows_with_gaps_gives_no_exact_count_away(clinic):
+    """Told are 40 and 240, to the nearest 5; 40 over their share of 242 rows would be 242."""
+    frame = people(n=242)
+    frame.loc[:38, "score"] = np.nan
+    facts = check(clinic(frame, disclosure="nhs")).facts
+    assert (facts["incomplete"], facts["share_incomplete"]) == (40, 40 / 240)
+
+
 def test_rows_that_lack_two_things_are_not_told_by_a_difference(clinic):
     """Thirty lack the score; of twenty without severity two lack both, so that the account shows 30 and 18, not 20."""
     frame = people()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 from researchkit import moments
 from researchkit.errors import EstimationError
 from researchkit.estimators import linear
-from researchkit.moments import compress, fit
+from researchkit.moments import compress, fit, many
+from researchkit.moments.line import inverses
 
 COVARIATES = ("age", "severity", "night")
 NAMES = ("dose", *COVARIATES, "score")
@@ -104,7 +106,9 @@ def test_leaving_a_cluster_out_is_fitting_the_others():
             linear.least_squares(matrix(exposure, covariates)[rest], outcome[rest]).coefficients,
         )
     moved = without - line.coefficients
-    assert same(moments.cr3(line)[0], moved.T @ moved)
+    covariance, df = moments.cr3(line)
+    assert same(covariance, moved.T @ moved)
+    assert df.tolist() == [len(line.labels) - 1] * 5
 
 
 def test_rows_of_their_own_are_hc1():
@@ -147,6 +151,46 @@ def test_the_bootstrap_draws_clusters():
         rows = np.concatenate([np.flatnonzero(cluster == held.labels[one]) for one in draw])
         line = linear.least_squares(matrix(exposure, covariates)[rows], outcome[rows])
         assert same(estimate, line.coefficients[0])
+
+
+@pytest.mark.parametrize(
+    ("held_at_once", "drawn", "specified"), [(1, 1, 1), (100, 3, 5), (340, 11, 20), (10**6, 50, 24)]
+)
+def test_what_is_held_at_once_changes_nothing(monkeypatch, held_at_once, drawn, specified):
+    """As many draws at a time as fit (17 clusters, 5 coefficients: 30 numbers a draw), or ways to adjust (17 numbers)."""
+    exposure, covariates, outcome, cluster = world()
+    held, ways = (
+        compress(exposure, covariates, outcome, cluster),
+        np.array(list(itertools.product([False, True], repeat=3)) * 3),
+    )
+    whole = moments.bootstrap(held, np.random.default_rng(8), 50), *moments.curve(held, ways)
+    sizes: dict[str, list[int]] = {}
+
+    @contextmanager
+    def steps(what, total):
+        yield sizes.setdefault(what, []).append
+        assert sum(sizes[what]) == total
+
+    monkeypatch.setattr(many, "steps", steps)
+    monkeypatch.setattr(many, "BATCH", held_at_once)
+    for one, other in zip(
+        (moments.bootstrap(held, np.random.default_rng(8), 50), *moments.curve(held, ways)), whole, strict=True
+    ):
+        assert same(one, other)
+    assert {what: batches[0] for what, batches in sizes.items()} == {
+        "draws of clusters": drawn,
+        "specifications": specified,
+    }
+
+
+def test_draws_of_many_clusters_count_each_cluster(monkeypatch):
+    """With more clusters than products of a draw (2 coefficients: 6), it is the clusters that fill what is held."""
+    exposure, _, outcome, cluster = world()
+    sizes: list[int] = []
+    monkeypatch.setattr(many, "steps", lambda *_: nullcontext(sizes.append))
+    monkeypatch.setattr(many, "BATCH", 40)
+    moments.bootstrap(compress(exposure, np.empty((400, 0)), outcome, cluster), np.random.default_rng(8), 4)
+    assert sizes == [2, 2]
 
 
 def test_a_draw_that_cannot_tell_is_no_number():
@@ -243,6 +287,88 @@ def refused(**changed):
     return compress(**columns, names=NAMES)
 
 
+def test_which_of_many_are_lost():
+    """By what their columns share, whatever the units: a share of 1e-12 is rounding, one of 1e-6 is not."""
+
+    def tied(rest, unit=1.0):
+        return unit * np.array([[1.0, 1.0], [1.0, 1.0 + rest]])
+
+    sound = (
+        np.diag([1.0, 4.0]),
+        np.diag([2e-14, 1e-14]),
+        np.diag([3e14, 4e13]),
+        tied(1e-6),
+        tied(1e-6, 1e-12),
+        tied(1e-6, 1e12),
+    )
+    lost = (
+        np.zeros((2, 2)),
+        np.diag([400.0, 1e-9]),
+        np.diag([1e12, 1.0]),
+        np.diag([4.0, 0.0]),
+        tied(1e-12),
+        tied(1e-12, 1e-13),
+    )
+    many_at_once = np.stack([*sound, *lost])
+    inverse, gone = inverses(many_at_once)
+    assert gone.tolist() == [False] * len(sound) + [True] * len(lost)
+    assert inverse[:3] @ many_at_once[:3] == pytest.approx(np.stack([np.eye(2)] * 3))
+    exactly = np.stack([np.diag([1.0, 4.0]), tied(0.0), np.ones((2, 2)) * 3])  # where the inverse cannot be had at all
+    assert inverses(exactly)[1].tolist() == [False, True, True]
+
+
+def test_two_clusters_are_enough():
+    exposure, covariates, outcome, cluster = world()
+    line = fit(compress(exposure, covariates[:, :0], outcome, cluster % 2))
+    row_wise = linear.least_squares(matrix(exposure, covariates, ()), outcome)
+    assert same(moments.cr1(line)[0], linear.cr1(row_wise, cluster % 2).covariance)
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_no_rows_are_refused(parts):
+    empty = np.empty(0)
+    none = compress(empty, np.empty((0, 3)), empty, empty, names=NAMES, centre=np.zeros(5), scale=np.ones(5))
+    with pytest.raises(EstimationError, match="There are no rows"):
+        fit(none if parts == 1 else none + none)
+
+
+def test_weights_as_a_whole_do_not_matter():
+    exposure, covariates, outcome, cluster = world()
+    weights = np.random.default_rng(3).uniform(0.2, 4, len(outcome))
+    one, other = (fit(compress(exposure, covariates, outcome, cluster, weights=weights * unit)) for unit in (1.0, 1e-6))
+    assert same(one.coefficients, other.coefficients)
+    assert same(moments.cr2(one)[0], moments.cr2(other)[0])
+
+
+def test_means_spreads_and_correlations_are_those_of_the_rows():
+    """Also where they were compressed around something else, and with zeros for what never varies."""
+    exposure, covariates, outcome, cluster = world()
+    covariates[:, 1] = 3.0
+    rows = np.column_stack([exposure, covariates, outcome])
+    for declared in ({}, {"centre": np.array([2.0, 30, 4, 0.5, 2]), "scale": np.array([3.0, 9, 3, 1, 2])}):
+        held = compress(exposure, covariates, outcome, cluster, names=NAMES, **declared)
+        varies = [0, 1, 3, 4]
+        assert same(held.mean, rows.mean(axis=0))
+        assert same(held.spread, rows.std(axis=0))
+        assert same(held.correlations()[np.ix_(varies, varies)], np.corrcoef(rows[:, varies].T))
+        assert not held.standard[:, 3].any() and not held.standard[:, :, 3].any()
+
+
+@pytest.mark.parametrize(("rest", "told_apart"), [(3e-4, True), (3e-6, False)])
+def test_how_near_columns_may_come_to_one_another(rest, told_apart):
+    """Refused where 10 of the 16 digits are lost: the correlations' condition is about 4 over the squared share left."""
+    covariates = world()[1]
+    covariates[:, 2] = covariates[:, 0] / 9 + rest * np.random.default_rng(2).normal(size=400)
+    held = refused(covariates=covariates)
+    condition = np.linalg.cond(np.corrcoef(np.column_stack([world()[0], covariates]).T))
+    assert (condition < 1e10) == told_apart
+    if told_apart:
+        assert fit(held).condition == pytest.approx(condition, rel=1e-3)
+    else:
+        with pytest.raises(EstimationError, match="age and night determine one another"):
+            fit(held)
+
+
 def test_one_cluster_is_refused():
     held = refused(cluster=np.zeros(400))
     for ask in (moments.cr1, moments.cr2, moments.cr3, moments.without_one):
@@ -313,14 +439,16 @@ def test_cr2_knows_that_such_a_cluster_says_nothing_about_spread():
     exposure = (cluster == 4).astype(float)
     row_wise = linear.cr2(linear.least_squares(matrix(exposure, covariates), outcome), cluster)
     covariance, df = moments.cr2(fit(compress(exposure, covariates, outcome, cluster)))
-    assert covariance[1:, 1:] == pytest.approx(row_wise.covariance[1:, 1:], rel=1e-9)
-    assert df[1:] == pytest.approx(row_wise.df[1:], rel=1e-7)
+    assert covariance == pytest.approx(row_wise.covariance, rel=1e-7)
+    assert df == pytest.approx(row_wise.df, rel=1e-6)
 
 
 def test_other_columns_do_not_add():
     exposure, covariates, outcome, cluster = world()
-    with pytest.raises(EstimationError, match="other columns"):
-        refused() + compress(exposure, covariates, outcome, cluster)
+    other = compress(exposure, covariates, outcome, cluster)
+    for parts in ((refused(), other), (other, refused())):
+        with pytest.raises(EstimationError, match="other columns"):
+            parts[0] + parts[1]
 
 
 def test_a_covariate_that_is_not_there_is_named():

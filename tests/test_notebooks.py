@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 from pathlib import Path
 
 import answers
@@ -27,8 +28,6 @@ KINDS = {
     "11_recovery": ["recovery_time", "readmission"],
     "12_burnout": ["workload", "leaving"],
 }
-
-pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries that run notebooks; ours are errors elsewhere
 
 
 def code_of(notebook) -> list:
@@ -83,8 +82,17 @@ def run(path: Path, tmp_path: Path, monkeypatch, **parameters):
     return nbformat.from_dict(done)
 
 
+@pytest.fixture(scope="module")
+def strict():
+    """Warnings are errors in kernels, too: what these are forked from reads it when it starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        if sys.version_info < (3, 12):  # from 3.12 tornado 6.6 asks for an event loop where none is, and is warned
+            patch.setenv("PYTHONWARNINGS", "error")
+        yield
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_runs_with_its_defaults_from_its_own_folder(path, tmp_path, monkeypatch, warm):
+def test_it_runs_with_its_defaults_from_its_own_folder(path, tmp_path, monkeypatch, strict, warm):
     done = run(path, tmp_path, monkeypatch)
     for cell in code_of(done)[2:]:
         assert cell.outputs, f"nothing came of: {cell.source}"

@@ -21,6 +21,7 @@ import pytest
 import researchkit
 from researchkit import tables
 from researchkit.export import RESULT, export, is_quiet, shown, style
+from researchkit.hands.page import Text, read
 from researchkit.robustness import WORDS
 
 NASTY = "</style></title><script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
@@ -329,6 +330,14 @@ def made(request, answered, tmp_path_factory):
         assert answers.execute(source, target, {"study": f"data/{study}", "question": question}, None) is None
     done = nbformat.read(target, as_version=4)
     return request.param, export(done, answered(study, question).to_dict(), beside="result.json"), done
+
+
+def test_the_interval_of_the_answer_stands_in_one_line_and_is_taken_along_as_it_was():
+    sentence = "It went with 3 points more (95 % interval 2.1 to 3.4), among 9 rows."
+    told = result(verdict={**result()["verdict"], "sentence": sentence})
+    page = export(notebook(), told)
+    assert "(95\u00a0% interval 2.1\u00a0to\u00a03.4)" in page
+    assert sentence in [block.words for block in read(page).blocks if isinstance(block, Text)]
 
 
 def test_the_figure_stands_between_the_answer_and_the_first_part(made):

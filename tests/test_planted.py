@@ -12,11 +12,15 @@ import re
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from planted import told
 from planted.clean import CLEAN, made
 from planted.clinic import QUESTION, Planted
 from planted.kinds import KINDS
+
+from researchkit.doubts.rows import of_one_group
 
 ACCUSED = re.compile(  # what is said of data that look broken; never of clean ones
     r"^(Error|Look at|doubtful data|circular|Simpson|inseparable|selective gaps|exposed: it goes|one source)"
@@ -90,3 +94,14 @@ def test_clean_data_of_other_people_are_not_accused(name, tmp_path):
         f"seed {seed}: {line}" for seed in range(1, SEEDS + 1) for line in accusations(name, seed, tmp_path / str(seed))
     ]
     assert found == []
+
+
+def test_two_groups_that_each_hold_one_number_are_told_apart():
+    rng = np.random.default_rng(1)
+    ward = np.repeat([f"w{one:02d}" for one in range(24)], 20)
+    trust = rng.normal(50, 10, 480).round(1)
+    trust[:20], trust[20:40] = 3, 7
+    frame = pd.DataFrame({"ward": ward, "trust": trust})
+    found = [words for _, words in of_one_group(frame, ["ward"], lambda rows: f"{int(rows.sum())} rows")]
+    ends = "where numbers differ within nearly every other."
+    assert found == [f"all 20 rows of one ward hold {one} (20 rows), {ends}" for one in (3, 7)]

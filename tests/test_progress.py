@@ -199,7 +199,6 @@ def seat(request, tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the children of a thread are told by Linux's /proc")
-@pytest.mark.filterwarnings("ignore")
 def test_work_in_a_kernel_is_seen_by_a_person_alone_and_can_be_interrupted(seat, tmp_path):
     write_world("hospital", tmp_path / "study", rows=400)
     study = tmp_path / "study"

@@ -236,6 +236,9 @@ def test_conda_gets_a_python_that_the_project_allows(environment, project):
     ]
     oldest = next(Version(s.version) for s in python.specifier if s.operator == ">=")
     assert project["requires-python"] == f">={oldest}"
+    named = [Version(kind.rpartition(" ")[2]) for kind in project["classifiers"] if ":: Python :: 3." in kind]
+    assert named[0] == oldest and all(one in python.specifier for one in named)
+    assert Version(f"3.{named[-1].minor + 1}") not in python.specifier
 
 
 def test_no_file_names_an_index_or_a_machine(tracked, root):

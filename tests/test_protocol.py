@@ -188,6 +188,16 @@ def test_the_command_locks_and_tells(folder):
     assert "as locked on" in again.output
 
 
+def test_the_plan_says_nothing_twice_and_shares_in_percentage_points(folder):
+    study = load_study(folder)
+    asked = study.questions[0]
+    share = asked.model_copy(update={"outcome": asked.outcome.model_copy(update={"kind": "yes_no", "label": "Stayed"})})
+    told = "\n".join(protocol.about(study, share.model_copy(update={"smallest_effect": 0.07, "rollout": None})))
+    assert "An effect below 7 percentage points would be too small" in told
+    assert "one row a row" not in told
+    assert protocol.named("Mitgefühl", "Mitgefühl") == "Mitgefühl" and protocol.named("Kind", "k1") == "Kind (k1)"
+
+
 def test_a_folder_that_takes_no_file_is_said(study, monkeypatch):
     monkeypatch.setattr(protocol.Path, "write_text", lambda *_, **__: (_ for _ in ()).throw(OSError(30, "Read-only")))
     with pytest.raises(StudyError, match="cannot be written"):

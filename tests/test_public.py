@@ -50,7 +50,6 @@ def test_the_tab_key_offers_every_public_name_and_nothing_else_before_anything_i
 
 
 @pytest.mark.parametrize("name", OURS)
-@pytest.mark.filterwarnings("ignore")
 def test_a_question_mark_shows_an_example_that_runs(name, root, here, monkeypatch, tmp_path):
     monkeypatch.chdir(root)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

@@ -478,3 +478,14 @@ def test_true_and_false_are_one_and_nought():
 
 def test_distinct_entries_stand_in_the_order_of_numbers():
     assert distinct(pd.Series(["10", "9", "9.0", "b", "a", np.nan], dtype="str")) == ["9", "10", "a", "b"]
+
+
+def test_words_under_a_table_are_no_row_of_it(tmp_path):
+    rows = "".join(f"p{n},{n},1,2\n" for n in range(4))
+    path = put(tmp_path, "a.csv", f"who,a,b,c\n{rows},,,\nSource: HR of October,,,\n")
+    frame, notes = plain.read(path, File(path="a.csv"))
+    assert len(frame) == 4 and "'Source: HR of October' under the table is no row of it" in notes[-1]
+    assert len(read(put(tmp_path, "b.csv", f"who,a,b,c\n{rows}Source: HR of October,,,\n"))) == 5, (
+        "no blank row between"
+    )
+    assert len(read(put(tmp_path, "c.csv", f"who,a,b,c\n{rows},,,\np9,,,\n"))) == 5, "somebody who answered nothing"

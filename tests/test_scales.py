@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import f
 
 from researchkit import scales
 from researchkit.errors import DataError, StudyError
 from researchkit.parts import Scale
+from researchkit.scales.scoring import refuse_turned
 
 WORK = [f"w{number}" for number in range(1, 8)]
 
@@ -322,3 +324,161 @@ def test_the_ends_of_a_table_are_those_of_the_score():
     assert scales.rule_of(Scale(items=("a", "b"), rule="sum", table=TABLE)).ends(2) == (30.0, 41.0)
     assert scales.rule_of(Scale(items=("a", "b"), rule="sum", range=(1, 5))).ends(2) == (2.0, 10.0)
     assert scales.rule_of(Scale(items=("a", "b"))).ends(2) is None
+
+
+@pytest.mark.parametrize("good", ["low", "high"])
+@pytest.mark.parametrize("unit", [0.01, 1.0, 100.0])
+def test_each_change_is_what_jacobson_and_truax_call_it(good, unit):
+    """Person by person, from the formulas on their pages 13 and 14, in any unit."""
+    rng = np.random.default_rng(4)
+    before = pd.Series(rng.normal(20, 6, 500) * unit)
+    after = before + pd.Series(rng.normal(0, 9, 500) * unit)
+    found = scales.reliable_change(
+        before, after, reliability=0.8, functional_mean=14 * unit, functional_sd=4 * unit, good=good
+    )
+    s1, s0 = float(before.std()), 4 * unit
+    c = (s0 * before.mean() + s1 * 14 * unit) / (s0 + s1)
+    differs = np.sqrt(2 * (s1 * np.sqrt(1 - 0.8)) ** 2)
+
+    def called(x1, x2):
+        gain = (x1 - x2 if good == "low" else x2 - x1) / differs
+        well = [x < c if good == "low" else x > c for x in (x1, x2)]
+        if abs(gain) <= 1.96:
+            return "unchanged"
+        if gain > 0:
+            return "recovered" if well == [False, True] else "improved"
+        return "harmed" if well == [True, False] else "deteriorated"
+
+    assert found.tolist() == [called(x1, x2) for x1, x2 in zip(before, after, strict=True)]
+    assert set(found) == {"unchanged", "recovered", "improved", "harmed", "deteriorated"}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"reliability": 0.0}, {"reliability": 1.0}, {"reliability": -0.5}, {"reliability": 1.5}, {"same": True}]
+)
+def test_a_change_cannot_be_judged_without_reliability_or_spread(changes):
+    before = pd.Series([3.0, 3.0, 3.0] if changes.pop("same", False) else [1.0, 2.0, 3.0])
+    with pytest.raises(DataError, match="between 0 and 1, and scores that differ"):
+        scales.reliable_change(before, before, **(CLAUS | changes))
+
+
+FOUR = ("a", "b", "c", "d")
+
+
+def answers(*rows) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(FOUR), dtype=float)
+
+
+def test_who_ticks_one_column_is_counted_where_items_contradict():
+    """The same to all, though half are turned; not the middle, which contradicts nothing, nor with a gap."""
+    frame = answers([1, 1, 1, 1], [5, 5, 5, 5], [3, 3, 3, 3], [4, 4, 4, 5], [2, 2, 2, 2], [2, 2, 2, np.nan])
+    for turned, lined in ((("b", "d"), 3), (("b",), 3), ((), 0), (FOUR, 0)):
+        scale = Scale(items=FOUR, reverse=turned, range=(1, 5))
+        assert scales.straight_lined(frame, scale) == lined, turned
+    assert scales.straight_lined(frame + 10, Scale(items=FOUR, reverse=("b",), range=(11, 15))) == 3
+    assert scales.straight_lined(frame, Scale(items=FOUR)) == 0
+
+
+def test_how_few_answers_make_a_score():
+    frame = answers([1, np.nan, np.nan, np.nan], [np.nan] * 4, [1, 2, np.nan, np.nan], [1, 2, 3, 4])
+    for least, scored, account in (
+        (1, [1, np.nan, 1.5, 2.5], {"complete": 1, "imputed": 2, "dropped": 0, "blank": 1}),
+        (2, [np.nan, np.nan, 1.5, 2.5], {"complete": 1, "imputed": 1, "dropped": 1, "blank": 1}),
+        (4, [np.nan, np.nan, np.nan, 2.5], {"complete": 1, "imputed": 0, "dropped": 2, "blank": 1}),
+    ):
+        found, told = scales.score_scale(frame, Scale(items=FOUR, range=(1, 5), min_answered=least))
+        assert found.tolist() == pytest.approx(scored, nan_ok=True) and told == account
+    assert scales.rule_of(Scale(items=FOUR, range=(1, 5))).ends(4) == (1, 5)
+    assert scales.rule_of(Scale(items=FOUR, range=(5, 1), rule="sum")).ends(4) == (4, 20)
+    assert scales.rule_of(Scale(items=FOUR)).ends(4) is None
+
+
+PERSONAL = tuple(f"p{number}" for number in range(1, 7))
+
+
+@pytest.mark.parametrize(
+    ("codes", "points", "low"),  # how many rows with a code (1), and with points (25), as often as they occur
+    [((), (), 1.0), ((1,), (), 1.0), ((), (1,), 0.0), ((3, 3), (5,), 1.0), ((2, 2), (5,), 0.0), ((5,), (5,), 1.0)],
+)
+def test_codes_or_points_is_decided_by_the_most_rows(codes, points, low):
+    rows = np.array([[1.0]] * len(codes) + [[25.0]] * len(points)).reshape(-1, 1)
+    often = np.array([*codes, *points], dtype=np.int64).reshape(-1, 1)
+    scale = Scale(items=PERSONAL, instrument="cbi/personal")
+    assert scales.rule_of(scale, rows, often).low == low
+    if not codes or not points:
+        assert scales.rule_of(scale, rows).low == low
+
+
+@pytest.mark.parametrize(("given", "told"), [(7.5, "7.5"), (2.5, "2.5"), (0.0, "0"), (6.0, "6")])
+def test_an_answer_between_or_beyond_the_steps_is_refused(given, told):
+    frame = pd.DataFrame([[1.0, 2, 3, 4, 5, given]] * 2, columns=list(PERSONAL))
+    with pytest.raises(DataError, match=rf"p6: 2 answers the scale does not have \({told}\)"):
+        scales.score_scale(frame, Scale(items=PERSONAL, instrument="cbi/personal"))
+
+
+def test_points_between_the_steps_are_refused():
+    frame = pd.DataFrame([[0.0, 25, 50, 75, 100, 30]], columns=list(PERSONAL))
+    with pytest.raises(DataError, match=r"p6: 1 answers the scale does not have \(30\)"):
+        scales.score_scale(frame, Scale(items=PERSONAL, instrument="cbi/personal"))
+
+
+@pytest.mark.parametrize("items", [PERSONAL[:5], (*PERSONAL, "p7")])
+def test_a_questionnaire_has_as_many_items_as_its_key(items):
+    with pytest.raises(StudyError, match=f"has 6 items; {len(items)} are listed"):
+        scales.rule_of(Scale(items=items, instrument="cbi/personal"))
+
+
+@pytest.mark.parametrize(("rest", "n", "refused"), [(-0.3, 30, False), (-0.3, 60, True), (0.3, 60, False)])
+def test_an_item_goes_against_the_others_where_chance_does_not_make_it(rest, n, refused):
+    """Fisher: tanh(arctanh(-0.3) + 1.96 / sqrt(27)) is 0.07, with 57 in place of 27 it is -0.05."""
+    if not refused:
+        return refuse_turned(np.array([0.5, rest]), n, [1], ("a", "b"))
+    with pytest.raises(DataError, match="b: after reversing, the answers go against"):
+        refuse_turned(np.array([0.5, rest]), n, [1], ("a", "b"))
+
+
+def test_four_people_are_enough_to_see_a_wrong_key_and_three_are_not():
+    frame = answers([1, 1, 1, 1], [2, 2, 2, 2], [4, 4, 4, 4], [5, 5, 5, 5])
+    scale = Scale(items=FOUR, reverse=("d",), range=(1, 5))
+    assert scales.score_scale(frame[:3], scale)[1]["complete"] == 3
+    with pytest.raises(DataError, match="d: after reversing"):
+        scales.score_scale(frame, scale)
+
+
+@pytest.mark.parametrize("level", [0.4, 0.95])
+def test_the_limits_of_alpha_are_feldts(level):
+    """(1 - limit) / (1 - alpha) is at the quantile of F with n - 1 and (n - 1)(k - 1); also where alpha is low."""
+    items = np.random.default_rng(8).normal(size=(40, 3)) + 0.3 * np.random.default_rng(9).normal(size=(40, 1))
+    alpha, low, high = scales.cronbach_alpha(items, level)
+    assert 0 < alpha < 0.5
+    assert f.cdf((1 - low) / (1 - alpha), 39, 78) == pytest.approx((1 + level) / 2)
+    assert f.cdf((1 - high) / (1 - alpha), 39, 78) == pytest.approx((1 - level) / 2)
+    assert scales.cronbach_alpha(items * 0.01, level) == pytest.approx((alpha, low, high))
+
+
+def test_alpha_needs_two_rows_and_two_items_that_differ():
+    assert scales.cronbach_alpha(np.array([[1.0, 1.0], [2.0, 2.0]])) == pytest.approx((1.0, 1.0, 1.0))
+    assert scales.cronbach_alpha(np.array([[1.0, 1, 1], [2.0, 2, 2]]))[0] == pytest.approx(1.0)
+    for items, said in (
+        (np.ones((1, 3)), "there are 1 and 3"),
+        (np.ones((3, 1)), "there are 3 and 1"),
+        (np.ones((3, 2)), "everybody has the same total"),
+    ):
+        with pytest.raises(DataError, match=said):
+            scales.cronbach_alpha(items)
+
+
+def test_omega_of_three_items_is_that_of_their_covariances():
+    """One factor fits three items exactly: the loading of the first is sqrt(s12 s13 / s23). In any unit."""
+    rng = np.random.default_rng(10)
+    items = rng.normal(size=(200, 1)) * np.array([1.0, 0.8, 1.3]) + rng.normal(size=(200, 3)) * np.array(
+        [0.7, 1.0, 0.9]
+    )
+    s = np.cov(items.T)
+    loadings = np.sqrt([s[0, 1] * s[0, 2] / s[1, 2], s[0, 1] * s[1, 2] / s[0, 2], s[0, 2] * s[1, 2] / s[0, 1]])
+    expected = loadings.sum() ** 2 / s.sum()
+    assert scales.omega(items) == pytest.approx(expected, rel=1e-5)
+    assert scales.omega(items * 0.01) == pytest.approx(expected, rel=1e-5)
+    for few in (items[:3], items[:2]):
+        with pytest.raises(DataError, match="more rows than items"):
+            scales.omega(few)

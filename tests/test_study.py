@@ -1,6 +1,7 @@
 """A study file is read as written, and everything wrong with it is said at once."""
 
 import json
+import re
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -152,7 +153,7 @@ def test_a_text_that_is_no_study(write, text, said):
 def test_no_file_and_not_utf8(tmp_path):
     assert "no study file" in refusal(tmp_path / "nowhere")
     (tmp_path / "study.yml").write_bytes("title: Café".encode("latin-1"))
-    assert "byte 10 is not UTF-8" in refusal(tmp_path)
+    assert "line 1: this is not UTF-8" in refusal(tmp_path)
 
 
 def test_an_unknown_question_names_the_nearest(write):
@@ -213,3 +214,18 @@ def test_a_study_that_has_changed_is_read_anew(write):
     assert (before.title, load_study(path).title) == ("A clinic", "A ward")
     assert load_study(path).sha256 != before.sha256
     assert load_study(write(GOOD, "other.yml")).path.name == "other.yml"
+
+
+def test_a_study_named_from_the_wrong_place_is_found_or_the_place_is_said(tmp_path, monkeypatch):
+    study = tmp_path / "data" / "mine" / "study.yml"
+    study.parent.mkdir(parents=True)
+    (tmp_path / "notes").mkdir()
+    study.write_text("title: x", encoding="utf-8")
+    for place, name, said in (
+        (".", "mine", "study file mine (did you mean 'data/mine'?)"),
+        ("notes", "mine", "(did you mean '../data/mine'?)"),
+        ("notes", "nix", "study file nix in 'notes', where this was started"),
+    ):
+        monkeypatch.chdir(tmp_path / place)
+        with pytest.raises(StudyError, match=re.escape(said)):
+            load_study(name)

@@ -62,6 +62,23 @@ def test_a_probability_is_read_in_percentage_points_and_kept_exact_in_the_csv():
     assert opened(table)[2][:4] == ["Adjusted", "0.031", "0.023", "0.039"]
 
 
+def test_a_long_cell_takes_several_lines_in_a_terminal():
+    words = "word " * 60
+    told = str(Table("Long", (Col("a"), Col("b", "right")), (("x", words.strip()), ("y", "1"))))
+    assert max(map(len, told.splitlines())) < 80 and told.count("word") == 60
+    assert told.splitlines()[-1].split() == ["y", "1"]
+
+
+def test_what_is_not_adjusted_is_not_called_adjusted():
+    one = answer()
+    one.crude, one.question = one.effect, SimpleNamespace(adjust=())
+    table = tables.effects(one)
+    assert [row[0] for row in table.rows] == ["Not adjusted"] and table.title == "The effect"
+    assert "Not adjusted: logistic" in table.note
+    one.question = SimpleNamespace(adjust=("severity",))  # what is adjusted for and moves nothing
+    assert [row[0] for row in tables.effects(one).rows] == ["Crude", "Adjusted"]
+
+
 def test_the_html_names_its_table_and_every_row_and_column():
     html = tables.effects(answer()).to_html()
     assert html.count("<caption>") == 1

@@ -177,6 +177,17 @@ def test_a_report_that_is_not_there_or_failed_is_refused_in_words(report, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
+def test_a_page_of_elements_without_end_is_refused_and_an_empty_table_is_none(report, tmp_path):
+    page = tmp_path / "other.html"
+    whole = (report / "report.html").read_text(encoding="utf-8")
+    page.write_text(whole.replace("</main>", "<div>" * 5000 + "</main>"), encoding="utf-8")
+    with pytest.raises(ReportError, match="no page of a report"):
+        hands.take(page, tmp_path / "out")
+    page.write_text(whole.replace("</main>", '<div class="rk-table"></div></main>'), encoding="utf-8")
+    before = hands.read(whole).tables
+    assert [one.rows for one in hands.read(page.read_text(encoding="utf-8")).tables] == [*(t.rows for t in before), ()]
+
+
 def test_the_page_of_a_failure_by_itself_is_refused_too(tmp_path):
     from researchkit.site import failed_page
 

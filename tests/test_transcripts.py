@@ -576,7 +576,7 @@ def test_people_alone_need_no_words(tmp_path):
         tmp_path, turns_of().drop(columns="text"), spec={"coder": "people", "at_least": None, "text": None}
     )
     assert dataset.frame["t_acknowledging"].notna().sum() == 42
-    assert "within them needs 10" in str(talk.timing(dataset, "t", "acknowledging", "anger")), (
+    assert "within them needs 10" in talk.timing(dataset, "t", "acknowledging", "anger").to_html(), (
         "calls of three exchanges"
     )
     assert isinstance(talk.agreement(dataset.study, "t"), Prose)

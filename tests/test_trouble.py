@@ -29,6 +29,7 @@ ABOUT = {  # what each message has to be about, so that a case does not go wrong
     "Words stand among numbers": "2 entries are no numbers .* rows 92 and 93",
     "A row has too many cells": "1 row has more cells .* row 92",
     "The file is written in another alphabet": "not UTF-8",
+    "A yes or no has a third answer": r"yes is 'good', and there must be one other value that means no",
     "The exposure is the same for all": "kindness is the same in all 90",
     "All rows are of one cluster": "all 90 rows belong to one value of nurse",
     "There are too few rows": "4 complete rows are too few",

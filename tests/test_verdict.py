@@ -26,6 +26,9 @@ def question(**changes) -> Question:
     return Question(**{**plan, **changes})
 
 
+TRUST = Outcome(column="trust", kind="score", good="high", unit="points")
+
+
 def study(**changes) -> Study:
     plan = {
         "title": "A clinic",
@@ -49,6 +52,7 @@ def effect(low, high, **changes) -> SimpleNamespace:
         "level": 0.95,
         "unit": "points",
         "n": 400,
+        "rows": "400",
         "clusters": 40,
         "contrast": "compassion +1 point",
         "method": "least squares, CR2 errors clustered by nurse",
@@ -74,6 +78,196 @@ def effect(low, high, **changes) -> SimpleNamespace:
 def test_the_rule(low, high, better, worse, equal):
     words = [ruling(low, high, question(expect=expect)) for expect in ("better", "worse", "equal")]
     assert words == [better, worse, equal]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "small", "large"),  # where small values are good, and where large ones are
+    [
+        (-3.0, -2.0, "supported", "contradicted"),
+        (-0.9, 3.0, "cannot tell", "supported"),
+        (-3.0, 0.9, "supported", "cannot tell"),
+        (-2.0, 2.0, "cannot tell", "cannot tell"),
+        (1.5, 2.0, "contradicted", "supported"),
+        (1.0, 2.0, "cannot tell", "supported"),
+        (-2.0, -1.0, "supported", "cannot tell"),
+        (-1.0, 1.0, "cannot tell", "cannot tell"),
+    ],
+)
+def test_what_is_not_worse_may_be_anything_better(low, high, small, large):
+    anxiety, trust = question(expect="not worse"), question(expect="not worse", outcome=TRUST)
+    assert (ruling(low, high, anxiety), ruling(low, high, trust)) == (small, large)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "better", "equal"),
+    [
+        (-1.0, 0.5, "cannot tell", "cannot tell"),
+        (-0.5, 1.0, "cannot tell", "cannot tell"),
+        (1.0, 2.0, "contradicted", "cannot tell"),
+        (-2.0, -1.0, "supported", "cannot tell"),
+        (-2.0, 0.0, "cannot tell", "cannot tell"),
+    ],
+)
+def test_an_interval_that_ends_at_a_bound_is_not_past_it(low, high, better, equal):
+    assert [ruling(low, high, question(expect=expect)) for expect in ("better", "equal")] == [better, equal]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "zero", "band"),
+    [
+        (-3.0, -2.0, "excludes no difference", "It lies wholly beyond"),
+        (2.0, 3.0, "excludes no difference", "It lies wholly beyond"),
+        (-0.9, -0.1, "excludes no difference", "It lies wholly inside the band of"),
+        (-0.9, 0.9, "includes no difference", "It lies wholly inside the band of"),
+        (0.0, 0.9, "includes no difference", "It lies wholly inside the band of"),
+        (-0.9, 0.0, "includes no difference", "It lies wholly inside the band of"),
+        (-1.0, 0.9, "includes no difference", "It reaches into the band of"),
+        (-0.9, 1.0, "includes no difference", "It reaches into the band of"),
+        (1.0, 2.0, "excludes no difference", "It reaches into the band of"),
+        (-2.0, -1.0, "excludes no difference", "It reaches into the band of"),
+    ],
+)
+def test_the_reasons_set_the_interval_against_zero_and_the_band(low, high, zero, band):
+    told = judge(effect(low, high), question(), study()).reasons
+    assert len(told) == 2 and told[0].endswith(f" points and {zero}.") and told[0].startswith("The 95 % interval runs")
+    assert told[1] == f"{band} what is too small to matter (±1.0 points)."
+
+
+def test_reasons_and_sentence_of_shares_are_in_percentage_points():
+    asked = question(outcome=Outcome(column="stayed", kind="yes_no", good="high"), smallest_effect=0.02)
+    told = judge(effect(0.023, 0.039, unit="probability"), asked, study())
+    assert told.reasons[0] == "The 95 % interval runs from 2.3 to 3.9 percentage points and excludes no difference."
+    assert told.reasons[1] == "It lies wholly beyond what is too small to matter (±2.0 percentage points)."
+
+
+def test_an_assumption_that_fails_leaves_no_word_but_cannot_tell():
+    """Seen by the estimator, which notes it, or by a check of the answer."""
+    broken = judge(effect(-3, -2, notes=("x", "assumption fails: the hazards cross")), question(), study())
+    assert broken.word == "cannot tell" and broken.reasons[2:] == ("Assumption fails: the hazards cross.",)
+    assert "assumption fails: the hazards cross" in broken.marks
+    check = Check("design", "f", {"fails": "The arms differed before."})
+    broken = judge(effect(-3, -2), question(), study(), checks=[check], fingerprint="f")
+    assert broken.word == "cannot tell" and broken.reasons[-1] == "The arms differed before."
+    assert broken.sentence.startswith("These data cannot tell")
+
+
+def test_few_degrees_of_freedom_are_a_mark():
+    told = judge(effect(-3, -2, notes=("hardly any degrees of freedom: 1.2",)), question(), study())
+    assert "wide interval: hardly any degrees of freedom" in told.marks and told.word == "supported"
+
+
+def test_a_crude_answer_with_the_same_word_is_no_reason():
+    crude = effect(-4.0, -2.0)
+    assert len(judge(effect(-3.0, -2.0), question(), study(), crude=crude).reasons) == 2
+    same = effect(-3.0, 0.5)
+    assert len(judge(same, question(), study(), crude=same).reasons) == 2
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "marked"),
+    [(-3.0, 3.0, True), (-1.0, 3.0, False), (-3.0, 1.0, False), (-1.1, 1.1, True), (2.0, 3.0, False)],
+)
+def test_imprecise_is_what_holds_effects_that_matter_in_both_directions(low, high, marked):
+    marks = judge(effect(low, high), question(), study()).marks
+    assert any(one.startswith("imprecise") for one in marks) == marked
+
+
+TOLD = "(95 % interval −3.0 to −2.0), among 400 visits in 40 groups by nurse."
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown", "said"),
+    [
+        ({"expect": "not worse"}, (-3, -2), "was not worse by 1.0 points: it went with anxiety that was 2.5 points lower"),
+        ({"expect": "not worse"}, (2, 3), "was worse by more than 1.0 points: it went with anxiety that was 2.5 points higher"),
+        ({"expect": "not worse"}, (-3, 3.6), "cannot tell whether one more point of compassion is worse by 1.0 points: the estimate is 0.3 points higher"),
+        ({}, (-3.6, 3), "goes with a different anxiety: the estimate is 0.3 points lower"),
+        ({}, (-0.5, 0.3), "went with a difference too small to matter: anxiety that was 0.10 points lower"),
+        ({"expect": "equal"}, (-0.5, 0.3), "went with a difference too small to matter: anxiety that was 0.10 points lower"),
+        ({"expect": "equal"}, (2, 3), "compassion went with anxiety that was 2.5 points higher"),
+        ({}, (2, 3), "compassion went with anxiety that was 2.5 points higher"),
+        ({"expect": "worse"}, (2, 3), "compassion went with anxiety that was 2.5 points higher"),
+        ({"expect": "worse"}, (-3.6, 3), "goes with a different anxiety: the estimate is 0.3 points lower"),
+        ({"design": "randomised", "expect": "worse"}, (2, 3), "One more point of compassion raised anxiety by 2.5 points (95 % interval 2.0 to 3.0)"),
+    ],
+)  # fmt: skip
+def test_each_word_has_its_sentence(asked, shown, said):
+    assert said in judge(effect(*shown), question(**asked), study()).sentence
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        ({"kind": "duration", "event": "left", "horizon": 90.0, "good": "low"}, "went with a mean time (up to 90) of “anxiety” that was 2.5 days shorter"),
+        ({"kind": "counts", "good": "low"}, "went with a rate of “anxiety” that was 2.5 days lower"),
+        ({"kind": "yes_no", "yes": "2", "good": "low"}, "went with a share of “anxiety: very” that was"),
+        ({"kind": "yes_no", "yes": "anxiety", "good": "low"}, "went with a share of “anxiety” that was"),
+        ({"kind": "yes_no", "yes": "Afraid", "good": "low"}, "went with a share of “anxiety: Afraid” that was"),
+        ({"kind": "yes_no", "yes": "0", "good": "low"}, "went with a share of “anxiety: 0” that was"),
+        ({"kind": "yes_no", "good": "low"}, "went with a share of “anxiety” that was"),
+        ({"kind": "ordered", "top": ("1", "2"), "good": "low"}, "went with a share of “anxiety: rather or very” that was"),
+    ],
+)  # fmt: skip
+def test_each_kind_of_outcome_is_named_for_what_is_compared(outcome, said):
+    codes = {"1": "rather", "2": "very"} if outcome.get("yes", "") == "2" or "top" in outcome else {}
+    columns = {"anxiety": Column(codes=codes)}
+    told = judge(
+        effect(-3, -2, unit="days"), question(outcome=Outcome(column="anxiety", **outcome)), study(columns=columns)
+    )
+    assert said in told.sentence
+
+
+def test_a_small_estimate_leans_as_its_sign_does():
+    """And one that is nothing is not higher."""
+    for estimate, word in ((0.4, "higher"), (-0.4, "lower"), (0.0, "lower")):
+        unsure = judge(effect(-3, 3, estimate=estimate), question(), study())
+        small = judge(effect(-0.9, 0.9, estimate=estimate), question(), study())
+        assert f" points {word} (" in unsure.sentence and f" points {word} (" in small.sentence
+    drawn = judge(effect(0.1, 3, estimate=0.0), question(design="randomised"), study())
+    assert "lowered anxiety" in drawn.sentence
+
+
+def test_a_dose_of_less_than_one_is_told_as_it_is():
+    half = question(exposure=Exposure(column="compassion", per=0.5))
+    assert judge(effect(-3, -2), half, study()).sentence.startswith("0.5 more points of compassion")
+
+
+def test_a_longer_time_is_longer():
+    asked = question(outcome=Outcome(column="stay", kind="duration", event="left", horizon=90.0, good="high"))
+    assert "that was 2.5 days longer (95 %" in judge(effect(2, 3, unit="days"), asked, study()).sentence
+
+
+@pytest.mark.parametrize(
+    ("exposure", "columns", "said"),
+    [
+        ({"column": "compassion", "per": 10}, {"compassion": Column(unit="points")}, "10 more points of compassion went"),
+        ({"column": "compassion"}, {}, "One more unit of compassion went"),
+        ({"column": "arm", "level": "1", "reference": "0"}, {"arm": Column(codes={"1": "kind care", "0": "Usual care"})}, "Kind care instead of usual care went"),
+        ({"column": "arm", "level": "kind", "reference": "usual"}, {}, "Kind instead of usual went"),
+    ],
+)  # fmt: skip
+def test_the_exposure_is_the_subject(exposure, columns, said):
+    asked = question(exposure=Exposure(**exposure))
+    assert judge(effect(-3, -2), asked, study(columns=columns)).sentence.startswith(said)
+
+
+def test_rows_without_clusters_are_counted_alone():
+    assert judge(effect(-3, -2, clusters=None), question(), study()).sentence.endswith("among 400 visits.")
+    alone = study(tables={"data": {"files": ["a.csv"], "rows": "visits"}})
+    assert judge(effect(-3, -2), question(), alone).sentence.endswith("among 400 visits.")
+
+
+def test_a_verdict_shows_itself():
+    told = judge(effect(-3, -2), question(), study())
+    assert str(told) == repr(told) == f"Supported. {told.sentence}"
+    assert told.to_dict() == {
+        "word": "supported",
+        "marks": list(told.marks),
+        "sentence": told.sentence,
+        "reasons": list(told.reasons),
+    }
+    page = told._repr_mimebundle_()["text/html"]
+    assert all(text in page for text in (told.sentence, *told.reasons, *told.marks))
 
 
 @pytest.mark.parametrize(
@@ -117,7 +311,7 @@ def test_a_rough_interval_is_of_99_percent_as_r_has_it():
 
 @given(st.floats(-5, 5), st.floats(0.01, 5), st.sampled_from(["better", "worse", "equal"]))
 def test_mirrored_data_and_a_mirrored_claim_give_the_same_word(low, width, expect):
-    up = question(expect=expect, outcome=Outcome(column="trust", kind="score", good="high"))
+    up = question(expect=expect, outcome=TRUST)
     down = question(expect=expect)
     assert ruling(low, low + width, up) == ruling(-low - width, -low, down)
 
@@ -212,9 +406,10 @@ def test_a_word_that_the_adjustment_made_is_told():
 
 
 def test_a_check_of_other_data_is_refused():
-    check = Check("design", "sha256:other", {})
+    """The first of them by name."""
+    checks = [Check("design", "sha256:other", {}), Check("overlap", "sha256:other", {})]
     with pytest.raises(EstimationError, match="'design' was made from other data"):
-        judge(effect(-3, -2), question(), study(), checks=[check], fingerprint="sha256:these")
+        judge(effect(-3, -2), question(), study(), checks=checks, fingerprint="sha256:these")
 
 
 def test_a_mark_of_a_check_is_shown():
@@ -223,3 +418,30 @@ def test_a_mark_of_a_check_is_shown():
         "exposed: it goes with birth month too"
         in judge(effect(-3, -2), question(), study(), checks=[check], fingerprint="f").marks
     )
+
+
+def test_a_check_of_other_data_is_refused_whichever_digest_is_larger():
+    with pytest.raises(EstimationError, match="was made from other data"):
+        judge(effect(-3, -2), question(), study(), checks=[Check("design", "sha256:z", {})], fingerprint="sha256:a")
+
+
+def test_a_word_that_the_adjustment_took_away_is_told():
+    told = judge(effect(-3.0, -2.0), question(), study(), crude=effect(-0.5, 0.4)).reasons
+    assert told[-1] == "Without adjustment the word would have been “too small to matter”."
+
+
+def test_a_rough_interval_that_cannot_tell_anyway_needs_no_surer_one():
+    rough = effect(-1.96, 1.96, estimate=0.0, se=1.0, df=None, notes=("few events: 3",))
+    assert len(judge(rough, question(), study()).reasons) == 2
+
+
+def test_what_was_randomised_is_not_marked_as_observed():
+    drawn = question(design="randomised", adjust=())
+    assert not judge(effect(-3, -2), drawn, study()).marks
+    small = question(design="randomised", smallest_effect=0.1, expect="worse")
+    assert "raised anxiety by 0.50 points" in judge(effect(0.2, 0.8), small, study()).sentence
+
+
+def test_more_than_one_unit_is_more_than_one():
+    ten = question(exposure=Exposure(column="compassion", per=10))
+    assert judge(effect(-3, -2), ten, study()).sentence.startswith("10 more points of compassion")

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import tempfile
@@ -566,7 +567,7 @@ def test_another_dialect_gives_the_same_numbers(tmp_path):
     frame = items().rename(columns={"y": HOSTILE})
     address = f"sqlite:///{tmp_path / 'answers.sqlite'}"
     frame.loc[:20, "severity"] = 0.0
-    frame.to_sql("answers", sa.create_engine(address), index=False)
+    frame.to_sql("answers", sa.create_engine(address, poolclass=sa.NullPool), index=False)
     scale = {"items": ["i1", "i2", "i3", "i4"], "reverse": ["i2"], "range": [1, 5], "min_answered": 3}
     parts = {"scales": {"s": scale}, "columns": {"y": {"from": HOSTILE}}}
     parts["question"] = {"outcome": {"column": "s", "kind": "score"}, "adjust": ["y", "kind", "severity"]}
@@ -607,3 +608,36 @@ def test_a_report_is_made_and_one_for_each_group(tmp_path):
 def test_what_reads_every_row_refuses_a_table_in_place(tmp_path):
     study = study_of(tmp_path, small())
     assert "stay where they are" in refusal(lambda: load_dataset(study), DataError)
+
+
+def told_of_codes(folder, **more):
+    """What is doubted of the numbers of a column, in memory and in place: no rows of it, and the marks."""
+    rng = np.random.default_rng(4)
+    frame = small().assign(y=lambda one: one["y"].abs(), severity=rng.integers(0, 11, 600).astype(float))
+    for name, (rows, value) in more.items():
+        frame.loc[: rows - 1, name] = value
+    found = []
+    for in_place in (False, True):
+        answer = ask(study_of(folder, frame, in_place=in_place, question={"adjust": ["severity"]}), "q")
+        notes = {re.sub(r" \([^)]*\)", "", note) for note in answer.dataset.notes if note.startswith("Look at ")}
+        found.append((notes, [mark for mark in answer.verdict.marks if mark.startswith("doubtful data")]))
+    (folder / "rows.parquet").unlink()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("more", "codes"),
+    [
+        ({}, []),
+        ({"severity": (5, -9.0)}, ["-9"]),
+        ({"severity": (5, 99.0)}, ["99"]),
+        ({"severity": (1, -9.0)}, []),
+        ({"severity": (4, 9.0)}, []),
+        ({"y": (6, -99.0)}, ["-99"]),
+    ],
+)
+def test_a_code_for_missing_is_doubted_in_place_too(tmp_path, more, codes):
+    memory, place = told_of_codes(tmp_path, **more)
+    assert memory == place
+    assert [code for code in codes if f"{code} stands in" in str(place[0])] == codes
+    assert len(place[0]) == len(place[1]) == len(codes)

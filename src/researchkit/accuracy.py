@@ -64,7 +64,7 @@ def values(answer: Answer) -> Table | Prose:
         Col("Of", "right"),
         Col("Says"),
     )
-    level = f"Intervals are at {wording.percent(answer.effect.level, 0)}"
+    level = f"Intervals are at {wording.level(answer.effect.level)}"
     note = f"{level}; those reviewed count for as many as their chance says." if entry.chance else f"{level}."
     return Table("What it sees", heads, tuple(rows), note, "accuracy")
 

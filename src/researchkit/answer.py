@@ -23,6 +23,7 @@ from researchkit.dataset import Dataset, Sample
 from researchkit.disclosure import PROFILES, ROUNDED, name_of, rounded, taken
 from researchkit.errors import DisclosureError, EstimationError, ParameterError
 from researchkit.estimators import Effect, estimate_sample
+from researchkit.estimators.counted import as_shown, refuse_few
 from researchkit.flow import told
 from researchkit.linked import Company, company, company_of
 from researchkit.parts import Question
@@ -37,7 +38,7 @@ from researchkit.simulate.planted import planted
 from researchkit.study import Study, load_study
 from researchkit.verdict import Verdict, judge
 from researchkit.warehouse import load
-from researchkit.withheld import as_shown, no_counts, no_entries, refuse_few
+from researchkit.withheld import no_counts, no_entries
 
 MEDIA = "application/vnd.researchkit.result+json"
 HIDDEN = "application/vnd.researchkit.hidden+json"  # for the owner's log; `report` takes it out of the notebook
@@ -198,7 +199,7 @@ def answer_question(
         crude = simple(sample, asked, effect)
     effect, together = several(asked, effect, dataset, lambda table: rows_of(study, table, by))
     checks = (*attack(dataset, asked, effect, sample), together)
-    effect, crude = (as_shown(one, PROFILES[study.disclosure]) for one in (effect, crude))
+    effect, crude = (as_shown(one, asked, study, sample) for one in (effect, crude))
     verdict = judge(effect, asked, study, crude=crude, checks=checks, fingerprint=dataset.fingerprint)
     seconds = time.perf_counter() - begun
     return Answer(study, asked, by or None, dataset, sample, effect, crude, checks, verdict, started, seconds)

@@ -196,7 +196,7 @@ def site_table(groups: Groups, found: Funnel | None) -> Table:
             away = wording.fixed(scale * site.apart, places, sign=True)
             within = " to ".join(wording.fixed(sign * scale * site.reach, places) for sign in (-1, 1))
         rows.append((*cells, away, within, site.word if site else point.hidden or TOO_FEW))
-    heads = [("Estimate", "right"), (f"{wording.percent(groups.level, 0)} interval", "right")]
+    heads = [("Estimate", "right"), (f"{wording.level(groups.level)} interval", "right")]
     heads += [("n", "right")] if counts else []
     heads += [("Away from the others", "right"), ("Chance alone", "right"), ("In words", "left")]
     columns = (Col(wording.capital(named(groups))), *(Col(*head) for head in heads))
@@ -259,7 +259,7 @@ def step_table(groups: Groups, found: Chart) -> Table:
         if step.low is not None and step.high is not None:
             ends = wording.interval(scale * step.low, scale * step.high)
         rows.append((short(step.point.value), *cells, ends, step.word, step.reason))
-    heads = [("Estimate", "right"), (f"{wording.percent(groups.level, 0)} interval", "right")]
+    heads = [("Estimate", "right"), (f"{wording.level(groups.level)} interval", "right")]
     heads += [("Limits of noise", "right"), ("Says", "left"), ("Because", "left")]
     columns = (Col(wording.capital(named(groups))), *(Col(*head) for head in heads))
     return Table(f"Each {named(groups)}, in {wording.units(unit)}", columns, tuple(rows), "In the order of time.")

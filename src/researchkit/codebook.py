@@ -19,7 +19,7 @@ from researchkit.errors import DataError, StudyError, listing, some
 from researchkit.events import of_events
 from researchkit.parts import Column, Question, Scale
 from researchkit.readers import Gathered, gaps
-from researchkit.readers.foreign import foreign, mend
+from researchkit.readers.foreign import dotted, foreign, mend
 from researchkit.readers.values import among, as_text, blank, canonical, distinct, each, numbers, written
 from researchkit.scales import load_key, rule_of, score_scale, straight_lined
 from researchkit.study import Study
@@ -143,7 +143,8 @@ def coded(study: Study, table: str, gathered: Gathered) -> tuple[pd.DataFrame, p
         if check.source(name) in there:
             columns[name] = prepared(check, name, ranges.get(name))
         elif name in check.need.columns:
-            check.problems.append(not_there(name, check.source(name), gathered.frame.columns))
+            built = [column for event in study.events for column in study.made(event)]
+            check.problems.append(not_there(name, check.source(name), [*map(str, gathered.frame.columns), *built]))
     frame = pd.DataFrame(columns, index=gathered.frame.index)
     scores = scored(check, frame)
     if check.problems:
@@ -167,12 +168,11 @@ def why_empty(name: str, column: pd.Series, reasons: pd.Series) -> str:
     return f"{name}: {int(column.isna().sum()):,} cells are empty: {some(told, 8)}."
 
 
-def not_there(name: str, source: str, columns: pd.Index) -> str:
-    close = difflib.get_close_matches(source, [str(column) for column in columns], n=1, cutoff=0.6)
-    called = f"{source!r} (`from` of {name})" if source != name else repr(name)
-    if close:
-        return f"there is no column {called}; the nearest is {close[0]!r} (renamed? then add `from: {close[0]}` to it)."
-    return f"there is no column {called}; the file has {some(columns, 12)}."
+def not_there(name: str, source: str, columns: Iterable[str]) -> str:
+    there = f"there is no column {source!r} (`from` of {name})" if source != name else f"there is no column {name!r}"
+    if close := difflib.get_close_matches(source, columns, n=1, cutoff=0.6):
+        return f"{there}; the nearest is {close[0]!r}. Correct it, or add `from: {close[0]!r}` if the file renamed it."
+    return f"{there}; the file has {some(columns, 12)}."
 
 
 def prepared(check: Check, name: str, bounds: Bounds | None) -> pd.Series:
@@ -185,7 +185,7 @@ def prepared(check: Check, name: str, bounds: Bounds | None) -> pd.Series:
     if gone:
         check.because(name, arrived, series)
         words = "entry holds" if gone == 1 else "entries hold"
-        check.notes.append(f"{name}: {gone} {words} a code declared as missing.")
+        check.notes.append(f"{name}: {gone:,} {words} a code declared as missing.")
     apart = [code for scale in check.study.scales.values() if name in scale.items for code in scale.not_applicable]
     series, gone = blank(series, map(written, apart))
     if gone:
@@ -237,8 +237,8 @@ def typed(check: Check, series: pd.Series, name: str) -> pd.Series:
     values, bad = numbers(series)
     if bad.any():
         known = int(series.notna().sum())
-        words = kind is None and column.range is None and bad.sum() > (1 - NEARLY) * known
-        if words and not foreign(series[bad], known - int(bad.sum())):
+        wordy = kind is None and column.range is None and bad.sum() > (1 - NEARLY) * known
+        if wordy and not foreign(series[bad], known - int(bad.sum())):
             return each(series, canonical)
         words = count(bad, "entry is no number", "entries are no numbers")
         check.wrong(name, f"{words} among {known:,}", bad, remedy(series, bad, kind))
@@ -257,7 +257,7 @@ def remedy(series: pd.Series, bad: NDArray[np.bool_], kind: str | None) -> str:
 
 
 def as_dates(check: Check, series: pd.Series, name: str) -> pd.Series:
-    text = as_text(series)
+    text = dotted(as_text(series))
     try:
         dates = pd.to_datetime(text, format="ISO8601", errors="coerce")
     except ValueError:  # summer time and winter time, for instance

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from researchkit.readers.relation import stays
 from researchkit.readers.values import among, distinct
 from researchkit.sample import Sample, draw
 from researchkit.sources import locate
-from researchkit.study import Study
+from researchkit.study import Study, load_study
 from researchkit.transcripts import with_codes
 
 __all__ = ["Dataset", "Sample", "Step", "load_dataset"]
@@ -150,8 +151,8 @@ class Dataset:
         return replace(found, quiet=self.quiet)
 
 
-def load_dataset(study: Study, table: str | None = None) -> Dataset:
-    """Read one table of a study (the first, unless named) and check it against the study file.
+def load_dataset(study: Study | str | Path, table: str | None = None) -> Dataset:
+    """Read one table of a study, itself or its folder, and check it against the study file; the first unless named.
 
     Only columns that the study uses or declares are kept.
 
@@ -169,6 +170,7 @@ def load_dataset(study: Study, table: str | None = None) -> Dataset:
     >>> sorted(dataset.frame["wave"].unique())
     ['1', '2', '3']
     """
+    study = study if isinstance(study, Study) else load_study(study)
     table = table or next(iter(study.tables))
     if table not in study.tables:
         raise StudyError(f"{study.path} has no table {table!r}{nearest(table, study.tables)}.")

@@ -16,16 +16,18 @@ import numpy as np
 import pandas as pd
 
 from researchkit import wording
+from researchkit.doubts.columns import behind_a_gap
 from researchkit.errors import DataError
 from researchkit.faults import OPEN
 from researchkit.filled import filled
 from researchkit.parts import File
 from researchkit.readers import exports, plain
+from researchkit.readers.foreign import DOTTED
 from researchkit.readers.gaps import parted
-from researchkit.readers.meaning import Meaning, meanings, shortened
+from researchkit.readers.meaning import SAYS_NONE, Meaning, meanings, shortened, silent
 from researchkit.readers.plain import COMMA
 from researchkit.readers.tickets import ClockError
-from researchkit.readers.values import a_number, canonical, distinct, factors, numbers, written
+from researchkit.readers.values import a_number, blank, canonical, distinct, factors, numbers, written
 
 FEW = 12  # distinct entries up to which a column is one of codes
 ENOUGH = 5  # times that an entry has to stand to be written out: one that stands seldom may be somebody's name
@@ -39,9 +41,11 @@ TEXTS = (".csv", ".tsv", ".tab", ".txt")
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 THOUSANDS = re.compile(r"[+-]?\d{1,3}([.,]\d{3})+")  # 1,234 may be one thousand and more, so it tells nothing
 ISO = re.compile(r"\d{4}-\d\d-\d\d([T ].*)?")
+ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.\w+")
 DAY = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}( .*)?")
 REVERSED = re.compile(r"(\(r\)|[_ .]r|[_ .]?rev(ersed)?)$", re.IGNORECASE)
-NAMED_ID = re.compile(r"(^|_|\b)(id|no|nr|number|code|key)$", re.IGNORECASE)
+NAMED_ID = re.compile(r"((^|_|\b)(id|no|code|key)|(^|_|\b|\w)(nr|number|nummer|kennung))\.?$", re.IGNORECASE)
+ZEROS = re.compile(r"0\d+")  # an id, of which a number would lose the zeros
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 RESERVED = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 HEAD = f"""# A draft, made from the data, and no study yet: check every line, and fill in what says {OPEN}
@@ -96,15 +100,23 @@ def draft(path: Path, place: str | None = None) -> str:
         files = f"{{path: {files}, {', '.join(f'{key}: {value}' for key, value in more.items())}}}"
     frame, _ = parted(arrived)
     told = meanings(path, file)
-    kinds = {str(name): kind(frame[name], told.get(str(name))) for name in frame.columns}
+    kinds = {str(name): kind(answered(frame[name]), told.get(str(name))) for name in frame.columns}
     ids = [name for name, told in kinds.items() if told == "id"]
     people = next((name for name in ids if frame[name].is_unique), ids[0] if ids else "row")
-    notes += map(str, filled(frame, ids))
+    notes += [*map(str, filled(frame, ids)), *whose(frame, ids)]
     rows = exports.aggregates(arrived, file)
     together = [name for name, told in kinds.items() if name != people and told in ("codes", "category", "id")]
     alike = [name for name in together if shared(frame[name])][:3]
     start = head(path, files, people, alike, notes, rows)
     return "\n".join([*start, *columns(frame, kinds, told), *items(frame, kinds), QUESTION])
+
+
+def whose(frame: pd.DataFrame, ids: list[str]) -> Iterator[str]:
+    """Ids that several rows share beside one that each row has for itself: those may be the people."""
+    if own := [name for name in ids if frame[name].is_unique]:
+        several = " or ".join(word(name) for name in ids if frame[name].dropna().duplicated().any())
+        if several:
+            yield f"{word(own[0])} is another in each row. Is a person in several, by {several}? See `people`."
 
 
 def entry(path: Path) -> tuple[File, dict[str, str], list[str]]:
@@ -144,56 +156,78 @@ def head(path: Path, files: str, people: str, alike: list[str], notes: list[str]
 
 def columns(frame: pd.DataFrame, kinds: dict[str, str], meant: Mapping[str, Meaning]) -> Iterator[str]:
     """A line a column."""
-    yield "columns:"
+    yield "columns:               # `source: staff` and the like say who said it: then one rater of both sides is told"
     for name, told in kinds.items():
         known = meant.get(name, Meaning())
         parts = [f"label: {quoted(shortened(known.label) or label(name))}", *described(frame[name], told, known)]
         gaps = frame[name].isna().mean()
         notes = [f"{wording.percent(gaps)} missing"] if gaps else []
-        note = "; ".join([*notes, *remarks(frame[name], told)])
+        note = "; ".join([*notes, *remarks(frame[name], told, known)])
         yield f"  {word(name)}: {{{', '.join(parts)}}}{f'   # {note}' if note else ''}"
     yield ""
 
 
 def described(series: pd.Series, told: str, known: Meaning) -> list[str]:
     """What a column holds, as the study file says it."""
+    none = without_answer(series, told, known)
+    empty = [f"missing: [{', '.join(map(quoted, none))}]"] if none else []
     if told == "labelled":
-        return [f"codes: {{{', '.join(f'{quoted(code)}: {quoted(words)}' for code, words in known.codes.items())}}}"]
+        codes = {code: words for code, words in known.codes.items() if code not in none}
+        return [f"codes: {{{', '.join(f'{quoted(code)}: {quoted(words)}' for code, words in codes.items())}}}", *empty]
     if told == "numbers":
         values, _ = numbers(series)
-        none = no_answers(series)
         real = values[~np.isnan(values) & ~np.isin(values, [float(one) for one in none if a_number(one)])]
-        empty = [f"missing: [{', '.join(map(quoted, none))}]"] if none else []
         return [f"range: [{written(float(real.min()))}, {written(float(real.max()))}]", *empty]
     if told == "codes":
-        return [f"codes: {{{', '.join(f'{quoted(code)}: {quoted(code)}' for code in distinct(series))}}}"]
-    return [f"type: {told}"]
+        codes = {one: one for one in distinct(series) if one not in none}
+        return [f"codes: {{{', '.join(f'{quoted(code)}: {quoted(code)}' for code in codes)}}}", *empty]
+    return [f"type: {told}", *empty]
 
 
-def remarks(series: pd.Series, told: str) -> Iterator[str]:
+def remarks(series: pd.Series, told: str, known: Meaning) -> Iterator[str]:
     """What the author should look at: what was taken for no answer, words among numbers, days in another order."""
+    none = without_answer(series, told, known)
+    counts = series[series.notna()].map(lambda one: canonical(str(one))).value_counts() if none else pd.Series()
+    yield from (f"{quoted(one)} {wording.count(int(counts.get(one, 0)))} times: no answer?" for one in none)
     if told == "numbers":
         _, words = numbers(series)
-        none = no_answers(series)
-        counts = series[series.notna()].map(lambda one: canonical(str(one))).value_counts()
-        yield from (f"{quoted(one)} {wording.count(int(counts.get(one, 0)))} times: no answer?" for one in none)
         if left := int(words.sum()) - sum(int(counts.get(one, 0)) for one in none if not a_number(one)):
             many = "entry is a word" if left == 1 else "entries are words"
             yield f"{wording.count(left)} more {many}: `check` says where"
+    elif told in ("category", "id", "text") and any(map(ADDRESS.fullmatch, distinct(series)[:FEW])):
+        yield "addresses of people: what no question needs is better left out, by `drop` under `files`"
     elif told == "category" and all(DAY.fullmatch(one) for one in distinct(series)):
-        yield "days? Written as 2026-03-31 they are read as dates (`type: date`)"
+        yield "days? Written as 2026-03-31 or 31.03.2026 they are read as dates (`type: date`)"
+
+
+def without_answer(series: pd.Series, told: str, known: Meaning) -> list[str]:
+    """Entries of a column that seem to stand for no answer, by their label, their words or their size."""
+    if told == "labelled":
+        return [code for code, words in known.codes.items() if SAYS_NONE.fullmatch(words.strip())]
+    return no_answers(series) if told == "numbers" else silent(series)
+
+
+def answered(series: pd.Series) -> pd.Series:
+    """The column without such entries, which say nothing of what it holds."""
+    return blank(series, silent(series))[0]
 
 
 def no_answers(series: pd.Series) -> list[str]:
-    """Entries among numbers that may stand for no answer: words, and codes far beyond all others, where frequent."""
+    """Entries among numbers that may stand for no answer: words that say so or are frequent; codes that stand apart.
+
+    A code stands apart far beyond all others (99 after 1 to 5), or behind a gap where an item's answers end (9).
+    """
     values, words = numbers(series)
-    found = [one for one in distinct(series[words]) if (series[words].map(canonical) == one).sum() >= ENOUGH]
-    different, counts = np.unique(values[~np.isnan(values)], return_counts=True)
+    texts = series[words].map(canonical).value_counts()
+    found = [one for one in distinct(series[words]) if texts[one] >= ENOUGH or SAYS_NONE.fullmatch(one)]
+    known = values[~np.isnan(values)]
+    different, counts = np.unique(known, return_counts=True)
+    found += map(written, behind_a_gap(known) if len(known) else [])
     for place in (-1, 0):  # the highest and the lowest
         code, rest = (different[place], np.delete(different, place)) if len(different) > 2 else (0.0, different)
         if code in NO_ANSWER and counts[place] >= ENOUGH and BEYOND * np.abs(rest).max() <= abs(code):
             found.append(written(float(code)))
-    return found
+    return [*dict.fromkeys(found)]
 
 
 def kind(series: pd.Series, meant: Meaning | None = None) -> str:
@@ -206,15 +240,16 @@ def kind(series: pd.Series, meant: Meaning | None = None) -> str:
     places, texts = factors(known)
     counts = np.bincount(places, minlength=len(texts))
     values, words = numbers(known)
-    if NAMED_ID.search(str(series.name)) and (len(texts) > FEW or len(texts) == len(known)):
+    whole = len(texts) > FEW or len(texts) == len(known)
+    if whole and (NAMED_ID.search(str(series.name)) or any(map(ZEROS.fullmatch, texts))):
         return "id"
-    if all(ISO.fullmatch(text) for text in texts):
+    if all(ISO.fullmatch(text) or DOTTED.fullmatch(text) for text in texts):
         return "date"
     if all(DAY.fullmatch(text) for text in texts):
         return "category"
     if not words.any():
-        whole = bool(np.all(values == np.rint(values)))
-        return "codes" if whole and len(texts) == 2 and counts.min() >= ENOUGH else "numbers"
+        halves = bool((values % 1).any())
+        return "codes" if not halves and len(texts) == 2 and counts.min() >= ENOUGH else "numbers"
     if (~words).mean() >= NUMBERS and known[words].nunique() <= WORDS and len(np.unique(values[~words])) > 2:
         return "numbers"
     if len(texts) > MOSTLY * len(known):
@@ -239,16 +274,18 @@ def items(frame: pd.DataFrame, kinds: dict[str, str]) -> Iterator[str]:
         whole = bool((answers.dropna() % 1 == 0).all())
         if whole and 2 <= answers.max() - answers.min() <= STEPS and answers.min() in (0, 1):
             lots.setdefault((float(answers.min()), float(answers.max())), {})[name] = answers
-    for (low, high), lot in lots.items():
-        if len(lot) < 3:
-            continue
+    many = {ends: lot for ends, lot in lots.items() if len(lot) >= 3}
+    if many:
+        yield "# scales:              # do these belong together? Then take the # away, and what does not belong"
+    for number, ((low, high), lot) in enumerate(many.items(), 1):
+        score = "score" if len(many) == 1 else f"score_{number}"
         names = ", ".join(map(word, lot))
         turned = ", ".join(word(name) for name in against(pd.DataFrame(lot)))
-        yield "# scales:              # do these belong together? Then take the # away, and what does not belong"
         reverse = f", reverse: [{turned}]" if turned else ""
-        yield f"#   score: {{items: [{names}]{reverse}, range: [{written(low)}, {written(high)}]}}"
+        yield f"#   {score}: {{items: [{names}]{reverse}, range: [{written(low)}, {written(high)}]}}"
         if turned:
             yield "# `reverse`: it goes against the others, or says so by its name; look at the questionnaire."
+    if many:
         yield ""
 
 
@@ -263,7 +300,7 @@ def against(answers: pd.DataFrame) -> list[str]:
 
 
 def label(name: str) -> str:
-    return wording.capital(re.sub(r"[_.]+", " ", name).strip()) or name
+    return wording.capital(re.sub(r"(_|\.(?=\w))+", " ", name).strip(" .")) or name
 
 
 def word(name: str) -> str:

@@ -196,7 +196,7 @@ def recoded(before: Outline, now: Outline, passing: bool) -> list[tuple[str, boo
         return [(f"it held numbers, and now also words{seen}", True)]
     if before.codes is not None and now.codes is not None:
         return codes_of(before, now, passing or moves_on(before, now))
-    if before.words or now.words or before.middle is None or now.middle is None:
+    if before.middle is None or now.middle is None:
         return []
     if min(before.middle, now.middle) > 0 and not 1 / TIMES < now.middle / before.middle < TIMES:
         ratio = wording.number(now.middle / before.middle)
@@ -226,7 +226,9 @@ def codes_of(before: Outline, now: Outline, passing: bool) -> list[tuple[str, bo
 def moves_on(before: Outline, now: Outline) -> bool:
     """Whether the codes are dates or months, of which every export has others."""
     texts = [code.text for one in (before, now) for code in (one.codes or {}).values() if code.text]
-    return bool(texts) and all(re.match(r"\d{4}-\d{2}", text) and not PLAIN_NUMBER.fullmatch(text) for text in texts)
+    return bool(texts) and all(
+        re.match(r"\d{4}-\d{2}|\d{1,2}\.\d{1,2}\.\d{4}", text) and not PLAIN_NUMBER.fullmatch(text) for text in texts
+    )
 
 
 def gaps(before: Outline, now: Outline) -> list[tuple[str, bool]]:

@@ -67,7 +67,7 @@ def prices(answer: Answer) -> Table | Prose:
         limits = wording.interval(low, high) if math.isfinite(low) else "no limits"
         rows.append(("Comes to nothing at the price", wording.number(turn), limits))
     heads = (Col(""), Col("Change", "right"), Col("Interval", "right"))
-    note = f"Intervals are at {wording.percent(answer.effect.level, 0)}; that of the price is Fieller's."
+    note = f"Intervals are at {wording.level(answer.effect.level)}; that of the price is Fieller's."
     return Table("Gain and price", heads, tuple(rows), note, "prices")
 
 
@@ -108,7 +108,7 @@ def arms(answer: Answer) -> Table | Prose:
         value, limits = wording.estimate(*(scale * part for part in (term.estimate, term.low, term.high)), sign=True)
         rows.append((wording.capital(term.term), f"{value} {wording.units(unit, value)}", limits))
     heads = (Col(""), Col("Value", "right"), Col("Interval", "right"))
-    level = wording.percent(answer.effect.level, 0)
+    level = wording.level(answer.effect.level)
     note = "Means are not shown under this disclosure profile" if profile.protects else "Means are not adjusted"
     note += f"; contrasts are adjusted, their intervals at {level} each."
     return Table("Three arms", heads, tuple(rows), note, "arms")

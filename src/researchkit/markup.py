@@ -25,13 +25,23 @@ NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][-+]?[0-9]+)?$")
 WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 
+def elsewhere(path: Path) -> str:
+    """Where a study lies that was named without the folder data/, in which most do; else where it was sought."""
+    if path.is_absolute():
+        return ""
+    for near in (Path("data"), Path("../data")):
+        if (near / path).exists():
+            return f" (did you mean {(near / path).as_posix()!r}?)"
+    return f" in {Path.cwd().name!r}, where this was started"
+
+
 def read_bytes(path: Path) -> bytes:
     """What a study file holds, or StudyError where it cannot be had."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
         raise StudyError(
-            f"There is no study file {path}. The notebook 03_study_file shows what stands in one."
+            f"There is no study file {path}{elsewhere(path)}. The notebook 03_study_file shows what stands in one."
         ) from None
     except OSError as error:
         raise StudyError(f"{path} cannot be read: {error.strerror}.") from None

@@ -74,7 +74,7 @@ def paths(answer: Answer) -> Table | Prose:
         )
         rows.append((key, what, value, limits, in_unit))
         values.append({"path": key, "what": what, **term.to_dict(), "unit": in_unit})
-    level = wording.percent(answer.effect.level, 0)
+    level = wording.level(answer.effect.level)
     columns = Col("Path"), Col("What"), Col("Estimate", "right"), Col(f"{level} interval", "right"), Col("Unit")
     note = (
         "" if SHARE in found else "No share is told: the total is not clear of zero, or direct and indirect pull apart."

@@ -75,7 +75,7 @@ def errors(answer: Answer) -> str:
         by = some([wording.lower_first(answer.study.label(name)) for name in names]) if names else "the design"
         told.append(f"the errors allow for rows that are alike in {wording.count(effect.clusters)} clusters ({by})")
     told += [f"there were {wording.number(effect.df, 3)} degrees of freedom"] if effect.df else []
-    told.append(f"intervals are at {wording.percent(effect.level, 0)}")
+    told.append(f"intervals are at {wording.level(effect.level)}")
     return f"{wording.capital('; '.join(told))}."
 
 
@@ -102,7 +102,8 @@ def missing(answer: Answer) -> str:
         used, arrived = answer.data["used"], answer.data["rows"]
         if used is None or arrived is None:  # whether any row went is not to be told
             return ""
-        return "No row was left out." if used == arrived else "Rows were left out as listed; no gap was filled."
+        left = answer.data["dropped"]  # rounded, two counts may be equal though they are of other rows
+        return "Rows were left out as listed; no gap was filled." if left else "No row was left out."
     told = "Rows that lacked something that the question needs were left out"
     many = found.get("incomplete")
     told += f" ({wording.count(many)})." if many else "."

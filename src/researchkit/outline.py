@@ -17,6 +17,7 @@ import pandas as pd
 from researchkit.readers.values import by_size, canonical, factors, numbers
 
 FEW_CODES = 25  # distinct entries up to which a column is one of codes
+MEASURED = 0.6  # of the entries that are numbers: the words among them stand for no answer
 SELDOM = 5  # times; what stands less often is kept as a mark
 
 
@@ -104,7 +105,8 @@ def outline(series: pd.Series) -> Outline:
     few = len(counts) <= FEW_CODES
     codes = {digest(text): Code(text, counts[text] / rows) for text in sorted(counts, key=by_size)} if few else None
     weights = np.array(list(counts.values()))
-    middle = None if no_numbers.any() else middle_of(np.abs(values), weights)
+    measured = weights[~no_numbers].sum() >= MEASURED * weights.sum()
+    middle = middle_of(np.abs(values[~no_numbers]), weights[~no_numbers]) if measured else None
     return Outline(rows, missing, False, words, codes, middle, frozenset() if few else frozenset(counts))
 
 

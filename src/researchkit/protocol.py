@@ -253,15 +253,17 @@ def text(study: Study) -> Iterator[str]:
 def about(study: Study, question: Question) -> Iterator[str]:
     """One question of the plan, in words."""
     tested, where = claim(question.claim), standing(study, question)
-    table, least = study.tables[study.table_of(question)], wording.typed(question.smallest_effect)
+    table, exposure = study.tables[study.table_of(question)], question.exposure.column
+    least = least_words(question)
     yield f"## {question.title}"
     yield ""
     yield f"- {wording.capital(where.words)}."
     yield from (f"- Changed: {change}." for change in where.changes)
     yield f"- Claim {tested.id}: {tested.statement}"
     row = table.rows.removesuffix("s")
-    yield f"- Design: {study.design_of(question)}; one row {'an' if row[:1].lower() in 'aeiou' else 'a'} {row}."
-    yield f"- Exposure: {study.label(question.exposure.column)} ({question.exposure.column})."
+    one = f"; one row {'an' if row[:1].lower() in 'aeiou' else 'a'} {row}" if row != "row" else ""
+    yield f"- Design: {study.design_of(question)}{one}."
+    yield f"- Exposure: {named(study.label(exposure), exposure)}."
     yield f"- Outcome: {outcome_words(study, question.outcome)}."
     yield from (f"- {name} is {study.events[name]}." for name in question.columns if name in study.events)
     heard = study.heard_in(study.table_of(question))
@@ -285,9 +287,23 @@ def about(study: Study, question: Question) -> Iterator[str]:
     yield f"- The strongest other explanation: {tested.rival}"
 
 
+def named(label: str, column: str) -> str:
+    """A label with its column, where they are not the same."""
+    return label if label == column else f"{label} ({column})"
+
+
+def least_words(question: Question) -> str:
+    """The smallest effect that matters, in the outcome's unit; that of a share in percentage points."""
+    outcome, least = question.outcome, question.smallest_effect
+    share = outcome.kind in ("yes_no", "ordered") and not outcome.nps and not question.special
+    if share:
+        return f"{wording.typed(100 * least)} {wording.units('percentage points')}"
+    return f"{wording.typed(least)} {wording.units(outcome.unit or '', wording.typed(least))}".strip()
+
+
 def outcome_words(study: Study, outcome: Outcome) -> str:
     name = outcome.label or study.label(outcome.column)
-    told = f"{name} ({outcome.column}), {outcome.kind.replace('_', ' or ')}, {outcome.good} is good"
+    told = f"{named(name, outcome.column)}, {outcome.kind.replace('_', ' or ')}, {outcome.good} is good"
     if outcome.horizon is None:
         return told
     return f"{told}, up to {wording.typed(outcome.horizon)} {wording.units(outcome.unit or 'units')}"

@@ -43,7 +43,7 @@ def parts(answer: Answer) -> Table:
         value, limits = wording.estimate(*(by * part for part in (term.estimate, term.low, term.high)), sign=True)
         told = "percentage points" if other else wording.units(unit)
         rows.append({"": term.term, "Estimate": value, "Interval": limits, "In": told})
-    note = f"Intervals are at {wording.percent(answer.effect.level, 0)}. The first line is the answer."
+    note = f"Intervals are at {wording.level(answer.effect.level)}. The first line is the answer."
     return frame(pd.DataFrame(rows), "The parts of the answer", note)
 
 

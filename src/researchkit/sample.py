@@ -178,7 +178,7 @@ def yes_no(now: Draw, outcome: Outcome) -> Vector:
         there = some([repr(entry) for entry in distinct(series)])
         now.problems.append(
             f"{outcome.column}: yes is {outcome.yes!r}, and there must be one other value that means no; it holds "
-            f"{there}. Set `yes:` of the outcome, or use `recode:` or `keep:`."
+            f"{there}. Set `yes:`, list what is no answer under `missing:`, or use `recode:` or `keep:`."
         )
     return yes.astype(np.float64)
 
@@ -221,6 +221,10 @@ def extras_of(now: Draw, times: Vector) -> dict[str, Vector | None]:
     if outcome.event and outcome.kind == "duration":
         series = now.frame[outcome.event]
         event = among(series, [outcome.event_value]).astype(np.float64)
+        known = {*codes_of(now.study, outcome.event), *map(canonical, outcome.competing), "0", "1"}
+        if outcome.event_value == "1" and not event.any() and (held := set(distinct(series)) - known):
+            told = f"it holds {some(map(repr, sorted(held)))}, and never '1'"
+            now.problems.append(f"{outcome.event}: {told}. Say under `event_value:` which of them is the event.")
         for code, value in enumerate(outcome.competing, 2):
             event[among(series, [value])] = code
     entry = now.numbers(outcome.entry) if outcome.entry else None
@@ -248,7 +252,8 @@ def exposure_of(now: Draw) -> tuple[Vector, Columns, tuple[str, str] | None, str
         if not pd.api.types.is_numeric_dtype(series.dtype):
             raise StudyError(
                 f"Question {now.question.id!r}: the exposure {exposure.column!r} is coded ({some(map(repr, there))}); "
-                f"say which two are compared: `exposure: {{column: {exposure.column}, reference: ..., level: ...}}`."
+                f"say which two are compared: `exposure: {{column: {exposure.column}, reference: ..., level: ...}}`; "
+                "or, where the codes are steps of one measure, give the column a `range:` in place of `codes:`."
             )
         part = study.columns.get(exposure.column) or study.scales.get(exposure.column)
         unit = (part.unit if part else None) or ""
@@ -335,7 +340,7 @@ def indicators(study: Study, name: str, series: pd.Series) -> Columns:
     codes = np.array([*map(canonical, texts)], dtype=object)
     often = Counter[str]()
     for code, rows in zip(codes, np.bincount(places), strict=True):
-        often[code] += rows
+        often[code] += int(rows)
     order = [code for code in labels if code in often]
     reference = order[0] if order else min(often, key=lambda level: (-often[level], level))
     return {

@@ -61,7 +61,7 @@ class Shift:
             return f"The estimate moved by {value} {wording.units(unit, value)} on the same rows."
         value, limits = wording.estimate(scale * self.value, scale * self.low, scale * self.high, sign=True)
         chance = "more than chance would do" if self.beyond_chance else "no more than chance could do"
-        level = wording.percent(self.level, 0)
+        level = wording.level(self.level)
         return f"The estimate moved by {value} {wording.units(unit, value)} ({level} interval {limits}), {chance}."
 
 

@@ -199,7 +199,8 @@ def read_study(path: Path, content: bytes) -> Study:
     try:
         value, lines = read_yaml(content.decode("utf-8-sig"), str(path))
     except UnicodeDecodeError as error:
-        raise StudyError(f"{path}: byte {error.start} is not UTF-8; save the study file as UTF-8.") from None
+        line = content.count(b"\n", 0, error.start) + 1
+        raise StudyError(f"{path}, line {line}: this is not UTF-8; save the study file as UTF-8.") from None
     if not isinstance(value, dict):
         raise StudyError(f"{path}: a study file is a mapping that starts with `title:`; this one holds none.")
     left = left_open(value, lines)

@@ -72,7 +72,7 @@ def parts(answer: Answer) -> Table:
         value, interval = wording.estimate(*limits, sign=not mean)
         told = "per cent" if mean and unit.startswith("percentage point") else wording.units(unit)
         rows.append({"": named(answer, term), "Estimate": value, "Interval": interval, "In": told})
-    note = f"Intervals are at {wording.percent(answer.effect.level, 0)}. The first line is the answer."
+    note = f"Intervals are at {wording.level(answer.effect.level)}. The first line is the answer."
     for ratio, (size, low, high) in answer.effect.also.items():
         note += f" On the model's own scale, as a {ratio}: {wording.number(size)} ({wording.interval(low, high)})."
     return frame(pd.DataFrame(rows), "The parts of the answer", note)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 ROUGH = ("few events", "very skewed")  # how a note begins that an interval holds the truth less often than it says
 FAILS = "assumption fails"  # and one that says that what the answer rests on is seen not to hold
 WIDE = "hardly any degrees of freedom"  # or more often
+MOST = 0.5  # of the rows that the rules keep: the answer is about the smaller part, whatever fills the gaps
 SURER = 0.2  # of the error that is left: 99 % in place of 95 %
 
 Word = Literal["supported", "contradicted", "too small to matter", "cannot tell"]
@@ -129,7 +130,7 @@ def surely(effect: Effect, question: Question) -> tuple[Word, tuple[str, ...]]:
     low, high, _ = wald(effect.estimate, effect.se, level, effect.df)
     scale, unit = wording.scale(effect.unit)
     limits = f"{wording.interval(scale * low, scale * high)} {wording.units(unit)}"
-    told = f"{wording.percent(level, 0)}, which runs from {limits}"
+    told = f"{wording.level(level)}, which runs from {limits}"
     if (wider := ruling(low, high, question)) == word:
         return word, (f"The interval is rough ({rough}); the word stands by that of {told}.",)
     fails = f"so the word “{word}” would have to stand by that of {told}; there it is “{wider}”"
@@ -162,7 +163,7 @@ def reasons(effect: Effect, crude: Effect | None, question: Question) -> tuple[s
     """Why this word: the interval against zero, against the band, and against the crude answer."""
     scale, unit = wording.scale(effect.unit)
     least = bound(scale, unit, question)
-    level, limits = wording.percent(effect.level, 0), wording.interval(scale * effect.low, scale * effect.high)
+    level, limits = wording.level(effect.level), wording.interval(scale * effect.low, scale * effect.high)
     limits = f"The {level} interval runs from {limits} {wording.units(unit)}"
     zero = "and includes no difference" if effect.low <= 0 <= effect.high else "and excludes no difference"
     told = [f"{limits} {zero}."]
@@ -188,12 +189,14 @@ def marks(effect: Effect, question: Question, study: Study, checks: Sequence[Che
     one_source = rater is not None and rater == study.source_of(question.exposure.column)
     one_source &= not (question.special and question.special.apart)
     few = next((note for note in effect.notes if note.startswith("few clusters")), "")
+    gaps = next((check.facts for check in checks if check.name == "missing data"), {})
     found = [
         (bool(planned), planned),
         (observational, "observational: went with, not caused"),
         (study.tables[study.table_of(question)].aggregates, "ecological: about groups, not about the people in them"),
         (observational and not (question.adjust or question.special), "not adjusted for anything"),
         (one_source, f"one source: {rater} rated both"),
+        ((gaps.get("share_incomplete") or 0.0) > MOST, "most rows left out: more than half lack something it needs"),
         (bool(few), few),
         (bool(noted(effect, FAILS)), next((note for note in effect.notes if note.startswith(FAILS)), "")),
         (bool(noted(effect, *ROUGH)), f"rough interval: {noted(effect, *ROUGH)}"),
@@ -210,7 +213,7 @@ def sentence(effect: Effect, word: Word, question: Question, study: Study) -> st
     """The result in one sentence whose verb the design allows."""
     scale, unit = wording.scale(effect.unit)
     value, limits = wording.estimate(scale * abs(effect.estimate), scale * effect.low, scale * effect.high)
-    where = f"({wording.percent(effect.level, 0)} interval {limits}), {among(effect, study, question)}."
+    where = f"({wording.level(effect.level)} interval {limits}), {among(effect, study, question)}."
     what, outcome = cause(question, study), measured(question, study)
     if special := question.special:
         what, outcome = special.told(special.subject(question, study) or what, outcome, study.label)
@@ -285,7 +288,7 @@ def cause(question: Question, study: Study) -> str:
 def among(effect: Effect, study: Study, question: Question) -> str:
     """How many, and in how many clusters."""
     clusters = study.clusters_of(question)
-    rows = f"among {wording.count(effect.n)} {study.tables[study.table_of(question)].rows}"
+    rows = f"among {effect.rows} {study.tables[study.table_of(question)].rows}"
     if effect.clusters is None or not clusters:
         return rows
     if "two ways" in effect.method:  # the count is that of the fewer clusters, whichever of the two that is

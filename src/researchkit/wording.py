@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import re
 
+CAPITALS = re.compile(r"\b[A-ZÄÖÜ][a-zäöüß]")  # a word that begins with one, other than the first
+
 
 def number(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
     """`value` to `digits` significant digits beyond its leading one, with a real minus and thousands separated.
@@ -70,6 +72,11 @@ def percent(share: float, places: int = 1) -> str:
     return f"{fixed(100 * share, places)} %"
 
 
+def level(share: float) -> str:
+    """The level of an interval in per cent, every digit kept: "95 %", "97.5 %", "99.9 %", never "100 %"."""
+    return f"{typed(100 * share)} %"
+
+
 def scale(unit: str) -> tuple[float, str]:
     """What a number in `unit` is multiplied by on a page, and what the unit is called there."""
     return (100.0, "percentage points") if unit == "probability" else (1.0, unit)
@@ -89,8 +96,17 @@ def units(unit: str, shown: str = "2") -> str:
 
 
 def lower_first(text: str) -> str:
-    """A label inside a sentence; abbreviations such as NPS keep their capitals, an article does not."""
-    return text if (text[:2].isupper() and text[1:2] != " ") or not text else text[0].lower() + text[1:]
+    """A label inside a sentence; abbreviations such as NPS keep their capitals, an article does not.
+
+    So does what has further capitals inside: German nouns, names, titles.
+    """
+    kept = (text[:2].isupper() and text[1:2] != " ") or CAPITALS.search(text[1:]) or not text
+    return text if kept else text[0].lower() + text[1:]
+
+
+def unbroken(text: str) -> str:
+    """A sentence for a page, on which no line ends within "95 %" or "2.1 to 3.4"."""
+    return re.sub(r"(?<=\d) (?=%)|(?<=\d) (?=to [−\d])|(?<=\d to) (?=[−\d])", "\u00a0", text)
 
 
 def capital(text: str) -> str:

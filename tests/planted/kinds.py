@@ -132,6 +132,12 @@ def outcome_that_is_the_exposure_again(one):
     one.frame["trust"] = (2 * one.frame["kindness"] + one.rng.normal(0, 0.01, len(one.frame))).round(2)
 
 
+@kind("mark", r"most rows left out: more than half lack something it needs")
+def most_did_not_answer(one):
+    cells(one, "trust", np.arange(len(one.frame)) % 5 > 1, np.nan)
+    one.whole = True
+
+
 @kind("mark", r"adjustment: satisfied comes after the exposure")
 def adjusted_for_what_comes_after(one):
     one.frame["satisfied"] = (one.frame["trust"] / 2 + one.rng.normal(0, 1, len(one.frame))).round(2)
@@ -178,6 +184,14 @@ def undeclared_code_for_missing(one):
 @kind("check", r"Look at age: 999 stands in 9 rows.*code for missing")
 def nines_for_missing(one):
     cells(one, "age", slice(10, 19), 999)
+
+
+@kind("check", r"Look at mood: 9 stands in 12 rows, behind answers that end at 5.*code for no answer")
+def nine_for_missing_in_a_drafted_range(one):
+    one.frame["mood"] = one.rng.integers(1, 6, len(one.frame))
+    cells(one, "mood", slice(10, 22), 9)
+    one.say("[severity, age, sex]", "[severity, age, sex, mood]")
+    one.say("  admitted:", "  mood: {label: Mood, range: [1, 9]}\n  admitted:")
 
 
 @kind("stop", r"e2: 3 answers outside 0-6, in rows 9, 10 and 11")

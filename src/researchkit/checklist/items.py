@@ -221,7 +221,7 @@ def estimates(answer: Answer) -> str:
         value, low, high, unit = on_page(effect)
         shown, limits = wording.estimate(value, low, high, sign=True)
         told.append(f"{name} {shown} ({limits}) {unit}")
-    return f"{wording.capital('; '.join(told))}; intervals at {wording.percent(answer.effect.level, 0)}."
+    return f"{wording.capital('; '.join(told))}; intervals at {wording.level(answer.effect.level)}."
 
 
 def absolute(answer: Answer) -> str:

@@ -94,11 +94,18 @@ def changed(study: Study, old: Path | None) -> Iterator[str]:
     pairs = named if old is None else dict.fromkeys(study.tables if old.is_dir() else [first], old)
     found = [(table, change) for table, one in pairs.items() for change in drift(study, table, one)]
     where = some(dict.fromkeys(map(str, pairs.values())), 2)
+    spoilt = [change for table, change in found if change.spoils and not accepted(study, table, change)]
     if pairs:
-        yield from (str(change) for _, change in found) if found else (f"Nothing changed since {where}.",)
-    spoilt = [str(change) for table, change in found if change.spoils and not accepted(study, table, change)]
+        yield from (str(change) for _, change in found if change not in spoilt)
+        yield from () if found else (f"No column has changed since {where}.",)
     if spoilt:
-        raise DataError(listing(f"{where}: since that export", spoilt))
+        from researchkit.batch.memory import remedies
+
+        problems = listing(f"{where}: since that export", [*map(str, spoilt)])
+        raise DataError(
+            f"{problems}\nThat alone would make another answer. Get the export as it was, or, if the change is right, "
+            f"say so in study.yml: {remedies(spoilt)}."
+        )
 
 
 def accepted(study: Study, table: str, change: Change) -> bool:

@@ -44,8 +44,9 @@ def power(
     if times is None or rows is None or sd is None or wander is None:
         if asked.rollout is None:
             raise ParameterError(
-                f"The question {question!r} has no `rollout` whose data could be looked at: give --times, --rows, --sd "
-                "and --wander."
+                f"This is for studies in stages (cluster trials, stepped wedges, roll-outs), and {question!r} has "
+                "no `rollout` whose data could be looked at: give --times, --rows, --sd and --wander. What a plain "
+                "comparison can find stands in its report, under “What could this study have seen?”."
             )
         spread, seen, usual = sizes.spread_of(answer_question(loaded, asked))
         times, rows = times or seen, rows or max(usual, 1.0)

@@ -25,6 +25,12 @@ def nearest(count: int, profile: Profile) -> int:
     return max(found, profile.threshold) if count >= profile.threshold else found
 
 
+def alike(count: int, profile: Profile) -> tuple[int, int]:
+    """The smallest and the largest count that are told as this one, which nobody takes for a hidden one."""
+    low = profile.round_to * ((count + profile.round_to // 2) // profile.round_to) - profile.round_to // 2
+    return max(low, profile.threshold) if count >= profile.threshold else low, low + profile.round_to - 1
+
+
 def enough(people: int, profile: Profile) -> bool:
     """Whether a mean, a median or any other result of so many people may be shown."""
     return people >= profile.threshold
@@ -59,7 +65,7 @@ def hard_to_tell(hidden: list[int], profile: Profile) -> bool:
 
 def apart(counts: Sequence[int], fewest: int) -> list[bool]:
     """Which groups of a known total may be shown, where none of 1 to `fewest` - 1 may be, or be worked out."""
-    profile = Profile("", max(fewest, 1), True, 1, "", "")
+    profile = Profile("", fewest, True, 1, "", "")
     kept = protect({str(place): count for place, count in enumerate(counts)}, profile)
     return [count is not None for count in kept.values()]
 
@@ -79,9 +85,8 @@ def edge(arrived: int, used: int, told: Mapping[str, int | None], profile: Profi
     hidden = sum(count is None for count in told.values())
     if not hidden or profile.round_to == 1:
         return False
-    below = profile.round_to // 2
-    known = [nearest(used, profile), *(count for count in told.values() if count is not None)]
-    most = nearest(arrived, profile) + profile.round_to - below - 1 - sum(count - below for count in known)
+    known = [used, *(count for count in told.values() if count is not None)]
+    most = alike(arrived, profile)[1] - sum(alike(count, profile)[0] for count in known)
     return most - profile.least * hidden < profile.width
 
 

@@ -19,7 +19,7 @@ from researchkit.readers import Origin
 from researchkit.readers.values import each
 from researchkit.study import Study
 
-__all__ = ["doubted", "doubts", "totals"]
+__all__ = ["doubted", "doubts", "look_at", "totals"]
 
 Rows = Callable[[NDArray[np.bool_]], str]
 

@@ -18,6 +18,7 @@ Values = NDArray[np.float64]
 FEWEST = 20  # rows that a doubt about numbers needs beside those it is about
 CODES = (7, 8, 9, 77, 88, 99, 777, 888, 999, 7777, 8888, 9999, 77777, 88888, 99999, 999999)
 OUT = [-code for code in CODES]
+GAP, OFTEN = 3, 5  # from the last answer of an item to a code of one digit, and rows that hold such codes
 MOST_COUNTED = 9  # a code of one digit may be a count
 FAR = 3.0  # times the spread of all others, for one entry to stand apart
 RATIOS = (7, 12, 24, 60, 100, 365, 1000, 1440, 3600)  # hours and days, minutes and hours, shares and per cents, ...
@@ -36,12 +37,16 @@ def of_numbers(values: Values, ranged: bool, rows: Rows) -> Iterator[str]:
     if len(known) < FEWEST:
         return
     codes = [] if ranged else [*for_missing(known)]
+    beside = [code for code in behind_a_gap(known) if code not in dict(codes)]
     for code, count in codes:
+        yield stands_apart(code, count, f" ({rows(values == code)})")
+    for code in beside:
+        here, last = values == code, written(known[known < min(beside)].max())
         yield (
-            f"{written(code)} stands in {count:,} rows, far from all other numbers "
-            f"({rows(values == code)}). A code for missing? Then list it under `missing`."
+            f"{written(code)} stands in {int(here.sum()):,} rows, behind answers that end at {last} ({rows(here)}). "
+            "A code for no answer? Then list it under `missing`."
         )
-    if not codes and not ranged and (far := apart(known)) is not None:
+    if not (codes or beside) and not ranged and (far := apart(known)) is not None:
         yield (
             f"1 entry stands far apart from all others ({written(far)}, {rows(values == far)}). A slip of the keyboard?"
         )
@@ -54,6 +59,12 @@ def of_numbers(values: Values, ranged: bool, rows: Rows) -> Iterator[str]:
         )
 
 
+def stands_apart(code: float, count: int, where: str = "") -> str:
+    """The doubt about a number that may be a code for missing."""
+    told = f"{written(code)} stands in {count:,} rows, far from all other numbers{where}."
+    return f"{told} A code for missing? Then list it under `missing`."
+
+
 def for_missing(known: Values) -> Iterator[tuple[float, int]]:
     """Usual codes for missing (-99, 999, ...) that stand apart from the rest, each with its count."""
     for code in CODES:
@@ -63,6 +74,24 @@ def for_missing(known: Values) -> Iterator[tuple[float, int]]:
         count = int((known == code).sum())
         if code > MOST_COUNTED and count > 1 and len(beyond) >= FEWEST and code - beyond.max() > np.ptp(beyond) > 0:
             yield float(code), count
+
+
+def behind_a_gap(known: Values) -> list[float]:
+    """Codes for no answer behind the answers of an item: 9 after 1 to 5, or 8 and 9; a drafted range may hold them.
+
+    The answers are whole and without a gap themselves, and the codes stand too often to be the tail of a count.
+    """
+    values, counts = np.unique(known, return_counts=True)
+    if values[0] not in (0, 1) or values[-1] not in (8, 9) or (values % 1).any():
+        return []
+    ends = np.flatnonzero(np.diff(values) > 1)
+    if len(ends) != 1 or ends[0] < 1:
+        return []
+    end = int(ends[0])
+    seven = values[0] == 1 and values[end] == 7  # of the seven steps from 1 to 7 only 9 is apart
+    if values[end + 1] - values[end] < (2 if seven else GAP) or counts[end + 1 :].sum() < OFTEN:
+        return []
+    return [float(code) for code in values[end + 1 :]]
 
 
 def apart(known: Values) -> float | None:

@@ -103,16 +103,15 @@ def of_one_group(frame: pd.DataFrame, clusters: Sequence[str], rows: Rows) -> It
                 or others["nunique"].min() < SPREAD
             ):
                 continue
-            here = frame[cluster].isin(flat.index).to_numpy() & column.notna().to_numpy()
-            value = float(flat["first"].iloc[0])
-            if (column[~here] == value).mean() < USUAL:
-                yield (
-                    str(name),
-                    (
-                        f"all {int(here.sum()):,} rows of one {cluster} hold {written(value)} ({rows(here)}), where "
-                        "numbers differ within every other."
-                    ),
-                )
+            most = "every" if len(flat) == 1 else "nearly every"
+            for one, value in flat["first"].items():
+                here = (frame[cluster] == one).to_numpy(dtype=bool, na_value=False) & column.notna().to_numpy()
+                if (column[~here] == value).mean() < USUAL:
+                    yield (
+                        str(name),
+                        f"all {int(here.sum()):,} rows of one {cluster} hold {written(float(value))} ({rows(here)}), "
+                        f"where numbers differ within {most} other.",
+                    )
 
 
 def flat_somewhere(frame: pd.DataFrame, cluster: str, names: Sequence[str]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from researchkit.errors import EstimationError, some
 from researchkit.estimators import refuse
+from researchkit.estimators.counted import alone
 from researchkit.estimators.effect import Effect, Model, Term
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _MODELS = {  # the room and the function of each, and the kinds of outcome that 
 
 def estimate(
     dataset: Dataset,
-    question: Question,
+    question: Question | str,
     *,
     adjust: Sequence[str] | None = None,
     level: float = 0.95,
@@ -42,6 +43,8 @@ def estimate(
 
     Parameters
     ----------
+    question
+        Itself, or its id.
     adjust
         Columns to adjust for in place of the question's own; an empty list gives the crude effect.
     level
@@ -53,6 +56,8 @@ def estimate(
     ------
     EstimationError
         If these data cannot answer the question honestly; the message says why, how many, and what to do.
+    DisclosureError
+        If it would be about fewer people than the study's profile shows anything of.
 
     Examples
     --------
@@ -65,7 +70,9 @@ def estimate(
     (True, True)
     """
     refuse.level(level)
-    return estimate_sample(dataset.sample(question, adjust=adjust), question, level, model)
+    question = dataset.study.question(question) if isinstance(question, str) else question
+    sample = dataset.sample(question, adjust=adjust)
+    return alone(estimate_sample(sample, question, level, model), question, dataset.study, sample)
 
 
 def estimate_sample(sample: Sample, question: Question, level: float = 0.95, model: str | None = None) -> Effect:

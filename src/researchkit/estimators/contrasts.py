@@ -178,7 +178,7 @@ def _logistic(sample: Sample, question: Question, scaled: Scaled, columns: Matri
         matrix * (weight * (outcome - risk))[:, None],
         (matrix * np.sqrt(weight * risk * (1 - risk))[:, None],),
         robust=weights is not None,
-        little=min(outcome.sum(), (1 - outcome).sum()) < crossed.SCARCE,
+        little=bool(min(outcome.sum(), (1 - outcome).sum()) < crossed.SCARCE),
     )
     rare = refuse.rare(yes_no.rarer(outcome == 1), sample, question)
     back = scaled.back(len(at))

@@ -37,7 +37,7 @@ HEAD = 2  # the place of the headline among the lags
 STEP = 1e-5  # of parameters of standardised scores, for the curvature
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Wide:
     """A panel of n people and T waves: `values` (n, 2T), the exposure's waves first, NaN where a wave is missing;
     `covariates` (n, 2T, q); both scaled to unit spread."""

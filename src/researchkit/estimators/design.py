@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ALIASED = 1e-7  # R's lm: a column whose rest, after the columns before it, is smaller than this share is determined
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Design:
     """Columns ready to fit, shape (n, k): exposure first, covariates, and last the intercept if there is one.
 

@@ -15,7 +15,7 @@ from researchkit.estimators.design import Design, design
 from researchkit.estimators.effect import Effect, Matrix, Model, Vector, ratio, terms, told
 from researchkit.estimators.likelihood import shares
 from researchkit.estimators.survival import watched
-from researchkit.wording import typed
+from researchkit.wording import count, typed
 
 if TYPE_CHECKING:
     from researchkit.dataset import Sample
@@ -245,7 +245,8 @@ def _method(sample: Sample, horizon: float, competing: bool, errors: str) -> str
 def _remarks(sample: Sample, event: NDArray[np.int64], horizon: float) -> tuple[str, ...]:
     notes = ["assumes proportional hazards: one hazard ratio for the whole time"]
     if others := int(np.sum(event == 2)):
-        notes.append(f"{others} ended otherwise and count as never having it; the hazard ratio is cause-specific")
+        notes.append("who ended otherwise counts as never having it; the hazard ratio is cause-specific")
+        notes.append(f"{count(others)} rows ended otherwise")
     if sample.binary_exposure:
         longest = min(float(sample.outcome[sample.exposure == arm].max()) for arm in (0, 1))
         if longest < horizon:

@@ -68,6 +68,7 @@ class Effect:
     `estimate`, `se`, `low` and `high` are in `unit`, and 0 always means no difference. `df` is None where the normal
     distribution was used. `clusters` counts the fewer ones where two kinds cross. `also` holds the same effect on other
     scales (an odds ratio: 1 means no difference), each as (estimate, low, high).
+    `about` is the count of rows that is told in place of `n`, where there is one.
 
     >>> import researchkit as rk
     >>> study = rk.load_study("data/hospital")
@@ -93,16 +94,22 @@ class Effect:
     also: dict[str, tuple[float, float, float]]
     notes: tuple[str, ...] = ()
     p_adjusted: float | None = None
+    about: int | None = None
+
+    @property
+    def rows(self) -> str:
+        """How many rows, as it may be told."""
+        return wording.count(self.n) if self.about is None else f"about {wording.count(self.about)}"
 
     @property
     def words(self) -> str:
         """The estimate with its interval, as a page has it."""
         scale, unit = wording.scale(self.unit)
         value, limits = wording.estimate(*(scale * part for part in (self.estimate, self.low, self.high)), sign=True)
-        return f"{value} {wording.units(unit, value)}, {wording.percent(self.level, 0)} interval {limits}"
+        return f"{value} {wording.units(unit, value)}, {wording.level(self.level)} interval {limits}"
 
     def __repr__(self) -> str:
-        return f"{self.contrast}: {self.words} (n = {wording.count(self.n)}; {self.method})"
+        return f"{self.contrast}: {self.words} (n = {self.rows}; {self.method})"
 
     def drawn(self, margin: float = 0.0) -> str:
         """The interval as a small drawing, beside zero and the band of what is too small to matter."""
@@ -115,7 +122,7 @@ class Effect:
             f"{scale} {wording.number(one)} ({wording.interval(a, b)})" for scale, (one, a, b) in self.also.items()
         ]
         return (
-            ("Rows", wording.count(self.n)),
+            ("Rows", self.rows),
             ("Clusters", "" if self.clusters is None else wording.count(self.clusters)),
             ("p-value", wording.probability(self.p)),
             ("Corrected", "" if self.p_adjusted is None else f"{wording.probability(self.p_adjusted)} in its family"),

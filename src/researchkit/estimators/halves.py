@@ -30,7 +30,7 @@ AT_ONCE = 4_000_000  # numbers held at a time
 ONE, CORRECTED, AGREE = "one person on both sides", "corrected for the rating's error", "agreement of the halves"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
     """Cells (team and wave): of each row its own (n,), of each cell the one whose rating it meets (-1: none), the
     cluster of each cell, and the place of each row's person within his or her team."""

@@ -106,7 +106,7 @@ def newton(start: Vector, derivatives: Derivatives) -> tuple[Vector, Matrix]:
         value, gradient, information = derivatives(at)
         for _ in range(MOST_STEPS):
             try:
-                step = np.linalg.solve(information, gradient)
+                step: Vector = np.linalg.solve(information, gradient)
             except np.linalg.LinAlgError:
                 raise RunsAway(at) from None
             for _ in range(30):

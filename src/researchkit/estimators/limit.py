@@ -23,7 +23,7 @@ WEAK = 3.2  # standard errors of the jump in the exposure: fewer, and a ratio to
 NEIGHBOURS = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Side:
     """What a local line needs of all rows: distance from the limit (n,), who is on the treated side, clusters."""
 
@@ -264,8 +264,8 @@ def told(
     near = found.pull != 0
     asked = question.limit
     notes = [
-        f"of those at the limit only: {wording.count(found.rows)} of {wording.count(len(near))} rows lie within the "
-        "window, and weigh the less the farther they are from it",
+        "of those at the limit only: rows within the window count, and weigh the less the farther they are from it",
+        f"{wording.count(found.rows)} of {wording.count(len(near))} rows lie within the window",
         "the interval allows for the course being no straight line, by as much as it bends elsewhere",
     ]
     rows = [Term("jump at the limit", found.size, found.se, found.size - half, found.size + half, p)]

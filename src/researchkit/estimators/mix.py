@@ -59,7 +59,8 @@ def mix(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     left = len(sample.outcome) - len(outcome)
     notes = [f"{len(labels)} kinds of cases; within a kind they may still differ in what was not recorded"]
     if left:
-        notes.append(f"{wording.percent(left / len(sample.outcome))} of the rows are of kinds that one side lacks")
+        notes.append("rows of kinds that one side lacks are left out")
+        notes.append(f"{wording.percent(left / len(sample.outcome))} of the rows are of such kinds")
     if sample.covariates.shape[1]:
         raise EstimationError(
             f"The question {question.id!r}: a `mix` is held equal by its kinds; move what `adjust` names into `of`, in "

@@ -58,7 +58,7 @@ def ordered(sample: Sample, question: Question, level: float = 0.95) -> Effect:
         robust=sample.weights is not None,
         rows=pulls(columns.matrix, answer, sample.weights, at),
         back=back,
-        little=len(top) > 0 and top.sum() < crossed.SCARCE,
+        little=bool(len(top) > 0 and top.sum() < crossed.SCARCE),
     )
     labels = [_label(sample, code) for code in seen]
     cuts = tuple(f"{lower} | {upper}" for lower, upper in pairwise(labels))

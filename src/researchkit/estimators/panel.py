@@ -26,7 +26,7 @@ ISO = re.compile(r"\d{4}(-\d{2}(-\d{2})?|-?[QqWw]\d{1,2})?")  # texts that sort 
 ROUNDS, STILL = 200, 1e-10  # of taking means out of units and periods in turn, and when nothing moves any more
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Panel:
     """U units over T periods. `values` (1 + p, U, T) holds the mean outcome of each cell, then its p covariates, NaN
     where a cell is empty; `rows` (U, T) what stands behind each cell; `start` (U,) the place of the first treated

@@ -29,7 +29,7 @@ SEED = 20101114  # fixed: the same data give the same interval
 GRID = np.linspace(-6, 6, 1_201)  # of normal deviates, between which quantiles of t are joined by lines
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Laid:
     """The arrays of a mechanism. `between`: each row holds the means of its cluster, for only these can carry it."""
 

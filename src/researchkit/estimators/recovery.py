@@ -155,7 +155,8 @@ def among(sample: Sample, question: Question, failed: np.ndarray) -> tuple[Matri
             problems.append(f"{name} never varies among failures, so it cannot be held equal; leave it out.")
             continue
         if gaps := int((failed & ~there).sum()):
-            notes.append(f"{name} is not known of {wording.count(gaps)} failures, which count as average in it")
+            notes.append(f"{name} is not known of all failures; the others count as average in it")
+            notes.append(f"{wording.count(gaps)} rows of failures are without {name}")
         columns.append(np.where(there, values - values[there].mean(), 0.0))
     if problems:
         raise EstimationError(listing(f"The question {question.id!r}", problems))

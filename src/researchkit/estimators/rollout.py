@@ -201,7 +201,8 @@ def limits(laid: Laid, design: Rollout) -> list[str]:
     cells, notes = laid.cells, []
     early = int(np.sum(cells.start <= design.anticipation))
     if early:
-        notes.append(f"{early} by {design.unit} had started before anything was seen of them, and are left out")
+        notes.append("what had started before anything was seen of it is left out")
+        notes.append(f"{wording.count(early)} by {design.unit} had started so")
     wanted = cells.treated & (cells.rows > 0) & (cells.start > design.anticipation)[:, None]
     told_of = np.zeros_like(wanted)
     for place in np.flatnonzero(laid.found.event >= 0):
@@ -209,10 +210,9 @@ def limits(laid: Laid, design: Rollout) -> list[str]:
     gone = cells.rows[wanted & ~told_of].sum() / cells.rows[wanted].sum()
     if gone > 0:
         alone = sorted({cells.periods[t] for t in np.flatnonzero((wanted & ~told_of).any(axis=0))})
-        notes.append(
-            f"{wording.percent(float(gone), 0)} of the started rows have nobody left to be compared with "
-            f"({design.time} {some(alone, 3)}), and are left out"
-        )
+        where = f"{design.time} {some(alone, 3)}"
+        notes.append(f"started rows that have nobody left to be compared with ({where}) are left out")
+        notes.append(f"{wording.percent(float(gone), 0)} of the started rows are such")
     return notes
 
 

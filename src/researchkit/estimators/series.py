@@ -22,7 +22,7 @@ MEMORY = 0.98  # the longest memory that is looked for, either way
 ALONE = "no control series: what else happened at that time is in the number"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Course:
     """The treated unit less the mean of the others, at T points of time.
 

@@ -23,7 +23,7 @@ from researchkit.estimators.panel import Panel
 Flags = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Contrasts:
     """K comparisons of the starters of one period with others, at one time. `treated` and `compared` (K, U) weigh the
     units on either side; `change` (1 + p, K, U) is what each cell moved since the base; `base` (K, T) the periods

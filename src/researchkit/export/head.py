@@ -42,7 +42,7 @@ def page_view(
         "made": str(result.get("provenance", {}).get("started", ""))[:10],
         "simulated": bool(result.get("simulated")),
         "eyebrow": " · ".join(fact for fact in facts if fact),
-        "verdict": verdict and {**verdict, "chip": CHIPS.get(verdict["word"], "open")},
+        "verdict": verdict and {**verdict, **_told(verdict)},
         "contents": contents if verdict else contents[1:],
         "provenance": provenance(result),
         "again": command(result),
@@ -52,6 +52,11 @@ def page_view(
         "disclosure": _rule(result.get("data", {})),
         "style": style(),
     }
+
+
+def _told(verdict: Mapping[str, Any]) -> dict[str, str]:
+    """How the word of a verdict looks, and its sentence with the limits of its interval in one line."""
+    return {"chip": CHIPS.get(verdict["word"], "open"), "sentence": wording.unbroken(verdict["sentence"])}
 
 
 def _rule(data: Mapping[str, Any]) -> str:

@@ -37,8 +37,6 @@ def bent(
     told = [f"{wording.number(data['dose'][at])}: {wording.number(data['mean'][at])}" for at in places]
     alt = f"{title} ({unit}) over {dose}: {'; '.join(told)}."
     where = " and ".join(wording.typed(one) for one in marked)
-    caption = (
-        f"Everybody put at each dose in turn, other things being equal; the band is a {wording.percent(level, 0)} "
-    )
+    caption = f"Everybody put at each dose in turn, other things being equal; the band is a {wording.level(level)} "
     caption += f"interval at each place. Lines mark {where}."
     return Figure(name, f"{title} over {dose}", alt, caption, data, svg, png)

@@ -28,7 +28,7 @@ def interval(answer: Any) -> Figure:
         An `Answer`. Probabilities are drawn in percentage points.
     """
     effect, question = answer.effect, answer.question
-    found = [("Adjusted", effect), *([("Crude", answer.crude)] if answer.crude is not None else [])]
+    found = tables.crude_and_adjusted(answer)[::-1]
     rows = [(label, *tables.on_page(one)[:3]) for label, one in found]
     unit = tables.on_page(effect)[3]
     return forest(
@@ -84,7 +84,7 @@ def forest(
         page.along = unit
         svg, png = page.printed()
     alt = " ".join(
-        f"{label}: {estimate} {unit} ({wording.percent(level, 0)} interval {limits.split(' (')[1][:-1]})."
+        f"{label}: {estimate} {unit} ({wording.level(level)} interval {limits.split(' (')[1][:-1]})."
         for label, estimate, limits in told
     )
     return Figure(

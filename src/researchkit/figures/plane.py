@@ -72,7 +72,7 @@ def plane(
     alt = f"{' '.join(told)} The two together: {word}."
     caption = (
         f"The dot is the estimate of both; the region holds both true values together in"
-        f" {wording.percent(level, 0)} of such "
+        f" {wording.level(level)} of such "
         "studies. On the dashed line the gain is just worth its price; above it, it is worth more."
     )
     data = pd.DataFrame({"across": rim[1], "upwards": rim[0]})

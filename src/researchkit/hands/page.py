@@ -15,6 +15,7 @@ from researchkit.errors import ReportError
 VOID = {"meta", "br", "img", "link", "hr", "input", "wbr", "col"}
 UNREAD = {"script", "style", "nav", "svg", "template", "fieldset", "head", "header"}
 CLASSES = {"skip", "rk-links", "rk-csv", "code", "switches"}  # for the screen only
+DEEPEST = 100  # elements in one another; ours are a dozen, and each is looked into by a call within a call
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 
 
@@ -114,12 +115,14 @@ class _Tree(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.root = Node("")
         self.open = [self.root]
+        self.deepest = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         node = Node(tag, {name: value or "" for name, value in attrs})
         self.open[-1].inner.append(node)
         if tag not in VOID:
             self.open.append(node)
+            self.deepest = max(self.deepest, len(self.open))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.open[-1].inner.append(Node(tag, {name: value or "" for name, value in attrs}))
@@ -144,6 +147,8 @@ def read(html: str) -> Read:
     tree = _Tree()
     tree.feed(html)
     tree.close()
+    if tree.deepest > DEEPEST:
+        raise ReportError("This is no page of a report.")
     main = tree.root.first("main")
     title = main.first("h1") if main else None
     if main is None or title is None or not any("researchkit" in one.words() for one in tree.root.find("header")):
@@ -214,7 +219,7 @@ def _figure(node: Node) -> Drawn:
 
 
 def _table(node: Node) -> Listed:
-    table = node if node.tag == "table" else next(node.find("table"))
+    table = node if node.tag == "table" else node.first("table") or Node("table")
     caption, note = table.first("caption"), node.first(kind="rk-note")
     lines = [[cell for cell in row.inner if isinstance(cell, Node)] for row in table.find("tr")]
     top = table.first("thead")

@@ -94,11 +94,6 @@ class Moments:
         around[:, :, gone] = 0.0
         return around
 
-    @cached_property
-    def condition(self) -> float:
-        """Condition of the correlations of exposure and covariates: 1 is best; from 1e10 on they are refused."""
-        return float(np.linalg.cond(self.correlations()[:-1, :-1]))
-
     def correlations(self) -> Array:
         total: Array = self.standard.sum(axis=0)
         return total[1:, 1:] / total[0, 0]
@@ -164,7 +159,7 @@ def compress(
     EstimationError
         If a value is no finite number.
     """
-    raw = np.column_stack([exposure, np.reshape(covariates, (len(exposure), -1)), outcome]).astype(float)
+    raw = np.column_stack([exposure, covariates, outcome]).astype(float)
     called = tuple(names or ("exposure", *(f"covariate {i}" for i in range(1, raw.shape[1] - 1)), "outcome"))
     if bad := [name for name, column in zip(called, raw.T, strict=True) if not np.isfinite(column).all()]:
         raise EstimationError(f"{some(bad)}: some values are no finite numbers. Correct them or declare them missing.")

@@ -1,4 +1,4 @@
-"""Numbers as others write them: decimal commas, commas between thousands, signs of per cent and of currencies."""
+"""Days and numbers as others write them: 31.03.2026, decimal commas, commas between thousands, per cents, monies."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from researchkit.readers.values import each
+
+DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:[ T](\d{1,2}:\d.*))?")
 DISTINCT = 10  # different entries from which on a column of "3,5" or "40 %" is one of numbers
 NEARLY = 0.9  # of those that are no numbers to us
 FORMS = {  # how they are written, and what to do about it
@@ -28,3 +31,17 @@ def mend(entries: Sequence[str]) -> str:
     """What to do about entries that are all written in one of these ways; "" for others."""
     fits = (told for form, told in FORMS.items() if all(re.fullmatch(form, entry) for entry in entries))
     return next(fits, "")
+
+
+def dotted(series: pd.Series) -> pd.Series:
+    """Days such as 31.03.2026, with or without a time, as ISO has them; who writes dots writes the day first."""
+    return each(series, in_order)
+
+
+def in_order(entry: str) -> str:
+    found = DOTTED.fullmatch(entry.strip())
+    if not found:
+        return entry
+    day, month, year, time = found.groups()
+    hours = "" if time is None else f" {time.zfill(len(time) + (time[1] == ':'))}"
+    return f"{year}-{month:0>2}-{day:0>2}{hours}"

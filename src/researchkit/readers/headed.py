@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from researchkit.errors import DataError, some
 from researchkit.readers.values import emptied
 
+WIDE, DEEPEST = 4, 20  # columns from which on one cell alone is no row, and rows at the end that are looked at
+LONGEST = 60  # characters of a text that are told
+
 
 def headed(raw: pd.DataFrame, subject: str) -> tuple[pd.DataFrame, list[str]]:
     """Name the columns by the first row; leave out blank rows and nameless blank columns.
@@ -42,6 +45,10 @@ def headed(raw: pd.DataFrame, subject: str) -> tuple[pd.DataFrame, list[str]]:
     notes = []
     if not rows.all():
         notes.append(f"{subject}: {int((~rows).sum())} blank rows are left out.")
+    if under := words_under(body, rows):
+        said = some((repr(shortened(text)) for text in under.values()), 2)
+        notes.append(f"{subject}: {said} under the table is no row of it: left out.")
+        rows[list(under)] = False
     kept = [place for place, name in enumerate(names) if name or filled_rows(body.iloc[:, [place]]).any()]
     nameless = [place + 1 for place in kept if not names[place]]
     if nameless:
@@ -59,6 +66,27 @@ def filled_rows(body: pd.DataFrame) -> NDArray[np.bool_]:
         if empty.any():
             empty &= emptied(body[place]).isna().to_numpy()
     return ~empty
+
+
+def words_under(body: pd.DataFrame, rows: NDArray[np.bool_]) -> dict[int, str]:
+    """What stands under a table, behind a blank row and in one cell alone (a source, a date), by its place."""
+    found: dict[int, str] = {}
+    behind: dict[int, str] = {}
+    if body.shape[1] < WIDE:
+        return {}
+    for place in range(len(rows) - 1, max(len(rows) - DEEPEST, 0), -1):
+        if not rows[place]:
+            behind = dict(found)
+            continue
+        line = [str(cell).strip() for cell in body.iloc[place].dropna() if str(cell).strip()]
+        if len(line) > 1 or " " not in line[0]:
+            break
+        found[place] = line[0]
+    return behind
+
+
+def shortened(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def refuse_doubles(names: list[str], subject: str) -> None:

@@ -16,8 +16,15 @@ from researchkit.readers.asked import parent_of
 from researchkit.readers.branching import box
 from researchkit.readers.dictionary import dictionary_beside, read_dictionary
 from researchkit.readers.stored import code_text
-from researchkit.readers.values import canonical
+from researchkit.readers.values import canonical, distinct
 
+SAYS_NONE = re.compile(  # "none" is not among them: it may be an answer
+    r"#?n[./]?a\.?|n[./ ]?v!?|k\. ?a\.?|#?null!?|nan|[-–—.?*/]+|missing|unknown|fehlt|fehlend|unbekannt|entfällt"
+    r"|(no|not|nicht|keine?|sans) (answer|response|reply|data|angaben?|antwort|erhoben|beantwortet|zutreffend|bekannt"
+    r"|answered|applicable|asked|available|known|stated|recorded|réponse)"
+    r"|(don.t|do not) know|refused|declined|prefer not to (say|answer)|wei(ß|ss) nicht|verweigert|ne sait pas|no sabe",
+    re.IGNORECASE,
+)
 LONGEST = 80  # characters of a question that serve as a label
 
 
@@ -99,3 +106,8 @@ def in_words(text: object) -> str:
 def shortened(text: str) -> str:
     """What fits beside a column."""
     return text if len(text) <= LONGEST else text[: LONGEST - 3].rstrip() + "..."
+
+
+def silent(series: pd.Series) -> list[str]:
+    """Entries that say in words that there is no answer: "N/A", "keine Angabe"."""
+    return [] if pd.api.types.is_numeric_dtype(series.dtype) else [*filter(SAYS_NONE.fullmatch, distinct(series))]

@@ -74,7 +74,7 @@ def of_the_model(dataset: Dataset, question: Question, effect: Effect, sample: S
 
 def negative_control(dataset: Dataset, question: Question) -> Check:
     """The same exposure on something that it cannot have changed; a difference there is bias, not effect."""
-    from researchkit.estimators import estimate
+    from researchkit.estimators import estimate_sample
 
     name = "negative control"
     if not question.negative_control:
@@ -82,7 +82,7 @@ def negative_control(dataset: Dataset, question: Question) -> Check:
     outcome = question.outcome.model_copy(update={"column": question.negative_control, "kind": "score"})
     twin = question.model_copy(update={"outcome": outcome})
     try:
-        found = estimate(dataset, twin)
+        found = estimate_sample(dataset.sample(twin), twin)
     except ResearchkitError as error:
         return Check(name, dataset.fingerprint, reason=why_not(error, dataset.study))
     facts = {

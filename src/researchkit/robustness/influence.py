@@ -112,7 +112,7 @@ def by_clusters(asked: Asked, left: Left, scale: str) -> tuple[dict[str, Any], s
     facts = summary(asked, left) | {
         "left_out": "clusters",
         "by": sample.cluster_name,
-        "groups": len(left.estimates),
+        "groups": asked.told(len(left.estimates)) if asked.persons else len(left.estimates),
         "matters_most": name_of(asked, rows),
         "its_share_of_rows": asked.told(int(rows.sum())) / asked.told(len(rows)) if heads >= asked.fewest else None,
         "without_it": None if own is None else {"estimate": own.estimate, "low": own.low, "high": own.high},

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from researchkit import wording
-from researchkit.disclosure import PROFILES, Profile
+from researchkit.disclosure import PROFILES, Profile, nearest
 from researchkit.errors import EstimationError, ResearchkitError, some
 from researchkit.robustness.absent import compared, counted, differences, too_few
 from researchkit.robustness.assumptions import standing
@@ -73,7 +73,7 @@ def missing_data(dataset: Dataset, question: Question, effect: Effect, sample: S
         quiet = {"incomplete": None, "keeps": keeps, "words": _of_few(asked, filled)}
         return Check(NAME, made, quiet, mark=_mark(asked, filled))
     facts: dict[str, Any] = counted(found, sample, asked.profile)
-    rows = len(found.sample.outcome)
+    rows = nearest(len(found.sample.outcome), asked.profile)  # of an exact number the share would tell it
     facts["share_incomplete"] = None if facts["incomplete"] is None else min(1.0, facts["incomplete"] / rows)
     facts["cannot_be_filled"] = list(found.fixed)
     facts |= compared(differences(found, question, asked.profile), effect.level)

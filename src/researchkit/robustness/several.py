@@ -99,14 +99,15 @@ def _p_values(
     questions: Sequence[Question], dataset: Dataset, load: Callable[[str], Dataset]
 ) -> Mapping[str, float | None]:
     """The p-value of each question, None for one that these data cannot answer."""
-    from researchkit.estimators import estimate
+    from researchkit.estimators import estimate_sample
 
     found: dict[str, float | None] = {}
     with steps("planned questions of the family", len(questions)) as done:
         for one in questions:
             table = dataset.study.table_of(one)
             try:
-                found[one.id] = own_p(estimate(dataset if table == dataset.table else load(table), one), one)
+                there = dataset if table == dataset.table else load(table)
+                found[one.id] = own_p(estimate_sample(there.sample(one), one), one)
             except ResearchkitError:
                 found[one.id] = None
             done()

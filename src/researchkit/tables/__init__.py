@@ -4,7 +4,7 @@ Of one answer: `effects`, `terms`, `flow`, `people`, `undo`, `checks` and `alter
 people: `cutoffs`. Of what is under test: `claims`.
 """
 
-from researchkit.tables.answers import claims, cutoffs, effects, flow, on_page, terms
+from researchkit.tables.answers import claims, crude_and_adjusted, cutoffs, effects, flow, on_page, terms
 from researchkit.tables.attacks import alternatives, checks, finding
 from researchkit.tables.table import MEDIA, Col, Prose, Table, data_link, frame, harmless, slug
 from researchkit.tables.together import Fold, Together
@@ -20,6 +20,7 @@ __all__ = [
     "alternatives",
     "checks",
     "claims",
+    "crude_and_adjusted",
     "cutoffs",
     "data_link",
     "effects",

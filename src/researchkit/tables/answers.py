@@ -16,9 +16,8 @@ from researchkit.tables.table import Col, Table
 def effects(answer: Any) -> Table:
     """The effect before and after adjustment: estimate, interval, p, people, clusters."""
     rows, values = [], []
-    for label, effect in (("Crude", answer.crude), ("Adjusted", answer.effect)):
-        if effect is None:
-            continue
+    sides = crude_and_adjusted(answer)
+    for label, effect in sides:
         value, low, high, _ = on_page(effect)
         shown, limits = wording.estimate(value, low, high, sign=True)
         clusters = "none" if effect.clusters is None else wording.count(effect.clusters)
@@ -35,8 +34,20 @@ def effects(answer: Any) -> Table:
         "Clusters",
     )
     columns = tuple(Col(header, "right" if place else "left") for place, header in enumerate(headers))
-    note = f"{wording.capital(answer.effect.contrast)}. Adjusted: {answer.effect.method}."
-    return Table("The effect, before and after adjustment", columns, tuple(rows), note, "effects", pd.DataFrame(values))
+    note = f"{wording.capital(answer.effect.contrast)}. {sides[-1][0]}: {answer.effect.method}."
+    title = "The effect, before and after adjustment" if len(sides) > 1 else "The effect"
+    return Table(title, columns, tuple(rows), note, "effects", pd.DataFrame(values))
+
+
+def crude_and_adjusted(answer: Any) -> list[tuple[str, Any]]:
+    """The effect before and after adjustment, by name; once where nothing is adjusted for."""
+    effect, crude = answer.effect, answer.crude
+    if crude is None:
+        return [("Adjusted", effect)]
+    same = (crude.estimate, crude.low, crude.high) == (effect.estimate, effect.low, effect.high)
+    if same and not answer.question.adjust:
+        return [("Not adjusted", effect)]
+    return [("Crude", crude), ("Adjusted", effect)]
 
 
 def terms(answer: Any) -> Table:
@@ -171,4 +182,4 @@ def _p(p: float | None) -> str:
 
 
 def _interval_header(effect: Any) -> str:
-    return f"{wording.percent(effect.level, 0)} interval"
+    return f"{wording.level(effect.level)} interval"

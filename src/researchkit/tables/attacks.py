@@ -95,7 +95,7 @@ def alternatives(answer: Any) -> Table:
     own = {name: getattr(effect, name) for name in ("estimate", "low", "high", "unit", "n")}
     lines = [{"label": "The answer", "ran": True, **own}, *found]
     sides = ("", "left"), ("Estimate", "right"), ("Interval", "right"), ("n", "right"), ("Beside the answer", "left")
-    level = f"Intervals are at {wording.percent(effect.level, 0)}."
+    level = f"Intervals are at {wording.level(effect.level)}."
     note = f"{level} All were planned in the study file." if found else "The study file plans no alternative."
     cells = tuple(_cells(one) for one in lines)
     data = pd.json_normalize(lines)
@@ -261,7 +261,7 @@ def _equivalence(check: Mapping[str, Any], answer: Any) -> str:
     least = wording.number(scale * check["smallest_effect"])
     margin, alpha = f"{least} {wording.units(unit, least)} or more", (1 - check["level"]) / 2
     limits = wording.interval(scale * check["low"], scale * check["high"])
-    how = f"{wording.percent(check['level'], 0)} interval {limits}, two one-sided tests"
+    how = f"{wording.level(check['level'])} interval {limits}, two one-sided tests"
     lower, upper = check["p_lower"] < alpha, check["p_upper"] < alpha
     if lower == upper:
         sides = "both sides" if lower else "neither side"
@@ -280,7 +280,7 @@ def _left_open(check: Mapping[str, Any], answer: Any) -> str:
     """What the interval leaves open in the claimed direction; on both sides where no difference is expected."""
     effect = answer.effect
     scale, unit = wording.scale(effect.unit)
-    level, side = wording.percent(effect.level, 0), check["claimed_side"]
+    level, side = wording.level(effect.level), check["claimed_side"]
     far, near = (
         wording.estimate(scale * check[f"open_on_the_{name}_side"], scale * effect.low, scale * effect.high)[0]
         for name in ("claimed", "other")

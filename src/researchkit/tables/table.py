@@ -15,12 +15,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
+from itertools import zip_longest
+from textwrap import TextWrapper
 from typing import Any
 
 import pandas as pd
 
 from researchkit import card, progress, wording
 
+BROAD = 72  # characters of a cell that stand in one line of a terminal
 MEDIA = "application/vnd.researchkit.table+json"
 _NUMBER = re.compile(r"(?:[<>] )?[+\u2212-]?[\d,]*(\.\d+)?")
 _ONE = r"[+\u2212-]?(?:\d[\d,]*)?\.?\d+(?: %)?"
@@ -119,19 +122,27 @@ class Table:
 
     def __str__(self) -> str:
         headers = [col.header for col in self.columns]
-        widths = [max(map(len, column)) for column in zip(headers, *self.rows, strict=True)]
+        rows = [line for row in self.rows for line in wrapped(row)]
+        widths = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
         pads = [str.rjust if col.align == "right" else str.ljust for col in self.columns]
 
         def line(cells: Sequence[str]) -> str:
             return "  ".join(pad(cell, width) for pad, cell, width in zip(pads, cells, widths, strict=True)).rstrip()
 
-        lines = [self.title, line(headers), "  ".join("-" * width for width in widths), *map(line, self.rows)]
+        lines = [self.title, line(headers), "  ".join("-" * width for width in widths), *map(line, rows)]
         return "\n".join([*lines, self.note] if self.note else lines)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         carried = {"name": self.name, "title": self.title, "csv": self.to_csv()}
         desk = card.DESK if progress.in_a_notebook() else ""
         return {"text/html": self.to_html() + desk, "text/plain": str(self), MEDIA: carried}
+
+
+def wrapped(row: Sequence[str]) -> list[tuple[str, ...]]:
+    """A row as the lines that it takes in a terminal, where a cell of many words would run on far beyond the edge."""
+    fold = TextWrapper(BROAD, break_long_words=False, break_on_hyphens=False)
+    cells = [fold.wrap(cell) if len(cell) > BROAD else [cell] for cell in row]
+    return [*zip_longest(*cells, fillvalue="")]
 
 
 def _head(col: Col) -> str:

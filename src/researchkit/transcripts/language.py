@@ -47,7 +47,7 @@ def foreign(spoken: NDArray[np.int64], known: NDArray[np.int64], whose: NDArray[
 def english(texts: Sequence[str]) -> float:
     """The share of all words that are among the commonest in English; 0 where there are no words."""
     spoken, known = familiar(texts)
-    return float(known.sum() / max(spoken.sum(), 1))
+    return float(known.sum() / max(int(spoken.sum()), 1))
 
 
 def vocabulary(texts: Sequence[str]) -> frozenset[str]:

@@ -156,7 +156,7 @@ def readable(
     silent, apart, groups = helps & (spoken == 0), int(strange.sum()), len(strange)
     words = "known to be English" if spec.coder == "phrases" else "known from the conversations that people have coded"
     if 2 * apart > groups:
-        share = number(100 * known.sum() / max(spoken.sum(), 1))
+        share = number(100 * known.sum() / max(int(spoken.sum()), 1))
         raise DataError(
             f"{name}: {count(apart)} of {count(groups)} conversations are not in the coder's language: of all words "
             f"only {share} % are {words}. Our phrases are English; `coder: model` learns from what people have coded, "

@@ -211,6 +211,16 @@ CASES = (
         data=table("1,5,2,né1").encode("latin-1"),
     ),
     Case(
+        "A yes or no has a third answer",
+        "Whether it means no, or no answer at all, moves the share; nobody but you can say.",
+        "List what is no answer under `missing:` of the column; make one of all that means no by `recode:`; or say who "
+        "counts by `keep:`.",
+        study=(("  trust: {range: [0, 100]}\n", ""), ("kind: score, unit: point", "kind: yes_no, yes: good")),
+        data=table(
+            rows=tuple(f"{n % 4},{('good', 'bad', 'not asked')[n % 3]},{n % 6},n{n % 9:02d}" for n in range(90))
+        ),
+    ),
+    Case(
         "The exposure is the same for all",
         "Where everybody was met alike, nobody can be compared.",
         "Look whether `keep:` or `--by` leaves one kind only, or whether the right column is named.",

@@ -141,7 +141,7 @@ def yes_no(now: Drawing) -> Part:
         there = some([repr(code) for code in sorted(held.often, key=by_size)])
         now.problems.append(
             f"{outcome.column}: yes is {outcome.yes!r}, and there must be one other value that means no; it holds "
-            f"{there}. Set `yes:` of the outcome, or use `recode:` or `keep:`."
+            f"{there}. Set `yes:`, list what is no answer under `missing:`, or use `recode:` or `keep:`."
         )
     if yes not in held.stored:
         return Part(sa.case((now.kept.where, 0.0), else_=0.0))

@@ -16,6 +16,7 @@ from researchkit.readers.values import by_size, canonical, written
 from researchkit.sources import locate
 from researchkit.study import Study
 from researchkit.warehouse.columns import Look, fingerprint, looked
+from researchkit.warehouse.doubts import doubts
 from researchkit.warehouse.flow import Base, kept, total
 from researchkit.warehouse.scores import scored
 from researchkit.warehouse.summed import Summed, draw
@@ -175,12 +176,13 @@ def load(study: Study, table: str | None = None) -> Dataset:
             raise DataError(listing(opened.subject, look.problems))
         base = Base(look)
         rows, flow = base.arrived()
+        doubted = doubts(look)
     except BaseException:
         opened.close()
         raise
     place = "a database" if study.tables[table].files[0].database else "files of any size"
     note = f"The rows stay where they are ({place}): counts and sums are computed there."
-    held = Warehouse(study, table, look, base, rows, flow, (note, *look.notes), fingerprint(look))
+    held = Warehouse(study, table, look, base, rows, flow, (note, *look.notes, *doubted), fingerprint(look))
     if opened.hashed is None:
         held = replace(
             held, notes=(*held.notes, "The fingerprint is of counts and ends of columns, not of every value.")

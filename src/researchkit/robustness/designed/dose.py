@@ -93,7 +93,7 @@ def turns(dataset: Dataset, question: Question, effect: Effect, sample: Sample) 
     where = wording.number(found.at)
     how = "falls, then rises" if found.shape == "U" else "rises, then falls"
     limits = (
-        f"({wording.percent(effect.level, 0)} interval {wording.interval(found.low, found.high)})"
+        f"({wording.level(effect.level)} interval {wording.interval(found.low, found.high)})"
         if np.isfinite(found.low + found.high)
         else "(without limits)"
     )

@@ -22,9 +22,9 @@ RELIABLE = 0.7  # from here on a team's mean may stand for the team
 def attacks(dataset: Dataset, question: Question, effect: Effect, sample: Sample) -> tuple[Check, ...]:
     made, (scale, unit) = dataset.fingerprint, wording.scale(effect.unit)
     found, left, agree = rooms.estimates(sample, rooms.split_of(sample, question), rooms.spec_of(question).splits)
-    low, high = np.quantile(found, [0.05, 0.95])
+    low, high = map(float, np.quantile(found, [0.05, 0.95]))
     span = f"{wording.interval(scale * low, scale * high)} {wording.units(unit)}"
-    without = f"{wording.interval(scale * left.min(), scale * left.max())}"
+    without = f"{wording.interval(scale * float(left.min()), scale * float(left.max()))}"
     words = (
         f"A single split by lot would have given {span} in nine of ten; the answer is the mean of {len(found)}. "
         f"Without one of the teams it would lie between {without.replace(' to ', ' and ')}."

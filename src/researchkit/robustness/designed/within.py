@@ -8,7 +8,7 @@ import numpy as np
 
 from researchkit import wording
 from researchkit.errors import ResearchkitError
-from researchkit.estimators import crosslag, estimate
+from researchkit.estimators import crosslag, estimate_sample
 from researchkit.estimators.contagion import named
 from researchkit.estimators.effect import Term, wald
 from researchkit.estimators.within import APART, BETWEEN
@@ -62,8 +62,9 @@ def feedback(dataset: Dataset, question: Question, effect: Effect) -> Check:
     if question.exposure.level is not None or question.outcome.kind != "score" or question.weights:
         return Check(name, made, reason="the cross-lagged model is for two scores without weights")
     crossed = spec.model_copy(update={"lag": 0, "model": "cross-lagged"})
+    twin = question.model_copy(update={"within": crossed})
     try:
-        found = estimate(dataset, question.model_copy(update={"within": crossed}), level=effect.level)
+        found = estimate_sample(dataset.sample(twin), twin, effect.level)
     except ResearchkitError as error:
         return Check(name, made, reason=why_not(error, dataset.study))
     term = next(one for one in found.model.terms if one.term == crosslag.LAGS[1])
