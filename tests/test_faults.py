@@ -23,6 +23,7 @@ import pytest
 from click.testing import CliRunner
 from wards import STUDY
 
+from researchkit import places
 from researchkit import report as reports
 from researchkit.batch import Job, Limits, plan, run, why
 from researchkit.cli import main
@@ -326,11 +327,28 @@ def test_a_read_only_disk_is_one_message_before_anything_starts(home):
     assert content(out) == before
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets two folders change places")
+def test_the_old_report_is_there_until_the_new_one_is(home, monkeypatch):
+    folder, rename, seen = folder_of(home, "North"), Path.rename, []
+    before = content(folder)
+
+    def renamed(self, target):
+        seen.append((self, Path(target), folder.exists()))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", renamed)
+    assert CliRunner().invoke(main, words(home, "--jobs", "1", "--fresh")).exit_code == 0
+    assert [one for one in seen if folder in one[:2] or not one[2]] == []
+    assert content(folder) != before and (folder / "report.html").exists()
+    assert not list((home / "reports").glob(f"{places.STAGING}*"))
+
+
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
 def test_a_report_whose_folder_became_read_only_stops_alone(home, monkeypatch, number):
     """What the system says where a folder's mode forbids to rename it to anybody but root."""
     folder, rename = folder_of(home, "North"), Path.rename
     before = content(folder)
+    monkeypatch.setattr(places, "exchanged", lambda *_: False)  # it says the same of that
 
     def renamed(self, target):
         if folder in (self, Path(target)):
