@@ -226,19 +226,24 @@ class Runner:
                 f"{room:12} {n:6} {killed:6} {ends['time']:15} {ends['survived'] + ends['outlived']:6} "
                 f"{ends['not covered']:7}  {killed / max(n, 1):.1%} ({low:.1%} to {high:.1%} if a sample)"
             )
-        write(self.root / "tests" / "mutants.csv", [one for one in tried if one["end"] != "killed"], self.asked.rooms)
+        whole = [] if self.asked.sample or self.asked.most else self.asked.rooms
+        write(self.root / "tests" / "mutants.csv", tried, whole)
 
 
-def write(path: Path, lived: Sequence[Mapping[str, Any]], rooms: Sequence[str]) -> None:
-    """The survivors of these rooms beside those of others, each with the reason that was written to it."""
+def write(path: Path, tried: Sequence[Mapping[str, Any]], whole: Sequence[str]) -> None:
+    """The survivors of what was tried, each with the reason that was written to it, beside those of before.
+
+    Of rooms that were tried whole, all of before goes; of a sample only what was tried again.
+    """
     rows = []
     if path.is_file():
         with path.open(encoding="utf-8", newline="") as lines:
             rows = list(csv.DictReader(lines))
-    why = {(row["file"], row["operator"], row["changed"]): row["why"] for row in rows}
-    others = [row for row in rows if row["room"] not in rooms]
-    for one in lived:
-        known = why.get((one["file"], one["operator"], one["changed"]), "")
+    why = {_named(row): row["why"] for row in rows}
+    now = {_named(one) for one in tried}
+    others = [row for row in rows if row["room"] not in whole and _named(row) not in now]
+    for one in (one for one in tried if one["end"] != "killed"):
+        known = why.get(_named(one), "")
         settled = "" if known.startswith((UNSETTLED, UNSEEN)) else known
         unsettled = {"not covered": UNSEEN, "outlived": f"{UNSETTLED}: {one['tried']} tests in its seconds"}
         said = {"room": _room(one["file"]), "why": settled or unsettled.get(one["end"], "")}
@@ -249,6 +254,11 @@ def write(path: Path, lived: Sequence[Mapping[str, Any]], rooms: Sequence[str]) 
         table.writerows(
             sorted(others, key=lambda row: (row["file"], int(row["line"]), row["operator"], row["changed"]))
         )
+
+
+def _named(one: Mapping[str, Any]) -> tuple[str, str, str]:
+    """A mutant by what it changes: lines move."""
+    return one["file"], one["operator"], one["changed"]
 
 
 def _wilson(killed: int, n: int) -> tuple[float, float]:

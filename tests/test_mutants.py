@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from mutants import COLUMNS, write
 from mutated import changes, living, put
 
 TEXT = """
@@ -190,3 +191,21 @@ def test_lines_that_no_test_runs_say_so(told):
 
 def test_annotations_are_left_alone(told):
     assert not of(told, "def both")
+
+
+def test_a_sample_takes_no_survivor_from_the_list_that_it_did_not_try(tmp_path):
+    path, fields = tmp_path / "mutants.csv", {"room": "sums", "file": "src/tiny/sums.py", "line": "1", "operator": "x"}
+    kept, again, dead = ({**fields, "changed": name, "why": "as good"} for name in ("kept", "again", "dead"))
+    with path.open("w", encoding="utf-8", newline="") as out:
+        table = csv.DictWriter(out, COLUMNS)
+        table.writeheader()
+        table.writerows([kept, again, dead])
+    tried = [{**again, "line": "7", "end": "survived"}, {**dead, "end": "killed"}]
+
+    def listed(whole):
+        write(path, tried, whole)
+        with path.open(encoding="utf-8") as lines:
+            return {row["changed"]: (row["line"], row["why"]) for row in csv.DictReader(lines)}
+
+    assert listed([]) == {"kept": ("1", "as good"), "again": ("7", "as good")}
+    assert listed(["sums"]) == {"again": ("7", "as good")}
