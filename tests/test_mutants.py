@@ -200,7 +200,7 @@ def test_a_sample_takes_no_survivor_from_the_list_that_it_did_not_try(tmp_path):
         table = csv.DictWriter(out, COLUMNS)
         table.writeheader()
         table.writerows([kept, again, dead])
-    tried = [{**again, "line": "7", "end": "survived"}, {**dead, "end": "killed"}]
+    tried = [{**again, "line": "7", "end": "survived", "tried": 3}, {**dead, "end": "killed"}]
 
     def listed(whole):
         write(path, tried, whole)
