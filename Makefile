@@ -52,7 +52,7 @@ calibrate: .venv/.installed ## how often intervals hold the truth, over simulate
 mutants: .venv/.installed ## which small faults the tests notice; hours, goes on where it was stopped (ROOM=moments, SAMPLE=600, SEED=1)
 	@$(PIP) install --require-hashes --no-deps -r tests/mutants.txt
 	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python tests/mutants.py $(ROOM) \
-	  $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(if $(LONG),--again --long $(LONG))
+	  $(if $(FILE),--files $(FILE)) $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(if $(LONG),--again --long $(LONG))
 
 reference: .venv/.installed ## renew the values that R computes from simulated data (needs R and the packages it names)
 	@folder=$$(mktemp -d) && $(BIN)/python tests/reference/worlds.py "$$folder" && \

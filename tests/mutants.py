@@ -116,7 +116,8 @@ class Runner:
 
     def chosen(self) -> list[Mutant]:
         """The mutants to be tried; of a sample the same share of each file."""
-        every = {file: mutants(file, text) for file, text in self.texts.items()}
+        files = [file for file in self.texts if not self.asked.files or Path(file).stem in self.asked.files]
+        every = {file: mutants(file, self.texts[file]) for file in files}
         total = sum(map(len, every.values()))
         share = min(1.0, self.asked.sample / total) if self.asked.sample else 1.0
         found = []
@@ -226,7 +227,8 @@ class Runner:
                 f"{room:12} {n:6} {killed:6} {ends['time']:15} {ends['survived'] + ends['outlived']:6} "
                 f"{ends['not covered']:7}  {killed / max(n, 1):.1%} ({low:.1%} to {high:.1%} if a sample)"
             )
-        whole = [] if self.asked.sample or self.asked.most else self.asked.rooms
+        part = self.asked.sample or self.asked.most or self.asked.files
+        whole = [] if part else self.asked.rooms
         write(self.root / "tests" / "mutants.csv", tried, whole)
 
 
@@ -300,6 +302,7 @@ def _asks(path: Path, package: str, rooms: Iterable[str]) -> bool:
 def main() -> int:
     asked = argparse.ArgumentParser(description="Mutation testing of rooms.")
     asked.add_argument("rooms", nargs="*")
+    asked.add_argument("--files", nargs="*", default=[], help="only these files of the rooms, by name: limit dose")
     asked.add_argument("--sample", type=int, default=0, help="how many mutants, the same share of each file (0: all)")
     asked.add_argument("--seed", type=int, default=20251101)
     asked.add_argument("--again", action="store_true", help="try survivors again though their tests are the same")
