@@ -151,10 +151,11 @@ def told(tmp_path_factory) -> list[dict[str, str]]:
     pytest.importorskip("coverage", reason="installed by `make mutants` alone")
     root = tmp_path_factory.mktemp("tiny")
     for name, text in {
-        "pyproject.toml": "[tool.pytest.ini_options]\naddopts = '--import-mode=importlib'\n",
+        "pyproject.toml": "[tool.pytest.ini_options]\naddopts = '--import-mode=importlib'\nfilterwarnings = ['error']\n",
         "src/tiny/__init__.py": "",
         "src/tiny/sums.py": SOURCE,
         "tests/test_sums.py": TESTS,
+        "tests/test_unused.py": "from tiny import sums\n\ndef test_nothing_of_it():\n    assert True\n",
     }.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
