@@ -23,7 +23,7 @@ from researchkit.cli import main
 from researchkit.errors import ReportError
 from researchkit.study import load_study
 
-pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+Client = pytest.importorskip("distributed", reason="the extra `cluster` is not installed").Client
 ASKS = 'study = "x"\nquestion = "x"\nby = ""\ndisclosure = ""'
 ANSWERS = "import researchkit as rk\nanswer = rk.answer_question(study, question, by=by, disclosure=disclosure)"
 WARDS = 6
@@ -34,9 +34,13 @@ def dask(module: str, *words: str) -> subprocess.Popen:
     return subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def worker(scheduler) -> subprocess.Popen:
+def worker(scheduler, at_least: int) -> subprocess.Popen:
+    """One worker more; comes back when the scheduler knows of this many, for else the others do all the work."""
     where = ["--scheduler-file", str(scheduler), "--local-directory", str(scheduler.parent)]
-    return dask("worker", *where, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1")
+    process = dask("worker", *where, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1")
+    with Client(scheduler_file=str(scheduler), set_as_default=False) as client:
+        client.wait_for_workers(at_least, timeout=60)
+    return process
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +52,7 @@ def scheduler(tmp_path_factory, warm):
         until = time.monotonic() + 60
         while not file.exists() and time.monotonic() < until:
             time.sleep(0.05)
-        started.append(worker(file))
+        started.append(worker(file, 1))
         yield file
     finally:
         for process in reversed(started):
@@ -96,7 +100,7 @@ def test_each_report_comes_back_whole_and_its_own(scheduler, wards, tmp_path, th
 
 def test_a_worker_killed_in_the_middle_costs_nothing(scheduler, wards, tmp_path, monkeypatch):
     monkeypatch.setenv("DOOMED", "yes")
-    doomed = worker(scheduler)
+    doomed = worker(scheduler, 2)
     monkeypatch.delenv("DOOMED")
     began = tmp_path / "began"
     cell = f"import os, time\nif 'DOOMED' in os.environ:\n    open({str(began)!r}, 'w').write(by)\n    time.sleep(60)"
@@ -126,7 +130,7 @@ def test_what_dies_or_takes_too_long_has_its_page(scheduler, wards, tmp_path):
     )
     reports = {
         report.by: report
-        for report in run(jobs(wards, tmp_path, body, 4), tmp_path / "r", dask=str(scheduler), seconds=6)
+        for report in run(jobs(wards, tmp_path, body, 4), tmp_path / "r", dask=str(scheduler), seconds=15)
     }
     assert {by: report.status for by, report in reports.items()} == {
         "ward=w0": "killed",
@@ -134,7 +138,7 @@ def test_what_dies_or_takes_too_long_has_its_page(scheduler, wards, tmp_path):
         "ward=w2": "killed",
         "ward=w3": "ok",
     }
-    assert "longer than 6 seconds" in reports["ward=w1"].page.read_text(encoding="utf-8")
+    assert "longer than 15 seconds" in reports["ward=w1"].page.read_text(encoding="utf-8")
     assert "signal SIGKILL" in reports["ward=w2"].reason
 
 

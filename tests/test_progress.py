@@ -163,7 +163,8 @@ class Seat:
 
     def run(self, code, *, person=True, until=""):
         """What a cell printed and how it ended; interrupted as soon as it has printed `until`."""
-        asked, said = self.client.execute(code, allow_stdin=person), ""
+        asked = self.client.execute(code, allow_stdin=person, stop_on_error=False)  # else what follows may be dropped
+        said = ""
         while True:
             told = self.client.get_iopub_msg(timeout=60)
             if told["parent_header"].get("msg_id") != asked:
