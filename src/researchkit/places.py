@@ -85,11 +85,11 @@ def home(staging: Path) -> str | None:
 def move_into_place(making: Path, folder: Path) -> None:
     """The new folder in the place of the old, without a moment in which half of it is there.
 
-    Where nothing else lives in it, the two change places in one step, and there is always a report. Elsewhere every
-    step renames, so that `put_back` can go the same way back from wherever it ended.
+    Where the system can, the two change places in one step, and there is always a report. Elsewhere every step
+    renames, so that `put_back` can go the same way back from wherever it ended.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    if folder.is_dir() and not others(folder) and exchanged(making / NEW, folder):
+    if folder.is_dir() and changed_places(making / NEW, folder):
         return  # what was there goes with what it was made in
     try:
         if folder.exists():
@@ -102,6 +102,32 @@ def move_into_place(making: Path, folder: Path) -> None:
     except BaseException:
         put_back(making, folder)
         raise
+
+
+def changed_places(new: Path, folder: Path) -> bool:
+    """Whether the new folder is where the old was; reports by site are for a moment in both, as the same files."""
+    kept = others(folder)
+    if kept and not can_exchange(new.parent):
+        return False  # so that nothing is linked in vain
+    try:
+        for child in kept:
+            if child.is_dir():
+                shutil.copytree(child, new / child.name, symlinks=True, copy_function=os.link)
+            else:
+                os.link(child, new / child.name)
+        if exchanged(new, folder):
+            return True
+    except OSError:
+        pass  # a disk that knows no links, or has no room for folders: by renaming, then
+    for child in others(new):
+        shutil.rmtree(child) if child.is_dir() else child.unlink()
+    return False
+
+
+def can_exchange(making: Path) -> bool:
+    """Whether this system lets two folders change places on this disk."""
+    with tempfile.TemporaryDirectory(dir=making) as one, tempfile.TemporaryDirectory(dir=making) as other:
+        return exchanged(Path(one), Path(other))
 
 
 def exchanged(one: Path, other: Path) -> bool:
