@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -174,7 +176,7 @@ def area(time, event, entry, horizon):
     """The area under the curve by thin rectangles between its steps."""
     curve = survival_curve(time, event, entry)
     edges = np.unique([0.0, *curve.times[curve.times < horizon], horizon])
-    return sum(curve.at(low)[0] * (high - low) for low, high in zip(edges[:-1], edges[1:], strict=True))
+    return sum(curve.at(low)[0] * (high - low) for low, high in pairwise(edges))
 
 
 @pytest.mark.parametrize("entry", [True, False])

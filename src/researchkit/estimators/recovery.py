@@ -103,7 +103,7 @@ def fitted(sample: Sample, question: Question) -> tuple[float, float, float, str
     """One contrast: estimate, standard error, degrees of freedom, and the kind of errors."""
     first = None
     if question.outcome.kind == "change" and sample.baseline is not None:
-        first = (question.outcome.baseline or "baseline", sample.baseline - sample.baseline.mean())
+        first = (question.outcome.baseline or "baseline", sample.baseline)
     columns = design(sample, "", first=first)
     line = least_squares(columns.matrix, sample.outcome, sample.weights)
     if sample.cluster is None:
