@@ -104,9 +104,9 @@ def test_where_all_or_none_is_yes_weights_and_clusters_say_how_many_rows_there_a
 
 def test_one_or_two_clusters_get_the_t_with_one_degree_of_freedom():
     yes = answers(5, 12)
-    one, two = share(yes, np.ones(12, dtype=int)), share(yes, np.arange(12) % 2)
+    one, two = share(yes, np.ones(12, dtype=int)), share(yes, np.arange(12) // 6)
     assert one.df == two.df == 1
     assert (one.low, one.high) == pytest.approx(wilson(5 / 12, 12, stats.t.ppf(0.975, 1)))  # nothing is between
-    totals = np.array([np.sum((yes - 5 / 12)[side::2]) / 12 for side in (0, 1)])
-    worth = min(5 / 12 * 7 / 12 / (2 * totals @ totals), 12)
+    # of the first six five said yes, 2.5 more than their part, of the others none
+    worth = 5 / 12 * 7 / 12 / (2 * 2 * (2.5 / 12) ** 2)
     assert (two.low, two.high) == pytest.approx(wilson(5 / 12, worth, stats.t.ppf(0.975, 1)))

@@ -24,18 +24,19 @@ def asks(among=("bad",), kind="score", outcome=None, **told):
 
 
 def draws(seed=1, **given):
-    """84 people with a failure or none, and the plain columns of their model: arms, severity about its mean, age."""
+    """84 people with a failure or none, and the plain columns of their model: arms, severity about its mean, the rest."""
     rng = np.random.default_rng(seed)
     kind, usual = (ARM == 2).astype(float), (ARM == 1).astype(float)
     bad, age = np.where(ARM > 0, rng.normal(3, 1, 84), np.nan), rng.normal(40, 8, 84)
     outcome = 0.4 * kind - 0.3 * usual - 0.2 * np.nan_to_num(bad) + 0.01 * age + rng.normal(size=84) * (1 + kind)
-    columns, groups = {"care: usual": usual, "age": age}, ("care", "age")
+    tenure = (rng.random(84) < 0.5).astype(float)
+    columns, groups = {"age": age, "care: usual": usual, "tenure": tenure}, ("age", "care", "tenure")
     drawn = sample(outcome, kind, columns, {"bad": bad}, groups, **given)
     about = np.where(ARM > 0, bad - np.nanmean(bad), 0.0)
-    return drawn, np.column_stack([kind, usual, about, age, np.ones(84)])
+    return drawn, np.column_stack([kind, usual, about, age, tenure, np.ones(84)])
 
 
-CONTRASTS = np.array([[1.0, 0, 0, 0, 0], [0, 1, 0, 0, 0], [1, -1, 0, 0, 0]])
+CONTRASTS = np.array([[1.0, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0], [1, -1, 0, 0, 0, 0]])
 
 
 def agrees(found, drawn, matrix, expected):
@@ -49,7 +50,7 @@ def agrees(found, drawn, matrix, expected):
 def test_without_clusters_the_contrasts_are_those_of_statsmodels_with_hc3():
     drawn, matrix = draws()
     found, fit = three(drawn, asks()), sm.OLS(drawn.outcome, matrix).fit(cov_type="HC3")
-    agrees(found, drawn, matrix, [(float(fit.t_test(one).sd.item()), 79) for one in CONTRASTS])
+    agrees(found, drawn, matrix, [(float(fit.t_test(one).sd.item()), 78) for one in CONTRASTS])
     assert found.errors == "HC3" and found.notes == ()
 
 
@@ -106,6 +107,11 @@ def test_the_headline_is_the_first_contrast_and_each_interval_is_read_by_its_own
     assert (found.n, found.clusters) == (84, 21 if clustered else None)
 
 
+def test_the_level_is_95_per_cent_where_none_is_named():
+    one, other = (recovery(draws()[0], asks(), *level) for level in ((), (0.95,)))
+    assert (one.low, one.high, one.level) == (other.low, other.high, 0.95)
+
+
 def test_names_follow_the_order_of_the_contrasts():
     """Kind is 3 above no failure, the usual recovery 1, to within noise."""
     rng = np.random.default_rng(2)
@@ -148,9 +154,9 @@ def test_a_change_holds_the_level_before_equal():
     for place, one in enumerate(CONTRASTS):
         test = fit.t_test(np.append(one, 0.0))
         assert (found.values[place], found.se[place]) == pytest.approx((test.effect.item(), test.sd.item()))
-    assert found.df == pytest.approx([78] * 3)
+    assert found.df == pytest.approx([77] * 3)
     score = three(drawn, asks())  # a score does not look at it
-    assert score.df == pytest.approx([79] * 3) and abs(score.se[0] - found.se[0]) > 1e-6
+    assert score.df == pytest.approx([78] * 3) and abs(score.se[0] - found.se[0]) > 1e-6
 
 
 def test_what_a_baseline_tells_exactly_is_refused_by_its_name():
@@ -192,10 +198,10 @@ def test_a_gap_among_failures_counts_as_average_and_is_counted():
 
 def test_without_columns_of_failures_the_arms_are_compared_as_they_are():
     drawn, matrix = draws()
-    found, plain = three(drawn, asks(())), matrix[:, [0, 1, 3, 4]]
+    found, plain = three(drawn, asks(())), matrix[:, [0, 1, 3, 4, 5]]
     at = np.linalg.lstsq(plain, drawn.outcome, rcond=None)[0]
     assert found.values == pytest.approx([at[0], at[1], at[0] - at[1]])
-    assert found.notes == () and found.df == pytest.approx([80] * 3)
+    assert found.notes == () and found.df == pytest.approx([79] * 3)
 
 
 def test_two_columns_of_failures_are_held_equal_together():

@@ -145,6 +145,14 @@ def test_incidence_where_other_ends_compete_is_the_sum_over_those_still_free(ent
         assert curve.at(moment) == pytest.approx((value, se, *limits), abs=1e-12), moment
 
 
+@pytest.mark.parametrize("ends", [[1, 0, 1, 2], [1, 0, 1, 1], [2, 1, 2, 2], [1, 1, 1, 1]])
+def test_the_last_two_may_end_together(ends):
+    """Of two at risk who both end nothing was drawn, so that it adds no error."""
+    time, event = np.array([1.0, 2, 3, 3]), np.array(ends)
+    curve, steps = cumulative_incidence(time, event), plain(time, event, None, 1)
+    assert curve.se == pytest.approx([np.sqrt(aalen(steps, place)) for place in range(len(steps))], abs=1e-9)
+
+
 def test_both_kinds_of_end_and_the_free_are_all():
     time, event, start = world(seed=3)
     one, two, free = cumulative_incidence(time, event, 1, start), cumulative_incidence(time, event, 2, start), None

@@ -204,6 +204,40 @@ def test_every_part_of_the_answer_follows_from_both_effects(way, good, level):
     assert found.notes == few[way]
 
 
+@pytest.mark.parametrize("way", list(WAYS))
+def test_the_answer_is_that_of_a_score_of_the_outcome_less_the_price(way):
+    drawn = drawn_two(**WAYS[way][0])[0]
+    found = estimate_sample(drawn, asks(0.05))
+    score = estimate_sample(replace(drawn, outcome=drawn.outcome - 0.05 * drawn.more["minutes"]), question())
+    for name in ("estimate", "se", "df", "low", "high", "p", "n", "clusters", "level", "notes"):
+        assert getattr(found, name) == pytest.approx(getattr(score, name)), name
+
+
+def test_where_the_variance_two_ways_is_negative_the_error_is_the_one_that_the_note_names():
+    """No two rows meet in both clusters, and neighbours in either pull against each other."""
+    rng = np.random.default_rng(13)
+    agent, month = np.arange(36) // 6, np.arange(36) % 6
+    for _ in range(50):
+        care = rng.normal(size=36)
+        rest = rng.normal(size=(6, 6))
+        rest -= rest.mean(axis=0) + rest.mean(axis=1)[:, None] - rest.mean()
+        drawn = sample(
+            rest.ravel() / care,
+            care,
+            more={"minutes": rng.normal(size=36)},
+            cluster=agent,
+            crossed=month,
+            crossed_name="month",
+        )
+        score = estimate_sample(replace(drawn, outcome=drawn.outcome - 0.01 * drawn.more["minutes"]), question())
+        if any("came out negative" in note for note in score.notes):
+            break
+    found = estimate_sample(drawn, asks(0.01))
+    for name in ("estimate", "se", "df", "low", "high", "p"):
+        assert getattr(found, name) == pytest.approx(getattr(score, name)), name
+    assert any("the two-way variance came out negative" in note for note in found.notes)
+
+
 def test_weights_are_those_of_weighted_lines():
     weights = np.linspace(1, 2, 60)
     drawn, matrix, outcomes = drawn_two(weights=weights)
@@ -250,6 +284,15 @@ def test_columns_left_out_and_few_degrees_of_freedom_are_noted():
     left_out, worth, hardly = found.notes
     assert left_out == "left out because the other covariates determine them: worse"
     assert worth.startswith("few clusters: the comparison is worth") and hardly.startswith("hardly any degrees")
+
+
+def test_the_level_is_95_per_cent_where_none_is_named():
+    drawn, found = drawn_two()[0], pair([1, 2], [[0.04, 0.01], [0.01, 0.09]])
+    one, other = both.tradeoff(drawn, asks()), both.tradeoff(drawn, asks(), 0.95)
+    assert (one.low, one.high, one.level) == (other.low, other.high, 0.95)
+    assert both.worth_it_below(found, -1) == both.worth_it_below(found, -1, 0.95)
+    assert both.standing(pair([2.1, 2.1], np.eye(2)), ("high", "high")) == "both better"  # t is 2.042, at 96 % 2.147
+    assert both.standing(pair([2.0, 2.1], np.eye(2)), ("high", "high")) == "cannot tell"
 
 
 def test_without_rows_or_a_trade_off_the_reason_is_said():
@@ -343,7 +386,7 @@ def test_an_effect_without_error_is_sure():
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 @pytest.mark.parametrize(("df", "level"), [((12, 40), 0.95), ((40, 12), 0.8)])
 def test_between_fiellers_limits_no_price_can_be_told_from_a_loss(sign, df, level):
-    found = pair([1.2, -sign * 2], [[0.09, 0.02], [0.02, 0.16]], df)
+    found = pair([1.2, -sign * 2.5], [[0.09, 0.02], [0.02, 0.16]], df)
     turn, low, high = both.worth_it_below(found, sign, level)
     assert found.net(sign * turn)[0] == pytest.approx(0) and low < turn < high
     for price in (low, high):
@@ -353,8 +396,8 @@ def test_between_fiellers_limits_no_price_can_be_told_from_a_loss(sign, df, leve
 
 def test_a_price_without_limits_has_none():
     """Where the cost is not sure any price might be worth it; where there is none no price turns it."""
-    unsure = both.worth_it_below(pair([1, 1], np.eye(2)), -1)
-    assert unsure[0] == 1 and np.isnan(unsure[1:]).all()
+    unsure = both.worth_it_below(pair([3, 2], 4 * np.eye(2)), -1)
+    assert unsure[0] == 1.5 and np.isnan(unsure[1:]).all()
     assert np.isnan(both.worth_it_below(pair([1, 0], np.eye(2)), -1)).all()
     # Clusters that cross may leave the net of a price without error: then no limits can be found on either side of it.
     turn, low, high = both.worth_it_below(pair([1, 1], [[0.01, 0.2], [0.2, 0.01]]), 1)
