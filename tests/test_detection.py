@@ -265,16 +265,19 @@ def holds(of="sensitivity", minimum=0.7, **told):
     return question("yes_no", {"yes": "1"}, exposure=exposure, detection=entry)
 
 
-@pytest.mark.parametrize(("of", "right", "n"), [("sensitivity", 33, 40), ("specificity", 54, 60)])
+@pytest.mark.parametrize(
+    ("of", "right", "n", "least", "per_cent"),
+    [("sensitivity", 33, 40, 0.4, "40 %"), ("specificity", 54, 60, 0.95, "95 %")],
+)
 @pytest.mark.parametrize("level", [0.95, 0.8])
-def test_a_share_held_to_a_minimum_is_wilsons_less_the_minimum(of, right, n, level):
-    found = estimate_sample(crossing(), holds(of), level)
+def test_a_share_held_to_a_minimum_is_wilsons_less_the_minimum(of, right, n, least, per_cent, level):
+    found = estimate_sample(crossing(), holds(of, least), level)
     low, high = proportion_confint(right, n, alpha=1 - level, method="wilson")
-    assert (found.estimate, found.low, found.high) == pytest.approx((right / n - 0.7, low - 0.7, high - 0.7))
+    assert (found.estimate, found.low, found.high) == pytest.approx((right / n - least, low - least, high - least))
     se = (high - low) / 2 / stats.norm.ppf((1 + level) / 2)
-    assert (found.se, found.p) == pytest.approx((se, 2 * stats.norm.sf((right / n - 0.7) / se)))
+    assert (found.se, found.p) == pytest.approx((se, 2 * stats.norm.sf(abs(right / n - least) / se)))
     assert (found.df, found.n, found.level, found.unit, found.kind) == (None, 100, level, "probability", "yes_no")
-    assert found.contrast == f"{of} of cue flag, less the 70 % that is needed"
+    assert found.contrast == f"{of} of cue flag, less the {per_cent} that is needed"
     assert found.method == f"{of} less the minimum, Wilson's limits"
     assert (found.model.name, found.model.errors, found.model.scale) == ("share", "Wilson", "share")
     (term,) = found.model.terms

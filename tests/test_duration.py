@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
 from types import SimpleNamespace
 
 import numpy as np
@@ -531,6 +532,16 @@ def test_columns_that_others_determine_and_few_teams_are_noted():
     asked.names = asked.groups = ("need", "thrice")
     notes = estimate_sample(asked, question(0.9)).notes
     assert notes[:2] == ("few clusters: 6 (team)", "left out because the other covariates determine them: thrice")
+
+
+def test_what_came_out_cannot_be_changed():
+    asked = world(np.random.default_rng(28), 40)
+    columns = design(asked, intercept=False)
+    fits = [cox(asked.outcome, asked.event == 1, columns.matrix, columns.names)]
+    whole = duration.difference(asked, columns, fits, 0.9)
+    for found in (whole, duration.free_time(fits, columns.matrix, np.full(40, 1 / 40), 0.9)):
+        with pytest.raises(FrozenInstanceError):
+            found.value = 0.0
 
 
 def test_a_horizon_before_the_first_event_leaves_everybody_all_of_it():

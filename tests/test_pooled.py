@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import FrozenInstanceError
 from fractions import Fraction
 
 import numpy as np
@@ -202,3 +203,9 @@ def test_the_joint_test_refuses_what_is_not_finite_in_any_coefficient():
                 pooled_test(*pair)
     with pytest.raises(EstimationError, match="1 completed copies"):
         pooled_test(q[:1], u[:1])
+
+
+def test_what_came_out_cannot_be_changed():
+    for found in (pooled(*THREE), pooled_test(*spread(0.4, 7, 1))):
+        with pytest.raises(FrozenInstanceError):
+            found.riv = 0.0

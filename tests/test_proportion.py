@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -110,3 +112,8 @@ def test_one_or_two_clusters_get_the_t_with_one_degree_of_freedom():
     # of the first six five said yes, 2.5 more than their part, of the others none
     worth = 5 / 12 * 7 / 12 / (2 * 2 * (2.5 / 12) ** 2)
     assert (two.low, two.high) == pytest.approx(wilson(5 / 12, worth, stats.t.ppf(0.975, 1)))
+
+
+def test_what_came_out_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        share(answers(1, 2)).value = 0.7

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -291,3 +291,8 @@ def test_few_degrees_of_freedom_of_the_headline_are_noted():
     swapped = sample(drawn.outcome, arm == 1, {"care: usual": arm == 2}, groups=("care",), cluster=np.arange(120) // 5)
     assert not any("is worth" in note for note in recovery(swapped, asks(())).notes)
     assert "few clusters: 3 on one side (agent)" in found.notes
+
+
+def test_what_came_out_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        three(draws()[0], asks()).errors = "none"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
 from itertools import pairwise
 
 import numpy as np
@@ -267,3 +268,8 @@ def test_the_last_one_at_risk_adds_nothing_to_the_log_rank_test():
     # by hand: expected of group 0 at 1, 2, 3, 4: 1/2, 1/3, 1/2, 0; variances 1/4, 2/9, 1/4, 0
     gap, variance = 2 - (1 / 2 + 1 / 3 + 1 / 2), 1 / 4 + 2 / 9 + 1 / 4
     assert logrank(time, event, group)[0] == pytest.approx(gap**2 / variance)
+
+
+def test_what_came_out_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        survival_curve(np.arange(4.0), np.ones(4)).start = 0.5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pandas as pd
@@ -402,6 +402,17 @@ def test_a_price_without_limits_has_none():
     # Clusters that cross may leave the net of a price without error: then no limits can be found on either side of it.
     turn, low, high = both.worth_it_below(pair([1, 1], [[0.01, 0.2], [0.2, 0.01]]), 1)
     assert turn == -1 and np.isnan([low, high]).all()
+
+
+def test_where_the_cost_is_not_sure_a_sure_gain_has_no_limits_either():
+    """All prices but those between two roots are possible then."""
+    turn, low, high = both.worth_it_below(pair([5, 1], np.eye(2)), -1)
+    assert turn == 5 and np.isnan([low, high]).all()
+
+
+def test_what_came_out_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        pair([1, 2], np.eye(2)).df = np.ones(2)
 
 
 def test_another_price_is_another_question():
