@@ -39,3 +39,23 @@ def two_ways(matrix, outcomes, contrast, first, second):
         parts.append(len(total) / (len(total) - 1) * total.T @ total)
         counts.append(len(total))
     return (n - 1) / (n - k) * (parts[0] + parts[1] - parts[2]), float(min(counts[:2]) - 1)
+
+
+def of_likelihood(parts, scores, gradient):
+    """(se, df) of an estimate with this gradient in the coefficients, from each cluster's information and score.
+
+    Bell and McCaffrey (2002) in whitened columns: A = (1 - S)^(-1/2), S a cluster's share of the information;
+    Satterthwaite's (tr P)^2 / tr P^2 from the whole matrix P.
+    """
+    values, vectors = np.linalg.eigh(np.sum(parts, axis=0))
+    half = vectors / np.sqrt(values)
+    shares, roots = [half.T @ part @ half for part in parts], []
+    for share in shares:
+        own, ways = np.linalg.eigh(share)
+        roots.append(ways @ np.diag((1 - own) ** -0.5) @ ways.T)
+    u = half.T @ gradient
+    pulled = [u @ root @ half.T @ score for root, score in zip(roots, scores, strict=True)]
+    sides = [u @ root @ share for root, share in zip(roots, shares, strict=True)]
+    products = -np.array([[one @ other for other in sides] for one in sides])
+    products += np.diag([u @ root @ share @ root @ u for root, share in zip(roots, shares, strict=True)])
+    return np.sqrt(np.sum(np.square(pulled))), np.trace(products) ** 2 / np.sum(products**2)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from by_hand import of_likelihood
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
@@ -340,8 +341,7 @@ def test_the_difference_is_that_of_people_walked_through_the_events_one_by_one(c
 def corrected(asked, horizon, cluster):
     """(se, df): HC2 or CR2 with a row for each person and event it was at risk of, a Poisson model of the events.
 
-    Bell and McCaffrey's A = (1 - S)^(-1/2) and Satterthwaite's (tr P)^2 / tr P^2 from whole matrices. The columns are
-    1, the columns less their mean at the event, and the direction in which the difference moves with the hazard.
+    The columns are 1, the columns less their mean at the event, and how the difference moves with the hazard there.
     """
     columns = design(asked, intercept=False)
     codes = (1, 2) if np.any(asked.event == 2) else (1,)
@@ -362,20 +362,7 @@ def corrected(asked, horizon, cluster):
                 score[group, own] += (happened - expected) * columns_here
     scale = np.sqrt(np.diagonal(information.sum(axis=0)))
     information, score = information / np.outer(scale, scale), score / scale
-    whole = information.sum(axis=0)
-    direction = whole @ (np.array(contrast) * scale)  # a contrast of the coefficients that the scores are taken to
-    values, vectors = np.linalg.eigh(whole)
-    half = vectors / np.sqrt(values)
-    pulled, parts = [], []
-    for inner, part in zip(information, score, strict=True):
-        share, ways = np.linalg.eigh(half.T @ inner @ half)
-        root = ways @ np.diag((1 - share) ** -0.5) @ ways.T
-        pulled.append(direction @ half @ root @ half.T @ part)
-        parts.append((half.T @ inner @ half, root))
-    u = half.T @ direction
-    products = np.array([[-(u @ a @ s @ t @ b @ u) for t, b in parts] for s, a in parts])
-    products += np.diag([u @ a @ s @ a @ u for s, a in parts])
-    return np.sqrt(np.sum(np.square(pulled))), np.trace(products) ** 2 / np.sum(products**2)
+    return of_likelihood(information, score, information.sum(axis=0) @ (np.array(contrast) * scale))
 
 
 @pytest.mark.parametrize("competing", [False, True])
