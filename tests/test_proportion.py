@@ -80,6 +80,8 @@ def test_rows_are_never_worth_more_than_they_are():
     yes, cluster = np.tile([1.0, 0.0, 0.0], 8), np.repeat(np.arange(4), 6)
     found = share(yes, cluster)
     assert (found.low, found.high) == pytest.approx(wilson(1 / 3, 24, stats.t.ppf(0.975, 3)))
+    halves = share(np.tile([1.0, 0.0], 8), np.repeat(np.arange(8), 2))  # here their sums are 0 to the last digit
+    assert (halves.low, halves.high) == pytest.approx(wilson(0.5, 16, stats.t.ppf(0.975, 7)))
     nearly = yes.copy()
     nearly[0] = 0.0  # hardly any spread between
     found = share(nearly, cluster)
