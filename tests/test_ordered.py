@@ -9,7 +9,7 @@ from designed import question, sample
 from scipy import optimize, stats
 
 from researchkit.errors import EstimationError
-from researchkit.estimators.ordered import between, objections, ordered
+from researchkit.estimators.ordered import _derivatives, between, objections, ordered
 
 LEVELS = ("never", "seldom", "often", "always")
 PROPORTIONAL = "assumes proportional odds: one odds ratio for every step of the answer"
@@ -324,6 +324,16 @@ def test_columns_that_together_tell_the_answer_are_refused_by_the_one_that_runs_
     drawn = sample(answer, care, {"need": need}, levels=("a", "b", "c"))
     with pytest.raises(EstimationError, match="The model has no finite best fit: the coefficient of need grows"):
         ordered(drawn, asks(("b", "c")))
+
+
+def test_thresholds_out_of_order_are_no_distribution():
+    matrix, answer = np.arange(12.0)[:, None] / 12, np.arange(12) % 3
+    likelihood = _derivatives(matrix, answer, np.ones(12))
+    assert likelihood(np.array([0.3, 1.0, 0.5]))[0] == likelihood(np.array([0.3, 0.5, 0.5]))[0] == -np.inf
+    below = stats.logistic.cdf(np.array([0.5, 1.0]) - 0.3 * matrix)
+    shares = np.diff(np.column_stack([np.zeros(12), below, np.ones(12)]))
+    expected = np.log(shares[np.arange(12), answer]).sum()
+    assert likelihood(np.array([0.3, 0.5, 1.0]))[0] == pytest.approx(expected)
 
 
 def test_between_two_edges_no_digits_are_lost():
