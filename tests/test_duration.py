@@ -460,6 +460,12 @@ def test_the_method_says_what_was_done(given, words, competing):
     assert found.also["hazard ratio"] == pytest.approx(np.exp([own.estimate, own.low, own.high]))
 
 
+def test_the_level_is_95_per_cent_where_none_is_named():
+    asked = world(np.random.default_rng(24), 60)
+    one, other = (duration.duration(asked, question(0.75), *level) for level in ((), (0.95,)))
+    assert (one.low, one.high, one.level) == (other.low, other.high, 0.95)
+
+
 def test_clusters_that_cross_sum_the_influence_on_the_log_hazard_ratio_both_ways():
     asked = world(np.random.default_rng(24), 60)
     asked.crossed, asked.crossed_name = MONTH, "month"

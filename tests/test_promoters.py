@@ -184,3 +184,16 @@ def test_the_exact_limit_of_promoters_alone_is_that_of_their_share():
     for n in (3, 8):
         for level in (0.95, 0.8):
             assert exact_limit(n, 0, n, level) == pytest.approx(2 * ((1 - level) / 2) ** (1 / n) - 1, abs=2e-7)
+
+
+@pytest.mark.parametrize(("down", "n", "gap"), [(0, 6, -0.5), (1, 6, -0.8), (2, 9, -0.5), (5, 9, -0.8)])
+def test_where_nobody_promotes_the_worst_truth_has_no_promoters_either(down, n, gap):
+    """So few detractors or fewer, where their share is as small as the gap allows: one binomial tail."""
+    assert tail(0, down, n, gap) == pytest.approx(stats.binom.cdf(down, n, -gap), rel=1e-9)
+
+
+def test_the_exact_limit_of_answers_between_is_that_of_no_detractor():
+    """(1 + gap) to the power of n is the error: no detractor among n where there could have been -gap of them."""
+    for n in (3, 8):
+        for level in (0.95, 0.8):
+            assert exact_limit(0, 0, n, level) == pytest.approx(((1 - level) / 2) ** (1 / n) - 1, abs=2e-7)
