@@ -351,6 +351,13 @@ def test_the_edge_of_the_region_is_hotellings(df, level):
     assert sizes == pytest.approx(2 * v / (v - 1) * stats.f.ppf(level, 2, v - 1))
 
 
+def test_hardly_any_degrees_of_freedom_leave_a_wide_region_and_no_error():
+    """The quantile of F(2, d) is d/2 ((1 - level)^(-2/d) - 1); d is held at 0.01 or more."""
+    found = pair([0, 0], np.eye(2), (0.5, 9))
+    size = 2 * 1.01 / 0.01 * 0.01 / 2 * (0.5 ** (-2 / 0.01) - 1)
+    assert found.region(0.5)[1] @ found.region(0.5)[1].T == pytest.approx(size * np.eye(2), rel=1e-6)
+
+
 def test_the_region_of_errors_without_spread_in_one_direction_is_a_line():
     _, edge = pair([0, 0], [[1, 2], [2, 1]]).region(0.95)
     assert np.linalg.matrix_rank(edge) == 1
