@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from designed import question, sample
 from pydantic import ValidationError
 from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
 from researchkit.calibrate import weighed
 from researchkit.errors import DataError, EstimationError, StudyError
-from researchkit.estimators import delta, estimate_sample
+from researchkit.estimators import delta, detection, estimate_sample
 from researchkit.estimators.forecast import held_against
 from researchkit.estimators.proportion import share
 from researchkit.scales.generalisability import generalise
@@ -245,3 +248,166 @@ def test_ratings_without_variance_or_with_gaps_are_refused():
         generalise(np.ones((4, 3)))
     with pytest.raises(EstimationError, match="per cent are to be divided"):
         held_against(np.full(40, 50.0), np.tile([0.0, 1.0], 20))
+
+
+# --- shares by hand -----------------------------------------------------------------------------------------------
+
+
+def crossing(tp=33, fn=7, fp=6, tn=54, **given):
+    """So many rows truly yes and found (tp), truly yes and missed (fn), and so on; the exposure alternates."""
+    gold, flag = np.repeat([1.0, 1, 0, 0], [tp, fn, fp, tn]), np.repeat([1.0, 0, 1, 0], [tp, fn, fp, tn])
+    return sample(gold, np.arange(len(gold)) % 2, more={"cue_flag": flag}, **given)
+
+
+def holds(of="sensitivity", minimum=0.7, **told):
+    entry = {"of": of, "by": "cue_flag"} | ({} if minimum is None else {"minimum": minimum}) | told
+    exposure = "care" if minimum is None else "cue_flag"
+    return question("yes_no", {"yes": "1"}, exposure=exposure, detection=entry)
+
+
+@pytest.mark.parametrize(
+    ("of", "right", "n", "least", "per_cent"),
+    [("sensitivity", 33, 40, 0.4, "40 %"), ("specificity", 54, 60, 0.95, "95 %")],
+)
+@pytest.mark.parametrize("level", [0.95, 0.8])
+def test_a_share_held_to_a_minimum_is_wilsons_less_the_minimum(of, right, n, least, per_cent, level):
+    found = estimate_sample(crossing(), holds(of, least), level)
+    low, high = proportion_confint(right, n, alpha=1 - level, method="wilson")
+    assert (found.estimate, found.low, found.high) == pytest.approx((right / n - least, low - least, high - least))
+    se = (high - low) / 2 / stats.norm.ppf((1 + level) / 2)
+    assert (found.se, found.p) == pytest.approx((se, 2 * stats.norm.sf(abs(right / n - least) / se)))
+    assert (found.df, found.n, found.level, found.unit, found.kind) == (None, 100, level, "probability", "yes_no")
+    assert found.contrast == f"{of} of cue flag, less the {per_cent} that is needed"
+    assert found.method == f"{of} less the minimum, Wilson's limits"
+    assert (found.model.name, found.model.errors, found.model.scale) == ("share", "Wilson", "share")
+    (term,) = found.model.terms
+    assert (term.term, found.notes, found.clusters) == (of, (), None)
+    assert (term.estimate, term.se, term.low, term.high) == pytest.approx((right / n, se, low, high))
+    assert np.isnan(term.p)
+
+
+def test_the_level_of_a_share_is_95_per_cent_where_none_is_named():
+    one, other = (detection.detection(crossing(), holds(), *level) for level in ((), (0.95,)))
+    assert (one.low, one.high, one.level) == (other.low, other.high, 0.95)
+
+
+@pytest.mark.parametrize(("cases", "noted"), [(24, True), (25, False)])
+def test_few_cases_and_few_clusters_are_noted(cases, noted):
+    drawn = crossing(cases - 4, 4, 10, 50, cluster=np.arange(60 + cases) % 20)
+    few = "few events: fewer than 25 rows to judge by; with so few, an interval is rough"
+    found = estimate_sample(drawn, holds())
+    assert found.notes == ((few,) if noted else ())
+    assert found.method == "sensitivity less the minimum, Wilson's limits, clustered by agent"
+    assert found.clusters == 20 and found.df == 19
+    inner = drawn.cluster[:cases]
+    expected = share(drawn.more["cue_flag"][:cases], inner)
+    assert (found.estimate, found.se, found.low) == pytest.approx(
+        (expected.value - 0.7, expected.se, expected.low - 0.7)
+    )
+    nineteen = replace(drawn, cluster=np.arange(60 + cases) % 19)
+    assert (
+        "few clusters: 19; fewer than 20 leave the error itself uncertain" in estimate_sample(nineteen, holds()).notes
+    )
+
+
+@pytest.mark.parametrize(("of", "word"), [("sensitivity", "yes"), ("specificity", "no")])
+def test_ten_cases_are_enough_and_nine_are_not(of, word):
+    def counts(cases):
+        return crossing(cases - 2, 2, 5, 40) if of == "sensitivity" else crossing(40, 5, 2, cases - 2)
+
+    assert estimate_sample(counts(10), holds(of)).estimate == pytest.approx(0.8 - 0.7)
+    with pytest.raises(EstimationError) as refused:
+        estimate_sample(counts(9), holds(of))
+    assert str(refused.value) == (
+        f"The question 'q': there are 9 rows in which score is {word}; at least 10 are needed. Review more."
+    )
+
+
+def test_reviews_of_a_part_count_for_as_many_as_their_chance_says():
+    """Half of the flagged were reviewed and a tenth of the others: a case missed stands for ten."""
+    drawn = crossing()
+    flag = drawn.more["cue_flag"]
+    drawn = replace(drawn, more={"cue_flag": flag, "chance": np.where(flag == 1, 0.5, 0.1)})
+    found = estimate_sample(drawn, holds(chance="chance"))
+    assert found.estimate == pytest.approx(66 / (66 + 70) - 0.7)
+    assert found.method == "sensitivity less the minimum, Wilson's limits, weighted"
+    assert found.notes[-1].startswith("only a part was reviewed")
+    terms = {term.term: term.estimate for term in detection.described(drawn, holds(chance="chance"), 0.95)}
+    assert terms["prevalence"] == pytest.approx((66 + 70) / (66 + 70 + 12 + 540))
+    groups = estimate_sample(drawn, holds(minimum=None, chance="chance"))
+    assert groups.notes[-1] == found.notes[-1] and groups.method.endswith(", weighted")
+    exposed = drawn.exposure[:40] == 1
+    sides = [np.average(flag[:40][side], weights=np.where(flag[:40][side] == 1, 2, 10)) for side in (exposed, ~exposed)]
+    assert groups.estimate == pytest.approx(sides[0] - sides[1])
+
+
+@pytest.mark.parametrize("of", ["sensitivity", "specificity"])
+def test_two_groups_are_compared_among_the_true_cases(of):
+    """Nothing is adjusted for, so that the risk difference is that of the two shares."""
+    rng = np.random.default_rng(5)
+    gold, care = (rng.random(240) < 0.5).astype(float), (rng.random(240) < 0.5).astype(float)
+    flag = (rng.random(240) < np.where(gold == 1, 0.6 + 0.2 * care, 0.3)).astype(float)
+    drawn = sample(gold, care, more={"cue_flag": flag})
+    found = estimate_sample(drawn, holds(of, None), 0.9)
+    right, cases = (flag, gold == 1) if of == "sensitivity" else (1 - flag, gold == 0)
+    one, none = right[cases & (care == 1)], right[cases & (care == 0)]
+    assert found.estimate == pytest.approx(one.mean() - none.mean())
+    assert found.n == 240 and found.level == 0.9
+    assert found.contrast == f"{of} of cue flag, care +1 point"
+    assert found.method.startswith(f"{of} among true cases, logistic, standardised over the sample, ")
+    odds = one.sum() * (1 - none).sum() / (none.sum() * (1 - one).sum())
+    assert found.also["odds ratio"][0] == pytest.approx(odds)
+
+
+def test_other_questions_go_to_rooms_of_their_own():
+    rng = np.random.default_rng(6)
+    score, test = rng.normal(size=80), rng.normal(size=80)
+    drawn = sample(score + test, test, more={"test_score": test})
+    entry = {"of": "correlation", "by": "test_score", "minimum": 0.1}
+    found = estimate_sample(drawn, question(exposure="test_score", detection=entry))
+    assert found.estimate == pytest.approx(np.corrcoef(score + test, test)[0, 1] - 0.1)
+    assert found.contrast == "correlation of test score, less the 0.1 that is needed"
+    review = sample(score + test, test + 0.1 * rng.normal(size=80), more={"the_review": test})
+    found = estimate_sample(review, question(detection={"of": "effect", "by": "the_review"}))
+    assert found.contrast == "corrected for its error, care +1 point" and found.n == 80
+    with pytest.raises(EstimationError, match="The question 'q' has no `detection`"):
+        detection.detection(drawn, question())
+
+
+@pytest.mark.parametrize("level", [0.95, 0.8])
+def test_all_shares_beside_the_answer_are_those_of_the_four_counts(level):
+    drawn, tp, fn, fp, tn = crossing(), 33, 7, 6, 54
+    counts = {
+        "sensitivity": (tp, tp + fn),
+        "specificity": (tn, tn + fp),
+        "positive predictive value": (tp, tp + fp),
+        "negative predictive value": (tn, tn + fn),
+        "prevalence": (tp + fn, 100),
+    }
+    found = detection.described(drawn, holds(), level)
+    assert [term.term for term in found] == list(counts)
+    for term, (yes, n) in zip(found, counts.values(), strict=True):
+        low, high = proportion_confint(yes, n, alpha=1 - level, method="wilson")
+        assert (term.estimate, term.low, term.high) == pytest.approx((yes / n, low, high))
+        assert 2 * stats.norm.ppf((1 + level) / 2) * term.se == pytest.approx(high - low) and np.isnan(term.p)
+
+
+@pytest.mark.parametrize("of", ["sensitivity", "specificity"])
+def test_where_groups_are_compared_each_has_its_own_share_first(of):
+    drawn = crossing()
+    gold, flag, care = drawn.outcome, drawn.more["cue_flag"], drawn.exposure
+    reference, other, *rest = detection.described(drawn, holds(of, None), 0.95)
+    case = 1 if of == "sensitivity" else 0
+    assert (reference.term, other.term) == ("the reference group", "the other group")
+    for term, arm in ((reference, 0), (other, 1)):
+        assert term.estimate == pytest.approx(np.mean(flag[(gold == case) & (care == arm)] == case))
+    assert [term.term for term in rest] == [term.term for term in detection.described(drawn, holds(), 0.95)]
+    numeric = replace(drawn, exposure=np.arange(100.0), binary_exposure=False)
+    assert len(detection.described(numeric, holds(of, None), 0.95)) == 5
+
+
+def test_shares_of_nobody_are_left_out():
+    told = {term.term: term.estimate for term in detection.described(crossing(20, 0, 10, 0), holds(), 0.95)}
+    assert told == pytest.approx(
+        {"sensitivity": 1, "specificity": 0, "positive predictive value": 2 / 3, "prevalence": 2 / 3}
+    )

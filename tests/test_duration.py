@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from by_hand import of_likelihood
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import optimize, stats
 
 from researchkit.errors import EstimationError
 from researchkit.estimators import duration, estimate_sample
@@ -274,6 +277,299 @@ def test_without_other_ends_incidence_is_one_minus_kaplan_meier():
     assert one.at(0) == (0, 0, 0, 0) and other.at(0) == (1, 0, 1, 1)
 
 
+# From the plain formulas: Cox models by their score, curves person by person, errors from rows of people and events
+
+
+def plainly(asked, code, weights=None):
+    """A Cox model without ties by the root of its score: coefficients, event times, and the baseline hazard's jumps."""
+    matrix = np.column_stack([asked.exposure, asked.covariates])
+    weights = np.ones(len(matrix)) if weights is None else weights
+    entry = np.full(len(matrix), -1.0) if asked.entry is None else asked.entry
+    events = [row for row in np.argsort(asked.outcome) if asked.event[row] == code]
+    times = asked.outcome[events]
+    there = (entry < times[:, None]) & (times[:, None] <= asked.outcome)  # (E, n)
+
+    def score(at):
+        relative = there * weights * np.exp(matrix @ at)
+        mean = relative @ matrix / relative.sum(axis=1)[:, None]
+        return weights[events] @ (matrix[events] - mean)
+
+    at = optimize.root(score, np.zeros(matrix.shape[1]), options={"xtol": 1e-12}).x
+    return at, times, weights[events] / (there * weights * np.exp(matrix @ at)).sum(axis=1)
+
+
+def waited(asked, horizon, exposure, weights=None):
+    """Mean time without event 1 if all had this exposure, walking through the events of both kinds."""
+    matrix = np.column_stack([np.broadcast_to(exposure, len(asked.exposure)), asked.covariates])
+    steps = []
+    for code in (1, 2) if np.any(asked.event == 2) else (1,):
+        at, times, jumps = plainly(asked, code, weights)
+        steps += [(time, code, jump * np.exp(matrix @ at)) for time, jump in zip(times, jumps, strict=True)]
+    free, had, area, last = np.ones(len(matrix)), np.zeros(len(matrix)), np.zeros(len(matrix)), 0.0
+    for time, code, hazard in sorted(steps, key=lambda step: step[0]):
+        if time < horizon:
+            area += (1 - had) * (time - last)
+            had += free * (1 - np.exp(-hazard)) * (code == 1)
+            free *= np.exp(-hazard)
+            last = time
+    return float(np.average(area + (1 - had) * (horizon - last), weights=weights))
+
+
+CASES = [
+    {},
+    {"competing": True},
+    {"binary": False},
+    {"entry": True},
+    {"competing": True, "binary": False, "entry": True},
+]
+
+
+@pytest.mark.parametrize("weighed", [False, True])
+@pytest.mark.parametrize("case", CASES, ids=["plain", "competing", "numeric", "entry", "all"])
+def test_the_difference_is_that_of_people_walked_through_the_events_one_by_one(case, weighed):
+    asked = world(np.random.default_rng(21), 60, **case)
+    asked.weights = np.linspace(1, 2, len(asked.outcome)) if weighed else None
+    up, down = (1.0, 0.0) if asked.binary_exposure else (asked.exposure + 0.5, asked.exposure - 0.5)
+    expected = waited(asked, 0.9, up, asked.weights) - waited(asked, 0.9, down, asked.weights)
+    found = estimate_sample(asked, question(0.9))
+    assert found.estimate == pytest.approx(expected, rel=1e-6)
+    at, *_ = plainly(asked, 1, asked.weights)
+    assert [term.estimate for term in found.model.terms] == pytest.approx(at, rel=1e-6)
+    assert found.also["hazard ratio"][0] == pytest.approx(np.exp(at[0]))
+
+
+def corrected(asked, horizon, cluster):
+    """(se, df): HC2 or CR2 with a row for each person and event it was at risk of, a Poisson model of the events.
+
+    The columns are 1, the columns less their mean at the event, and how the difference moves with the hazard there.
+    """
+    columns = design(asked, intercept=False)
+    codes = (1, 2) if np.any(asked.event == 2) else (1,)
+    fits = [cox(asked.outcome, asked.event == code, columns.matrix, columns.names) for code in codes]
+    found = duration.difference(asked, columns, fits, horizon)
+    groups, q = np.unique(cluster), columns.matrix.shape[1] + 2
+    information = np.zeros((len(groups), q * len(fits), q * len(fits)))
+    score, contrast = np.zeros((len(groups), q * len(fits))), []
+    for kind, (fit, code) in enumerate(zip(fits, codes, strict=True)):
+        own, times = slice(kind * q, (kind + 1) * q), np.sort(asked.outcome[asked.event == code])
+        contrast += [0.0, *(fit.covariance @ found.slopes[kind]), 1.0]
+        for row, group in enumerate(np.searchsorted(groups, cluster)):
+            for event in np.flatnonzero(times <= asked.outcome[row]):
+                columns_here = np.r_[1.0, columns.matrix[row] - fit.mean[event], found.heights[kind][event]]
+                expected = fit.hazard[event] * fit.relative[row]
+                happened = float(asked.event[row] == code and times[event] == asked.outcome[row])
+                information[group, own, own] += expected * np.outer(columns_here, columns_here)
+                score[group, own] += (happened - expected) * columns_here
+    scale = np.sqrt(np.diagonal(information.sum(axis=0)))
+    information, score = information / np.outer(scale, scale), score / scale
+    return of_likelihood(information, score, information.sum(axis=0) @ (np.array(contrast) * scale))
+
+
+@pytest.mark.parametrize("competing", [False, True])
+@pytest.mark.parametrize("clustered", [False, True])
+def test_errors_are_bell_and_mccaffreys_of_people_and_events(competing, clustered):
+    asked = world(np.random.default_rng(22), 40, competing=competing)
+    if not clustered:
+        asked.cluster = asked.cluster_name = None
+    found = estimate_sample(asked, question(0.9))
+    se, df = corrected(asked, 0.9, asked.cluster if clustered else np.arange(40))
+    assert (found.se, found.df) == pytest.approx((se, df), rel=1e-6)
+    low, high = stats.t.interval(0.95, df, found.estimate, se)
+    assert (found.low, found.high) == pytest.approx((low, high))
+    assert found.p == pytest.approx(2 * stats.t.sf(abs(found.estimate / se), df))
+
+
+@pytest.mark.parametrize("competing", [False, True])
+def test_where_rows_would_need_too_much_at_once_the_jackknife_stays_as_it_is(competing, monkeypatch):
+    asked = world(np.random.default_rng(23), 50, competing=competing)
+    asked.cluster = asked.cluster_name = None
+    q = 4 * (1 + competing)  # two columns and two more, for each kind of end
+    monkeypatch.setattr(duration.leverage, "CHUNK", 50 * q**2)
+    assert "HC2" in estimate_sample(asked, question(0.9)).method
+    monkeypatch.setattr(duration.leverage, "CHUNK", 50 * q**2 - 1)
+    found, weights = estimate_sample(asked, question(0.9)), np.ones(50)
+    influence = []
+    for row in range(50):
+        step = 1e-4 * np.eye(50)[row]
+        # the plain difference with a little more weight on a row of the models, not of the average
+        sides = [_moved(asked, 0.9, weights + way * step) for way in (1, -1)]
+        influence.append((sides[0] - sides[1]) / 2e-4)
+    assert found.se == pytest.approx(np.sqrt(np.sum(np.square(influence))), rel=1e-4)
+    assert found.df is None
+    assert found.low == pytest.approx(found.estimate - stats.norm.ppf(0.975) * found.se)
+    assert found.method.endswith(", infinitesimal jackknife errors")
+
+
+def _moved(asked, horizon, weights):
+    columns = design(asked, intercept=False)
+    codes = (1, 2) if np.any(asked.event == 2) else (1,)
+    fits = [cox(asked.outcome, asked.event == code, columns.matrix, columns.names, weights=weights) for code in codes]
+    share = np.full(len(weights), 1 / len(weights))
+    one, none = (duration.free_time(fits, columns.at(arm), share, horizon).value for arm in (1.0, 0.0))
+    return one - none
+
+
+MONTH = np.arange(60) % 6
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, "HC2 infinitesimal jackknife errors, Satterthwaite degrees of freedom"),
+        (
+            {"cluster": np.arange(60) // 5, "cluster_name": "team"},
+            "CR2 infinitesimal jackknife errors clustered by team, Satterthwaite degrees of freedom",
+        ),
+        (
+            {"cluster": np.arange(60) // 5, "cluster_name": "team", "crossed": MONTH, "crossed_name": "month"},
+            "infinitesimal jackknife errors clustered two ways, by team and month",
+        ),
+        (
+            {"weights": np.linspace(1, 2, 60)},
+            "HC2 infinitesimal jackknife errors, Satterthwaite degrees of freedom, weighted",
+        ),
+    ],
+    ids=["rows", "teams", "both", "weighted"],
+)
+@pytest.mark.parametrize("competing", [False, True])
+def test_the_method_says_what_was_done(given, words, competing):
+    asked = world(np.random.default_rng(24), 60, competing=competing)
+    asked = SimpleNamespace(**(vars(asked) | {"cluster": None, "cluster_name": None} | given))
+    found = estimate_sample(asked, question(0.75), 0.9)
+    ends = "two cause-specific Cox models (Efron), other ends competing" if competing else "Cox model (Efron)"
+    assert found.method == (
+        f"{ends}, difference in restricted mean time up to 0.75, standardised over the sample, {words}"
+    )
+    robust = "cluster" in given or "weights" in given
+    assert (found.model.name, found.model.errors) == ("Cox (Efron)", "robust" if robust else "model-based")
+    assert (found.model.scale, found.unit, found.kind) == ("log hazard", "day", "duration")
+    # R's errors: of the information, or influence summed within teams
+    columns = design(asked, intercept=False)
+    fit = cox(asked.outcome, asked.event == 1, columns.matrix, columns.names, weights=asked.weights)
+    covariance = fit.covariance
+    if robust and asked.crossed is None:
+        codes = np.arange(60) if asked.cluster is None else asked.cluster
+        totals = np.array([fit.influence[codes == one].sum(axis=0) for one in np.unique(codes)])
+        covariance = totals.T @ totals
+    if asked.crossed is None:
+        for term, se in zip(found.model.terms, np.sqrt(np.diag(covariance)) / columns.scale, strict=True):
+            low, high = stats.norm.interval(0.9, term.estimate, se)
+            assert (term.se, term.low, term.high) == pytest.approx((se, low, high))
+    own = found.model.terms[0]
+    assert [term.term for term in found.model.terms] == ["care", "need"]
+    assert found.also["hazard ratio"] == pytest.approx(np.exp([own.estimate, own.low, own.high]))
+
+
+def test_the_level_is_95_per_cent_where_none_is_named():
+    asked = world(np.random.default_rng(24), 60)
+    one, other = (duration.duration(asked, question(0.75), *level) for level in ((), (0.95,)))
+    assert (one.low, one.high, one.level) == (other.low, other.high, 0.95)
+
+
+def test_clusters_that_cross_sum_the_influence_on_the_log_hazard_ratio_both_ways():
+    asked = world(np.random.default_rng(24), 60)
+    asked.crossed, asked.crossed_name = MONTH, "month"
+    found = estimate_sample(asked, question(0.75))
+    columns = design(asked, intercept=False)
+    fit = cox(asked.outcome, asked.event == 1, columns.matrix, columns.names)
+    influence, variance = fit.influence[:, 0] / columns.scale[0], 0.0
+    for codes, sign in ((asked.cluster, 1), (MONTH, 1), (asked.cluster * 100 + MONTH, -1)):
+        totals = [influence[codes == one].sum() for one in np.unique(codes)]
+        variance += sign * len(totals) / (len(totals) - 1) * np.sum(np.square(totals))
+    assert found.model.terms[0].se == pytest.approx(np.sqrt(variance))
+    assert (found.df, found.clusters) == (5, 6)
+
+
+def test_codes_beyond_two_are_other_ends_too():
+    asked = world(np.random.default_rng(25), 60, competing=True)
+    one = estimate_sample(asked, question(0.9))
+    asked.event = np.where((asked.event == 2) & (np.arange(60) % 2 == 0), 7, asked.event)
+    other = estimate_sample(asked, question(0.9))
+    assert (one.estimate, one.se, one.df, one.notes) == (other.estimate, other.se, other.df, other.notes)
+    others = int(np.sum(asked.event >= 2))
+    assert f"{others} rows ended otherwise" in one.notes
+
+
+@pytest.mark.parametrize(("first", "last"), [(9, 20), (20, 9)])
+def test_a_side_that_was_not_watched_to_the_horizon_is_noted(first, last):
+    rng = np.random.default_rng(26)
+    care = np.arange(60) % 2
+    most = np.where(care == 0, first, last)
+    time = np.minimum(np.ceil(rng.exponential(8, 60)), most)
+    event = (time < most).astype(int)
+    found = estimate_sample(sample(time, event, care), question(10.5))
+    proportional = "assumes proportional hazards: one hazard ratio for the whole time"
+    assert found.notes == (
+        "few events: fewer than 10 on one side; with so few, an interval holds the truth only roughly as often as it "
+        "says: too often where there is no effect, not often enough where there is a large one",
+        proportional,
+        "one side was watched only until 9; beyond it the model extends its curve",
+    ) or found.notes[-2:] == (proportional, "one side was watched only until 9; beyond it the model extends its curve")
+    assert estimate_sample(sample(time, event, care), question(9)).notes[-1] == proportional
+    numeric = sample(time, event, care + 0.1 * rng.normal(size=60))
+    assert estimate_sample(numeric, question(10.5)).notes[-1] == proportional
+
+
+def test_few_events_are_noted_those_of_the_kind_that_is_asked_about():
+    time, care = 1 + np.arange(80.0), np.arange(80) % 2
+    for events, noted in ((24, True), (25, False)):
+        event = np.where(np.arange(80) < events, 1, np.where(np.arange(80) < 70, 2, 0))
+        found = estimate_sample(sample(time, event, care), question(60))
+        assert found.notes[0].startswith("few events: fewer than 25") == noted
+        assert f"{70 - events} rows ended otherwise" in found.notes
+
+
+def test_columns_that_others_determine_and_few_teams_are_noted():
+    asked = world(np.random.default_rng(27), 60)
+    asked.covariates = np.column_stack([asked.covariates, 3 * asked.covariates])
+    asked.names = asked.groups = ("need", "thrice")
+    notes = estimate_sample(asked, question(0.9)).notes
+    assert notes[:2] == ("few clusters: 6 (team)", "left out because the other covariates determine them: thrice")
+
+
+def test_what_came_out_cannot_be_changed():
+    asked = world(np.random.default_rng(28), 40)
+    columns = design(asked, intercept=False)
+    fits = [cox(asked.outcome, asked.event == 1, columns.matrix, columns.names)]
+    whole = duration.difference(asked, columns, fits, 0.9)
+    for found in (whole, duration.free_time(fits, columns.matrix, np.full(40, 1 / 40), 0.9)):
+        with pytest.raises(FrozenInstanceError):
+            found.value = 0.0
+
+
+def test_a_horizon_before_the_first_event_leaves_everybody_all_of_it():
+    asked = world(np.random.default_rng(28), 40, competing=True)
+    columns, share = design(asked, intercept=False), np.full(40, 1 / 40)
+    fits = [cox(asked.outcome, asked.event == code, columns.matrix, columns.names) for code in (1, 2)]
+    first = asked.outcome[asked.event > 0].min()
+    for horizon in (first / 2, first):
+        found = duration.free_time(fits, columns.matrix, share, horizon)
+        assert found.value == horizon
+        assert all(np.all(part == 0) for part in (*found.slopes, *found.hazards))
+
+
+@pytest.mark.parametrize("kinds", [1, 2])
+def test_averages_taken_in_pieces_are_those_taken_at_once(kinds, monkeypatch):
+    rng = np.random.default_rng(29)
+    rates, points = np.exp(rng.normal(size=(30, kinds))), rng.uniform(0, 4, (50, kinds))
+    columns = rng.normal(size=(30, 3))
+    expected = np.array([[np.sum(np.exp(-rates @ point) * column) for column in columns.T] for point in points])
+    for most in (4_000_000, 300, 1):
+        monkeypatch.setattr(duration, "CHUNK", most)
+        assert duration.averages(points, rates, columns) == pytest.approx(expected)
+    assert duration.averages(points[:0], rates, columns).shape == (0, 3)
+
+
+@pytest.mark.parametrize("kinds", [1, 2])
+def test_averages_by_nodes_hold_nine_digits_also_where_nothing_happened_or_a_rate_is_steep(kinds):
+    rng = np.random.default_rng(30)
+    for top in (0.0, 1e-3, 4.0, 60.0):
+        rates, points = np.exp(rng.normal(size=(20, kinds))), rng.uniform(0, top, (20_000, kinds))
+        columns = rng.normal(size=(20, 2)) / 20
+        by_nodes, some = duration.averages(points, rates, columns), slice(None, None, 97)
+        assert by_nodes[some] == pytest.approx(np.exp(-points[some] @ rates.T) @ columns, abs=1e-9), top
+
+
 # Refusals
 
 CARE = np.arange(40) % 2
@@ -299,6 +595,40 @@ REFUSED = [
 def test_what_cannot_be_told_is_refused_by_name(asked, horizon, words):
     with pytest.raises(EstimationError, match=words):
         estimate_sample(asked, question(horizon))
+
+
+def test_all_objections_are_said_at_once_and_none_where_it_is_just_enough():
+    time, event = np.arange(1.0, 41), np.arange(40) < 5
+    assert estimate_sample(sample(time, event, CARE), question(20)).n == 40  # five events
+    assert estimate_sample(sample(time - 1, event, CARE), question(20)).n == 40  # a time of 0
+    with pytest.raises(EstimationError) as refused:
+        estimate_sample(sample(time - 3, np.arange(40) < 4, CARE, entry=time - 3), question(38))
+    said = str(refused.value)
+    assert "2 times are negative. Correct them at the source." in said
+    assert "40 rows end at or before their entry. Correct them, or leave them out with `keep`." in said
+    assert "only 4 events happened; at least 5 are needed." in said
+    assert "Nobody was watched until the horizon of 38: the longest time is 37" in said
+
+
+def test_a_duration_needs_a_horizon():
+    asked = question(20)
+    asked = asked.model_copy(update={"outcome": asked.outcome.model_copy(update={"horizon": None})})
+    with pytest.raises(EstimationError, match="a duration needs a `horizon`, the time up to which people are compared"):
+        duration.duration(sample(np.arange(1, 41), EVENT, CARE), asked)
+
+
+def test_a_column_without_other_ends_on_one_side_is_refused_too():
+    time, half = np.arange(1.0, 41), np.arange(40) < 20
+    both = np.where(EVENT, np.where(np.arange(40) % 5 == 0, 2, 1), 0)
+    with_others = np.where((both == 2) & (CARE == 0), 1, both)
+    with pytest.raises(
+        EstimationError, match=r"The question 'q': care tells the outcome exactly: all 20 rows .* no event"
+    ):
+        estimate_sample(sample(time, with_others, CARE), question(20))
+    assert estimate_sample(sample(time, np.where(with_others == 2, 0, with_others), CARE), question(20)).n == 40
+    of_half = np.where(half, np.where(both == 1, 2, both), both)  # the event itself never where `half`
+    with pytest.raises(EstimationError, match="half tells the outcome exactly"):
+        estimate_sample(sample(time, of_half, CARE, {"half": half}), question(20))
 
 
 def test_one_group_has_no_log_rank_test():

@@ -67,7 +67,7 @@ def shares(sample: Sample, question: Question, level: float) -> Effect:
             f"{'yes' if entry.of == 'sensitivity' else 'no'}; at least {FEWEST} are needed. Review more."
         )
     if entry.minimum is not None:
-        return held_to(sample, question, level, (right, cases))
+        return held_to(sample, question, level, right, cases, entry.minimum)
     inner = rows(replace(sample, outcome=np.asarray(right, dtype=np.float64)), cases)
     outcome = question.outcome.model_copy(update={"column": entry.by, "yes": "1"})
     found = yes_no(inner, question.model_copy(update={"outcome": outcome}), level)
@@ -75,22 +75,22 @@ def shares(sample: Sample, question: Question, level: float) -> Effect:
     return replace(found, method=method, notes=(*found.notes, *partly(sample, entry)))
 
 
-def held_to(sample: Sample, question: Question, level: float, found: tuple[Vector, NDArray[np.bool_]]) -> Effect:
+def held_to(
+    sample: Sample, question: Question, level: float, right: Vector, cases: NDArray[np.bool_], least: float
+) -> Effect:
     """One share less the minimum."""
-    entry, (right, cases) = asked(question), found
+    entry = asked(question)
     inner = rows(sample, cases)
     one = share(right[cases], inner.cluster, inner.weights, level)
-    least = entry.minimum or 0.0
     notes = few(int(cases.sum()), inner) + partly(sample, entry)
-    se = max(one.se, 1e-12)
     term = Term(entry.of, one.value, one.se, one.low, one.high, math.nan)
-    p = wald(one.value - least, se, level, one.df)[2]
+    p = wald(one.value - least, one.se, level, one.df)[2]
     effect = told(
         inner,
         question,
         level,
         one.value - least,
-        se,
+        one.se,
         one.df,
         unit="probability",
         method=f"{entry.of} less the minimum, Wilson's limits{clustered(inner)}",

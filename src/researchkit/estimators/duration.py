@@ -116,7 +116,7 @@ def free_time(fits: list[Cox], matrix: Matrix, share: Vector, horizon: float) ->
         whole = at_before + at_middle
         later = np.append(np.cumsum(whole[::-1])[::-1], [0.0])
         place = np.searchsorted(times, fit.risk.times)
-        gradient = np.where(fit.risk.times < horizon, later[np.minimum(place + 1, len(times))], 0.0)
+        gradient = later[np.minimum(place + 1, len(times))]
         gradient[fit.risk.times < horizon] += here[place[fit.risk.times < horizon]]
         hazards.append(gradient[fit.risk.tied])
     return Free(value, tuple(slopes), tuple(hazards))
@@ -280,8 +280,5 @@ def _problems(sample: Sample, question: Question) -> list[str]:
 def _refuse_eventless(sample: Sample, question: Question, event: NDArray[np.int64]) -> None:
     both = np.column_stack([sample.exposure, sample.covariates])
     names = (sample.exposure_name, *sample.names)
-    problems = refuse.eventless(both, names, event == 1)
-    if np.any(event == 2):
-        problems += refuse.eventless(both, names, event == 2)
-    if problems:
+    if problems := [one for code in (1, 2) for one in refuse.eventless(both, names, event == code)]:
         raise EstimationError(listing(f"The question {question.id!r}", problems))

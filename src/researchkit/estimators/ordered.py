@@ -157,7 +157,7 @@ def _derivatives(matrix: Matrix, answer: NDArray[np.int64], weight: Vector) -> D
 
     def derivatives(at: Vector) -> tuple[float, Vector, Matrix]:
         if np.any(np.diff(at[p:]) <= 0):  # thresholds out of order: no such distribution
-            return -np.inf, np.zeros(p + thresholds), np.eye(p + thresholds)
+            return -np.inf, at, np.eye(len(at))
         by_upper, by_lower, value, top, low, between = _by_threshold(at, matrix, answer)
         by_step = upper.T @ (weight * by_upper) + lower.T @ (weight * by_lower)
         gradient = np.concatenate([-matrix.T @ (weight * (by_upper + by_lower)), by_step])
@@ -215,8 +215,6 @@ def counts_as(sample: Sample, question: Question, seen: NDArray[np.int64]) -> Ve
         worth = 100.0 * (values >= PROMOTER) - 100.0 * (values <= DETRACTOR)
     else:
         worth = np.array([float(_in_top(sample, code, outcome.top)) for code in seen])
-        if not outcome.top:
-            worth[-1] = 1.0
     if np.ptp(worth) == 0:
         raise EstimationError(
             f"The question {question.id!r}: all answers to {outcome.column} fall into one group, so no share can "
@@ -240,8 +238,8 @@ def _label(sample: Sample, code: int) -> str:
 def _aim(sample: Sample, question: Question) -> str:
     if question.outcome.nps:
         return "NPS"
-    asked, last = question.outcome.top, int(sample.outcome.max())
-    top = [code for code in range(len(sample.levels)) if _in_top(sample, code, asked)] if asked else [last]
+    asked = question.outcome.top
+    top = [code for code in range(len(sample.levels)) if _in_top(sample, code, asked)]
     return f"probability of {' or '.join(_label(sample, code) for code in top) or some(asked)}"
 
 

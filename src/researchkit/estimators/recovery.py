@@ -87,7 +87,7 @@ def three(sample: Sample, question: Question) -> Arms:
     fits = []
     for exposure, other in ((kind, usual), (usual, kind), (kind, failed)):
         covariates = np.column_stack([sample.covariates, more])
-        covariates[:, np.flatnonzero(own)[0]] = other
+        covariates[:, np.flatnonzero(own)] = other[:, None]
         names, groups = (*sample.names, *entry.among_failures), (*sample.groups, *entry.among_failures)
         fits.append(replace(sample, exposure=exposure.astype(float), covariates=covariates, names=names, groups=groups))
     weak = refuse.check(fits[0], question)
@@ -95,7 +95,7 @@ def three(sample: Sample, question: Question) -> Arms:
     for one in fits:
         value, se, df, errors = fitted(one, question)
         estimates.append((value, se, df))
-    values, ses, dfs = (np.array(part) for part in zip(*estimates, strict=True))
+    values, ses, dfs = np.array(estimates).T
     return Arms(values, ses, dfs, errors, (*weak, *notes))
 
 
@@ -103,7 +103,7 @@ def fitted(sample: Sample, question: Question) -> tuple[float, float, float, str
     """One contrast: estimate, standard error, degrees of freedom, and the kind of errors."""
     first = None
     if question.outcome.kind == "change" and sample.baseline is not None:
-        first = (question.outcome.baseline or "baseline", sample.baseline - sample.baseline.mean())
+        first = (question.outcome.baseline or "baseline", sample.baseline)
     columns = design(sample, "", first=first)
     line = least_squares(columns.matrix, sample.outcome, sample.weights)
     if sample.cluster is None:

@@ -15,6 +15,8 @@ from researchkit.errors import EstimationError
 from researchkit.estimators.effect import Vector
 from researchkit.wording import typed
 
+ROUNDING = 1e-12  # shares this close are equal
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -42,7 +44,7 @@ class Curve:
         """First time at which the curve, and its upper and lower limit, are at a half or below; NaN if never."""
 
         def first(column: Vector) -> float:
-            crossed = np.flatnonzero(column <= 0.5 + 1e-12)
+            crossed = np.flatnonzero(column <= 0.5 + ROUNDING)
             return float(self.times[crossed[0]]) if len(crossed) else float("nan")
 
         return first(self.value), first(self.low), first(self.high)
@@ -57,12 +59,12 @@ def survival_curve(time: Vector, event: Vector, entry: Vector | None = None, lev
     """
     times, ended, at_risk = _table(time, np.asarray(event) != 0, entry)
     value = np.cumprod(1 - ended / at_risk)
+    inside = value > 0  # and below 1: somebody ended at the first of the times
     with np.errstate(divide="ignore", invalid="ignore"):
         log_variance = np.cumsum(ended / (at_risk * (at_risk - ended)))
-        se = np.where(value > 0, value * np.sqrt(log_variance), 0.0)
+        se = np.where(inside, value * np.sqrt(log_variance), 0.0)
         half = _quantile(level) * np.sqrt(log_variance) / np.abs(np.log(value))
         low, high = value ** np.exp(half), value ** np.exp(-half)
-    inside = (value > 0) & (value < 1)
     return Curve(times, value, se, np.where(inside, low, value), np.where(inside, high, value), at_risk, 1.0)
 
 
@@ -81,10 +83,10 @@ def cumulative_incidence(
     before = np.concatenate([[1.0], free[:-1]])
     value = np.cumsum(before * own / at_risk)
     se = np.sqrt(np.maximum(_aalen(value, before, own, ended, at_risk), 0.0))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        half = _quantile(level) * se / (value * np.abs(np.log(value)))
-        low, high = value ** np.exp(half), value ** np.exp(-half)
-    inside = (value > 0) & (value < 1)
+    inside = (value > 0) & (value < 1 - ROUNDING)
+    middle = np.where(inside, value, 0.5)
+    half = _quantile(level) * se / (middle * np.abs(np.log(middle)))
+    low, high = middle ** np.exp(half), middle ** np.exp(-half)
     return Curve(times, value, se, np.where(inside, low, value), np.where(inside, high, value), at_risk, 0.0)
 
 

@@ -73,9 +73,8 @@ def tradeoff(sample: Sample, question: Question, level: float = 0.95) -> Effect:
         problems.append(f"the other outcome ({entry.other}) has {bad} infinite entries.")
     notes = refuse.check(sample, question, problems)
     found, errors, columns = both(sample, question)
-    worth = sample.outcome + price * other
-    spread = errors_of(least_squares(columns.matrix, worth, sample.weights), sample)
-    value, se = found.net(price)
+    line = least_squares(columns.matrix, sample.outcome + price * other, sample.weights)
+    spread, back = errors_of(line, sample), float(columns.back[0, 0])
     names = (question.outcome.column, entry.other)
     rows = tuple(
         one_term(name, float(effect), float(variance), level, float(df))
@@ -91,8 +90,8 @@ def tradeoff(sample: Sample, question: Question, level: float = 0.95) -> Effect:
         sample,
         question,
         level,
-        value,
-        se,
+        back * float(line.coefficients[0]),
+        back * math.sqrt(spread.covariance[0, 0]),
         float(spread.df[0]),
         unit="probability" if question.outcome.kind == "yes_no" else question.outcome.unit or "point",
         method=f"two straight lines in the same rows, {errors} errors{crossed.words(sample)}",
