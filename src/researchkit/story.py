@@ -245,8 +245,7 @@ def restricted(answer: Answer, rows: NDArray[np.bool_]) -> dict[str, Any]:
     late = None if answer.sample.entry is None else answer.sample.entry[rows]
     if answer.question.outcome.competing:
         curve = cumulative_incidence(time, event, 1, late)
-        place = max(int(np.searchsorted(curve.times, horizon, side="right")) - 1, 0)
-        value, low, high = (100 * float(part[place]) for part in (curve.value, curve.low, curve.high))
+        value, _, low, high = (100 * part for part in curve.at(horizon))
         name = f"Per cent by {wording.typed(horizon)}"
     else:
         name = f"Mean time up to {wording.typed(horizon)}"
