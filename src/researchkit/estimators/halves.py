@@ -213,9 +213,9 @@ def correlation(one: Vector, two: Vector) -> float:
 
 
 def reliability(agree: Vector) -> tuple[float, float]:
-    """Of the mean of half a team, and of a whole one (Spearman-Brown)."""
+    """Of the mean of half a team, and of a whole one (Spearman-Brown); unknown where halves say the very opposite."""
     half = float(np.nanmean(agree)) if np.isfinite(agree).any() else float("nan")
-    return half, 2 * half / (1 + half)
+    return half, 2 * half / (1 + half) if half > -1 else float("nan")
 
 
 def disagreement(agree: Vector) -> tuple[str, ...]:
