@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from functools import cache
 
 import numpy as np
@@ -174,6 +174,13 @@ def test_the_effect_is_the_lag_from_exposure_to_outcome_in_units_of_both():
     assert (model.name, model.errors, model.scale) == ("random-intercept cross-lagged panel", "cluster-robust", "hour")
     assert effect.notes == ("few clusters: 10 (site)",)
     assert within.within(asked, ASKED, 0.9).estimate == effect.estimate
+
+
+def test_a_panel_and_its_fit_stay_as_they_are():
+    _, wide, fit = fitted()
+    for one, name in ((wide, "spread"), (fit, "theta")):
+        with pytest.raises(FrozenInstanceError):
+            setattr(one, name, None)
 
 
 def test_units_move_each_part_as_they_should():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,11 @@ def test_a_contrast_has_its_value_and_its_error(columns):
     assert (value, se) == pytest.approx((apart.mean(), apart.std(ddof=1) / np.sqrt(60)), rel=1e-6)
     below = delta.Found(np.zeros(2), np.array([[-1e-18, 0.0], [0.0, 4.0]]), 9)  # by rounding a variance below 0
     assert (below.se(), below.se(1), below.along(np.array([1.0, 0.0]))) == (0.0, 2.0, (0.0, 0.0))
+
+
+def test_what_was_found_stays_as_it_is(columns):
+    with pytest.raises(FrozenInstanceError):
+        delta.of_means(columns, itself).units = 3
 
 
 def test_slopes_are_those_of_calculus():

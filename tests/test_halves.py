@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -154,6 +154,11 @@ def test_half_of_each_team_rates_by_lot():
     # Of four people of a team each pair is together as often as any other.
     pairs = [np.mean(own[one] & own[two]) for one in range(6) for two in range(one)]
     assert np.abs(np.array(pairs) - 3 * 2 / (6 * 5)).max() < 0.09
+
+
+def test_who_is_in_which_cell_stays_as_it_is():
+    with pytest.raises(FrozenInstanceError):
+        room.split_of(waves(), asks(who="who", when="when")).cell = None
 
 
 def test_who_is_in_which_cell_and_whom_it_meets():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
@@ -83,6 +85,12 @@ def test_the_exposure_too_and_several_may_tell():
     steep[:2] = 1
     found = learned(LOG, three, steep, weights)
     assert (found.telling, found.kept) == ((), [0, 1, 3])
+
+
+def test_what_was_learned_stays_as_it_is():
+    matrix, eta, weights, _ = rows()
+    with pytest.raises(FrozenInstanceError):
+        learned(None, matrix, eta, weights).link = LOG
 
 
 @pytest.mark.parametrize(("link", "sure"), [(LOGIT, 0.0), (LOGIT, 1.0), (LOG, 0.0)])

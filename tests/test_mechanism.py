@@ -693,6 +693,13 @@ def test_a_share_of_a_total_below_0_is_told_too():
     assert turned.model.terms[2].high < 0 < up.model.terms[2].low
 
 
+def test_a_total_that_is_not_clear_has_no_share():
+    effect = room.mechanism(made(a=0.2, b=0.2, direct=0.0), asks_of())
+    indirect, direct, total = (term.estimate for term in effect.model.terms[:3])
+    assert indirect * direct > 0 and effect.model.terms[2].low < 0 < total
+    assert len(effect.model.terms) == 5
+
+
 def test_parts_that_are_not_all_clear_do_not_pull_apart():
     for one in ({"a": 0.02}, {"b": 0.02}, {"direct": -0.02}):
         effect = room.mechanism(made(**({"direct": -0.9} | one)), asks_of())
@@ -794,7 +801,9 @@ def test_a_rough_mean_is_one_whose_reliability_is_below_7_tenths(monkeypatch):
     worth = icc(sample.more["trust_in_us"], sample.cluster)[1]
     assert room.reliability(there) == pytest.approx(worth)
     uneven = replace(there, sample=replace(sample, cluster=np.minimum(sample.cluster, 9)))
-    assert room.reliability(uneven) == pytest.approx(icc(sample.more["trust_in_us"], uneven.sample.cluster)[1])
+    two = replace(there, sample=replace(sample, cluster=np.minimum(sample.cluster, 1)))
+    for one in (uneven, two):
+        assert room.reliability(one) == pytest.approx(icc(sample.more["trust_in_us"], one.sample.cluster)[1])
     monkeypatch.setattr(room, "ROUGH_MEANS", worth + 1e-9)
     (note,) = [note for note in room.mechanism(sample, asks_of()).notes if note.startswith("rough")]
     assert note == (
@@ -886,11 +895,14 @@ def test_times_may_be_numbers_or_dates_but_not_both():
     turned = asks_of(times={"exposure": "y_day", "mediator": "m_day", "outcome": "x_day"})
     with pytest.raises(EstimationError, match="in 160 rows the mediator was measured before the exposure"):
         room.mechanism(dated, turned)
-    with pytest.raises(EstimationError) as caught:
-        room.mechanism(dated, asks_of(times={"exposure": 1, "mediator": "m_day", "outcome": "y_day"}))
-    assert str(caught.value) == (
-        "The question 'q': the times of exposure and mediator are not alike: one is a date, the other a number."
-    )
+    for times, pair in (
+        ({"exposure": 1, "mediator": "m_day", "outcome": "y_day"}, "exposure and mediator"),
+        ({"exposure": "x_day", "mediator": "m_day", "outcome": 9}, "mediator and outcome"),
+    ):
+        with pytest.raises(EstimationError) as caught:
+            room.mechanism(dated, asks_of(times=times))
+        told = f"The question 'q': the times of {pair} are not alike: one is a date, the other a number."
+        assert str(caught.value) == told
 
 
 def test_a_question_without_a_mediator_is_a_fault_of_ours():

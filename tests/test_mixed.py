@@ -86,7 +86,7 @@ def test_clusters_that_do_not_differ_are_said():
 
 def test_clusters_that_differ_in_one_way_are_not_taken_for_independent_rows():
     """In the draw of this seed level and slope come out as one difference (their correlation is 1 or -1)."""
-    asked = drawn(seed=3)
+    asked = drawn(seed=3, levels=0.3, slopes=0.1)
     effect = room.slopes(asked, question())
     matrix = np.column_stack([asked.exposure, asked.covariates, np.ones(120)])
     between = random_intercept(asked.outcome, matrix, asked.cluster, asked.exposure - asked.exposure.mean()).between

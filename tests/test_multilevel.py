@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import numpy as np
@@ -303,7 +304,10 @@ def test_a_fit_is_singular_by_lme4s_rule():
         assert Mixed(**basics, between=np.array([[4.0 * ratio]])).singular == singular
         turned = np.array([[1.0, 1.0], [1.0, 1.0 + 4.0 * 2 * ratio]])  # the smaller eigenvalue is nearly half of it
         assert Mixed(**basics, between=turned).singular == singular
-    assert Mixed(**basics, between=np.array([[1.0, 9.0], [9.0, 99.0]])).icc == 0.2
+    one = Mixed(**basics, between=np.array([[1.0, 9.0], [9.0, 99.0]]))
+    assert one.icc == 0.2
+    with pytest.raises(FrozenInstanceError):
+        one.within = 1.0
 
 
 def test_iccs_of_uneven_teams_follow_from_f():
