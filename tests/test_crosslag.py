@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, replace
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -218,6 +219,33 @@ def test_usual_levels_that_do_not_differ_are_said(seed):
     none = [name for name in levels if found[name] <= 0]
     assert [name in none for name in levels] == {6: [1, 0], 18: [0, 1], 8: [1, 1], 17: [0, 0]}[seed]
     assert effect.notes == tuple(f"{name} came out as none: people hardly differ in it for long" for name in none)
+
+
+def stuck(monkeypatch, curvature):
+    """A panel whose search stays where it begins; and its largest slope there, a person."""
+    panel = room.Panel(room.widened(people(40), ASKED))
+    monkeypatch.setattr("scipy.optimize.minimize", lambda *args, **more: SimpleNamespace(x=panel.start))
+    monkeypatch.setattr(panel, "curvature", lambda theta: np.diag(curvature * np.ones(panel.size)), raising=False)
+    return panel, np.abs(panel.total(panel.start)[1]).max() / 40
+
+
+def test_a_place_with_a_slope_is_no_top(monkeypatch):
+    panel, slope = stuck(monkeypatch, 1e12)
+    assert slope > 1e-3
+    for limit, top in ((1.01 * slope, True), (0.99 * slope, False)):
+        monkeypatch.setattr(room, "SMALL", limit)
+        if top:
+            assert panel.fit().theta == pytest.approx(panel.start, abs=1e-9)
+            continue
+        with pytest.raises(EstimationError, match="no clear top"):
+            panel.fit()
+
+
+def test_a_saddle_is_no_top(monkeypatch):
+    monkeypatch.setattr(room, "SMALL", np.inf)
+    down = np.where(np.arange(24) == 5, -1e12, 1e12)
+    with pytest.raises(EstimationError, match="no clear top"):
+        stuck(monkeypatch, down)[0].fit()
 
 
 def test_two_scores_that_say_the_same_have_no_top():

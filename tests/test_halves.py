@@ -85,6 +85,18 @@ def test_how_much_is_held_at_a_time_changes_nothing(monkeypatch):
             assert one == pytest.approx(other)
 
 
+def test_as_many_splits_are_held_at_a_time_as_the_limit_allows(monkeypatch):
+    asked, told, sizes = waves(), asks(who="who", when="when"), []
+    plain = room.systems
+    monkeypatch.setattr(room, "systems", lambda met, *rest: sizes.append(len(met)) or plain(met, *rest))
+    each = len(asked.outcome) * (1 + 2) ** 2  # the rating beside need and the intercept
+    for most, blocks in ((10 * each, [10, 10]), (10 * each - 1, [9, 9, 2]), (each - 1, [1] * 20)):
+        monkeypatch.setattr(room, "AT_ONCE", most)
+        sizes.clear()
+        room.estimates(asked, room.split_of(asked, told), SPLITS)
+        assert sizes == blocks
+
+
 @pytest.mark.parametrize("clustered", [False, True])
 def test_the_effect_is_the_mean_of_the_splits_with_the_error_of_the_jackknife(clustered):
     asked, told = waves(12, 4, 2), asks(who="who", when="when")
