@@ -142,6 +142,9 @@ def test_a_covariate_that_stays_the_same_falls_out_of_within_alone():
     assert effect.estimate == pytest.approx(plain.estimate)
     assert [term.term for term in effect.model.terms[:2]] == ["care", "need"]
     assert effect.model.terms[2].estimate != pytest.approx(plain.model.terms[2].estimate)
+    flat = np.column_stack([asked.covariates, np.ones(90)])  # the same for all: not even a note
+    same = room.within(replace(asked, covariates=flat, names=("need", "site"), groups=("need", "site")), ASKED)
+    assert (same.estimate, same.notes) == (pytest.approx(plain.estimate), plain.notes)
     only = replace(asked, covariates=age[:, None], names=("age",), groups=("age",))
     none = replace(asked, covariates=np.empty((90, 0)), names=(), groups=())
     assert room.within(only, ASKED).estimate == pytest.approx(room.within(none, ASKED).estimate)
@@ -157,9 +160,10 @@ def test_a_covariate_that_stays_the_same_falls_out_of_within_alone():
 def test_where_people_do_not_differ_nothing_stands_between_them():
     asked = drawn()
     level = room.centred(asked.exposure, codes(asked), None)[1]
-    effect = room.within(replace(asked, exposure=asked.exposure - level), ASKED)
-    assert [term.term for term in effect.model.terms] == ["care", "need"]
-    assert effect.estimate == pytest.approx(room.within(asked, ASKED).estimate)
+    for unit in (1, 1e12):  # what rounding leaves of the means is no difference
+        effect = room.within(replace(asked, exposure=unit * (asked.exposure - level)), ASKED)
+        assert [term.term for term in effect.model.terms] == ["care", "need"]
+        assert unit * effect.estimate == pytest.approx(room.within(asked, ASKED).estimate)
 
 
 def test_less_their_means():
@@ -171,7 +175,8 @@ def test_less_their_means():
     assert room.changing(np.full(4, 0.1) + values * 1e-12, who).tolist() == [False, True], "of a column's own spread"
     assert room.changing(np.ones(4), who).tolist() == [False, False]
     rounded = np.array([0.1 + 0.2, 0.3, 7.0, 8.0])
-    assert room.changing(rounded, np.array([0, 0, 1, 2])).tolist() == [False] * 3, "rounding is no change"
+    for unit in (1, 1e12):
+        assert room.changing(unit * rounded, np.array([0, 0, 1, 2])).tolist() == [False] * 3, "rounding is no change"
 
 
 @pytest.mark.parametrize(("steady", "noted"), [(12, False), (13, True)])
@@ -202,11 +207,12 @@ def test_one_who_changes_is_too_few_and_two_are_enough():
 def test_an_outcome_that_never_changes_is_refused():
     asked = drawn()
     level = np.random.default_rng(1).normal(size=24)[codes(asked)]
-    with pytest.raises(EstimationError) as caught:
-        room.within(replace(asked, outcome=level), ASKED)
-    assert str(caught.value) == (
-        "Question 'q': score never changes for anybody, so nobody can be compared with himself."
-    )
+    for unit in (1, 1e12):
+        with pytest.raises(EstimationError) as caught:
+            room.within(replace(asked, outcome=unit * level), ASKED)
+        assert str(caught.value) == (
+            "Question 'q': score never changes for anybody, so nobody can be compared with himself."
+        )
 
 
 def test_shares_are_told_as_probabilities():
@@ -219,6 +225,9 @@ def test_shares_are_told_as_probabilities():
 def test_units_scale_the_answer_and_nothing_else():
     asked = drawn()
     one = room.within(asked, TIMED)
+    tiny = room.within(replace(asked, exposure=1e-12 * asked.exposure, outcome=1e-12 * asked.outcome), TIMED)
+    assert (tiny.estimate, tiny.se) == pytest.approx((one.estimate, one.se))
+    assert len(tiny.model.terms) == len(one.model.terms)
     other = room.within(replace(asked, exposure=1e6 * asked.exposure + 3, outcome=asked.outcome * 1e-6), TIMED)
     assert (1e12 * other.estimate, 1e12 * other.se, other.df, other.p) == pytest.approx(
         (one.estimate, one.se, one.df, one.p)
