@@ -131,13 +131,12 @@ def parts(outcome: Vector, side: NDArray[np.bool_], kinds: NDArray[np.int64]) ->
     """Within, mix and crude (3,), and the influence of each row on them (n, 3)."""
     size = int(kinds.max()) + 1
     n1, n0 = (np.bincount(kinds[rows], minlength=size).astype(float) for rows in (side, ~side))
-    there = n1 + n0 > 0
     mean1, mean0 = (
         np.divide(np.bincount(kinds[rows], outcome[rows], minlength=size), n, out=np.zeros(size), where=n > 0)
         for rows, n in ((side, n1), (~side, n0))
     )
     share1, share0 = n1 / n1.sum(), n0 / n0.sum()
-    apart, level = np.where(there, mean1 - mean0, 0.0), np.where(there, (mean1 + mean0) / 2, 0.0)
+    apart, level = mean1 - mean0, (mean1 + mean0) / 2
     within = float(np.sum((share1 + share0) / 2 * apart))
     by_mix = float(np.sum((share1 - share0) * level))
     influence = np.zeros((len(outcome), 3))
