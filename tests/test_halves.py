@@ -21,7 +21,7 @@ def asks(kind="score", unit=None, **told):
 
 
 def waves(teams=7, people=5, times=3, *, seed=2, missing=0.15, **given):
-    """People of teams over waves, some of them missing: a rating of the leader, an answer, one thing held equal."""
+    """People of teams over waves, some of them missing: a rating of the leader, an answer, two things held equal."""
     rng = np.random.default_rng(seed)
     team, who, when = (
         part.ravel() for part in np.meshgrid(np.arange(teams), np.arange(people), np.arange(times), indexing="ij")
@@ -33,7 +33,7 @@ def waves(teams=7, people=5, times=3, *, seed=2, missing=0.15, **given):
     outcome = 3 + 0.8 * leader + 0.1 * need + rng.normal(size=len(team))
     names = np.array([f"p{one}" for one in range(people)], dtype=object)[who]  # the same names in every team
     more = {"team": team.astype(float), "who": names, "when": when.astype(float)}
-    return sample(outcome, care, {"need": need}, more, **given)
+    return sample(outcome, care, {"need": need, "age": rng.normal(40, 9, size=len(team))}, more, **given)
 
 
 def plainly(asked, rates, *, lag=0, without=None):
@@ -89,7 +89,7 @@ def test_as_many_splits_are_held_at_a_time_as_the_limit_allows(monkeypatch):
     asked, told, sizes = waves(), asks(who="who", when="when"), []
     plain = room.systems
     monkeypatch.setattr(room, "systems", lambda met, *rest: sizes.append(len(met)) or plain(met, *rest))
-    each = len(asked.outcome) * (1 + 2) ** 2  # the rating beside need and the intercept
+    each = len(asked.outcome) * (1 + 3) ** 2  # the rating beside need, age and the intercept
     for most, blocks in ((10 * each, [10, 10]), (10 * each - 1, [9, 9, 2]), (each - 1, [1] * 20)):
         monkeypatch.setattr(room, "AT_ONCE", most)
         sizes.clear()
