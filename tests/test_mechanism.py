@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from designed import question as designed_question
+from designed import sample as designed_sample
 from scipy import stats
 from scipy.special import ndtr
 
@@ -21,6 +23,7 @@ from researchkit.errors import EstimationError, ResearchkitError, StudyError
 from researchkit.estimators import estimate
 from researchkit.estimators import mechanism as room
 from researchkit.estimators.linear import least_squares
+from researchkit.estimators.multilevel import icc
 from researchkit.estimators.paths import _products as products
 from researchkit.estimators.paths import apart, bootstrap, constant_within, fit, means, normals, product
 from researchkit.robustness.designed import mechanism as attacks
@@ -583,3 +586,325 @@ def test_rows_are_taken_out_with_all_that_the_design_reads():
     sample = drawn()
     cut = part(sample, sample.cluster != 0)
     assert len(cut.more["trust"]) == len(cut.outcome) < 400
+
+
+# What an effect is made of
+
+
+def asks_of(kind="score", outcome=None, **told):
+    return designed_question(kind, outcome, mechanism={"mediator": "trust_in_us"} | told)
+
+
+def made(n=160, *, clusters=None, seed=3, direct=0.3, a=0.5, b=0.6, **given):
+    """x to m to y, with one thing held equal and a category that the mechanism may adjust for."""
+    rng = np.random.default_rng(seed)
+    need, x = rng.normal(size=(2, n))
+    m = a * x + 0.4 * need + rng.normal(size=n)
+    y = 20 + 2 * (b * m + direct * x) + rng.normal(size=n)
+    more = {"trust_in_us": m, "place": np.array(["north", "south", "south", "west"])[np.arange(n) % 4]}
+    if clusters:
+        given |= {"cluster": np.arange(n) % clusters, "cluster_name": "team"}
+    return designed_sample(y, x, {"need": need}, more, **given)
+
+
+def columns_of(sample, *others):
+    ones = np.ones(len(sample.outcome))
+    x, m = sample.exposure, sample.more["trust_in_us"]
+    return np.column_stack([x, *others, ones]), np.column_stack([m, x, *others, ones])
+
+
+@pytest.mark.parametrize("clusters", [None, 16])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_every_field_of_the_effect(clusters, weighted):
+    weights = 1.0 + np.arange(160) % 3 if weighted else None
+    sample = made(clusters=clusters, weights=weights)
+    effect = room.mechanism(sample, asks_of(), 0.9)
+    first, second = columns_of(sample, sample.covariates[:, 0])
+    root = np.ones(160) if weights is None else np.sqrt(weights)
+    a = np.linalg.lstsq(first * root[:, None], sample.more["trust_in_us"] * root, rcond=None)[0][0]
+    b, direct = np.linalg.lstsq(second * root[:, None], sample.outcome * root, rcond=None)[0][:2]
+    share = a * b / (a * b + direct)
+    terms = effect.model.terms
+    assert [term.term for term in terms] == [
+        "Indirect: care to trust in us to outcome",
+        "Direct: care to outcome, trust in us held equal",
+        "Total: care to outcome",
+        "First path: care to trust in us",
+        "Second path: trust in us to outcome, care held equal",
+        "Share of the total by way of trust in us",
+    ]
+    assert [term.estimate for term in terms] == pytest.approx([a * b, direct, a * b + direct, a, b, share])
+    own = terms[0]
+    for field in ("estimate", "se", "low", "high", "p"):
+        assert getattr(effect, field) == getattr(own, field), field
+    paths = fit(laid(sample, asks_of()), asks_of(), 0.9)
+    draws = paths.drawn()
+    through = draws[:, 0] * draws[:, 1]
+    assert (own.low, own.high) == pytest.approx(tuple(np.percentile(through, [5, 95])))
+    assert clusters or own.se == pytest.approx(np.std(through), rel=0.05)
+    shares = through / (through + draws[:, 2])
+    low, high = np.percentile(shares, [5, 95])
+    assert (terms[5].low, terms[5].high, terms[5].p) == pytest.approx((low, high, own.p))
+    assert terms[5].se == pytest.approx(np.std(np.minimum(np.maximum(shares, low), high)))
+    errors = "CR2" if clusters else "HC3"
+    told = ", weighted" if weighted else ""
+    assert effect.method == f"product of two paths by least squares{told}, {errors} errors, Monte Carlo interval"
+    model = effect.model
+    assert (model.name, model.errors, model.scale) == ("two least-squares lines", errors, "each in its own unit")
+    assert (effect.n, effect.clusters, effect.level, effect.also) == (160, clusters, 0.9, {})
+    assert (effect.kind, effect.unit, effect.contrast) == ("score", "point", "care +1 point, by way of trust in us")
+    assert effect.df == pytest.approx(min(paths.df[:2])) and (clusters or effect.df == 156)
+    believed = (
+        "that trust in us carries it rests on nothing unmeasured acting on both trust in us and the outcome, nor on the "
+        "exposure and either; data cannot show that"
+    )
+    inside = "rows inside and between team are taken together; inside alone is told below"
+    few = "few clusters: 16 (team)"
+    assert effect.notes == ((few, believed, inside) if clusters else (believed,))
+
+
+def test_the_level_is_95_unless_asked():
+    sample = made()
+    effect = room.mechanism(sample, asks_of(outcome={"unit": "day"}))
+    assert effect.level == 0.95 and effect.unit == "day"
+    narrow = room.mechanism(sample, asks_of(), 0.9)
+    assert effect.low < narrow.low < narrow.high < effect.high
+
+
+@pytest.mark.parametrize(
+    ("direct", "share", "apart"),
+    [(0.6, True, False), (-0.9, False, True), (0.02, False, False), (-0.23, False, True)],
+)
+def test_a_share_is_told_of_a_clear_total_whose_parts_pull_alike(direct, share, apart):
+    """The draw of this seed lies 0.1 below: 0.04 is told as -0.06, which is not seen to differ from 0."""
+    effect = room.mechanism(made(400, direct=direct), asks_of())
+    total = effect.model.terms[2]
+    assert (total.low > 0 or total.high < 0) == (direct != -0.23)
+    assert (len(effect.model.terms) == 6) == share
+    told = "the indirect and the direct effect pull in opposite directions, so that the total hides both"
+    assert (told in effect.notes) == apart
+
+
+def test_a_share_of_a_total_below_0_is_told_too():
+    up, down = room.mechanism(made(), asks_of()), made()
+    turned = room.mechanism(replace(down, exposure=-down.exposure), asks_of())
+    assert turned.estimate == pytest.approx(-up.estimate)
+    assert turned.model.terms[5].estimate == pytest.approx(up.model.terms[5].estimate)
+    assert turned.model.terms[2].high < 0 < up.model.terms[2].low
+
+
+def test_a_total_that_is_not_clear_has_no_share():
+    effect = room.mechanism(made(a=0.2, b=0.2, direct=0.0), asks_of())
+    indirect, direct, total = (term.estimate for term in effect.model.terms[:3])
+    assert indirect * direct > 0 and effect.model.terms[2].low < 0 < total
+    assert len(effect.model.terms) == 5
+
+
+def test_parts_that_are_not_all_clear_do_not_pull_apart():
+    for one in ({"a": 0.02}, {"b": 0.02}, {"direct": -0.02}):
+        effect = room.mechanism(made(**({"direct": -0.9} | one)), asks_of())
+        unclear = [term for term in effect.model.terms if term.low <= 0 <= term.high]
+        assert unclear and not any("pull in opposite" in note for note in effect.notes), one
+
+
+def test_yes_or_no_is_told_by_a_linear_probability_model():
+    sample = made()
+    yes = replace(sample, outcome=(sample.outcome > 20).astype(float))
+    effect = room.mechanism(yes, asks_of("yes_no"))
+    assert (effect.kind, effect.unit) == ("yes_no", "probability")
+    assert effect.notes[1] == (
+        "yes or no is told by a linear probability model: differences in shares, alike for everybody"
+    )
+    assert effect.estimate == pytest.approx(room.mechanism(yes, asks_of()).estimate)
+    rare = replace(sample, outcome=(np.argsort(np.argsort(sample.outcome)) >= 140).astype(float))
+    assert room.mechanism(rare, asks_of("yes_no")).notes[0].startswith("few events: fewer than 25")
+    assert not any("few events" in note for note in room.mechanism(rare, asks_of()).notes)
+
+
+def test_a_baseline_and_what_the_mechanism_adjusts_for_are_held_equal():
+    sample = made()
+    before = np.random.default_rng(1).normal(size=160) + sample.outcome
+    change = replace(sample, baseline=before)
+    told = asks_of("change", {"baseline": "stays_before"}, adjust=["place"])
+    there = laid(change, told)
+    assert there.sample.names == ("need", "stays_before", "place: north", "place: west")
+    assert there.sample.groups == ("need", "stays_before", "place", "place")
+    dummies = [(sample.more["place"] == one).astype(float) for one in ("north", "west")]
+    others = [sample.covariates[:, 0], before, *dummies]
+    assert np.array_equal(there.sample.covariates, np.column_stack(others))
+    first, second = columns_of(sample, *others)
+    a = np.linalg.lstsq(first, sample.more["trust_in_us"], rcond=None)[0][0]
+    b = np.linalg.lstsq(second, sample.outcome, rcond=None)[0][0]
+    assert room.mechanism(change, told).estimate == pytest.approx(a * b)
+    with pytest.raises(EstimationError, match="it asks for a change, but its sample has no baseline"):
+        room.mechanism(sample, told)
+    number = replace(sample, more={**sample.more, "age": before})
+    assert laid(number, asks_of(adjust=["age"])).sample.names == ("need", "age")
+
+
+# Between clusters alone
+
+
+def shared(groups=14, each=10, *, alone=1.0, seed=5, **given):
+    """An exposure that all of a team have in common; the mediator differs inside by `alone`."""
+    rng = np.random.default_rng(seed)
+    code = np.repeat(np.arange(groups), each)
+    x, need = rng.normal(size=groups)[code], rng.normal(size=len(code))
+    m = 0.7 * x + 0.5 * rng.normal(size=groups)[code] + alone * rng.normal(size=len(code))
+    y = 0.5 * m + rng.normal(size=len(code))
+    given = {"cluster": code, "cluster_name": "team"} | given
+    return designed_sample(y, x, {"need": need}, {"trust_in_us": m}, **given)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_paths_between_clusters_are_those_of_their_means(weighted):
+    weights = 1.0 + np.arange(140) % 3 if weighted else None
+    sample = shared(weights=weights)
+    effect = room.mechanism(sample, asks_of(), 0.9)
+    count = np.ones(140) if weights is None else weights
+
+    def mean(values):
+        sums = np.bincount(sample.cluster, weights=count * values) / np.bincount(sample.cluster, weights=count)
+        return sums[sample.cluster]
+
+    root = np.sqrt(count)[:, None]
+    x, m, y, need = (
+        mean(one) for one in (sample.exposure, sample.more["trust_in_us"], sample.outcome, sample.covariates[:, 0])
+    )
+    first, second = np.column_stack([x, need, np.ones(140)]), np.column_stack([m, x, need, np.ones(140)])
+    a = np.linalg.lstsq(first * root, m * root[:, 0], rcond=None)[0][0]
+    b = np.linalg.lstsq(second * root, y * root[:, 0], rcond=None)[0][0]
+    assert effect.estimate == pytest.approx(a * b)
+    assert effect.method.startswith("product of two paths by least squares on means of team")
+    assert effect.model.name == "two least-squares lines on means of team"
+    told = "between team only: care is the same for all of one team, so means of team are compared; what happens inside them does not enter"
+    assert told in effect.notes and not any("inside alone" in note for note in effect.notes)
+
+
+def test_which_of_the_two_is_the_same_is_said():
+    both = shared(alone=0.0)
+    notes = room.mechanism(both, asks_of()).notes
+    assert any(
+        note.startswith("between team only: care and trust in us are the same for all of one team, so")
+        for note in notes
+    )
+    one = shared(alone=0.0)
+    own = replace(one, exposure=one.exposure + np.random.default_rng(1).normal(size=140))
+    notes = room.mechanism(own, asks_of()).notes
+    assert any(note.startswith("between team only: trust in us is the same for all of one team") for note in notes)
+    assert not any("rough means" in note for note in notes)
+
+
+def test_a_rough_mean_is_one_whose_reliability_is_below_7_tenths(monkeypatch):
+    sample = shared(alone=1.6)
+    there = room.Laid(sample, sample.more["trust_in_us"], "trust in us", "care")
+    worth = icc(sample.more["trust_in_us"], sample.cluster)[1]
+    assert room.reliability(there) == pytest.approx(worth)
+    uneven = replace(there, sample=replace(sample, cluster=np.minimum(sample.cluster, 9)))
+    two = replace(there, sample=replace(sample, cluster=np.minimum(sample.cluster, 1)))
+    for one in (uneven, two):
+        assert room.reliability(one) == pytest.approx(icc(sample.more["trust_in_us"], one.sample.cluster)[1])
+    monkeypatch.setattr(room, "ROUGH_MEANS", worth + 1e-9)
+    (note,) = [note for note in room.mechanism(sample, asks_of()).notes if note.startswith("rough")]
+    assert note == (
+        f"rough means: the mean of trust in us of a team has a reliability of {worth:.2f}. If those asked stand for "
+        "others of their team, the second path mixes in what happens inside team"
+    )
+    monkeypatch.setattr(room, "ROUGH_MEANS", worth - 1e-9)
+    assert not any(note.startswith("rough") for note in room.mechanism(sample, asks_of()).notes)
+    monkeypatch.undo()
+    assert room.ROUGH_MEANS == 0.7
+    away = sample.more["trust_in_us"] - means(sample.more["trust_in_us"], sample)
+    away += 0.01 * np.random.default_rng(2).normal(size=14)[sample.cluster]
+    assert room.reliability(replace(there, mediator=away)) < 0
+    notes = room.mechanism(replace(sample, more={"trust_in_us": away}), asks_of()).notes
+    assert any("has a reliability of 0.0. If" in note for note in notes), "never below 0"
+    assert room.reliability(replace(there, mediator=np.ones(140))) == 0.0
+    assert room.reliability(replace(there, mediator=np.ones(140), sample=replace(sample, cluster=None))) == 0.0
+    assert (
+        room.reliability(replace(there, mediator=np.arange(4.0), sample=replace(sample, cluster=np.arange(4)))) == 1.0
+    )
+
+
+def test_few_clusters_cannot_carry_paths_between_them():
+    for adjust, need in ((0, 6), (1, 7)):
+        for groups, enough in ((need, True), (need - 1, False)):
+            sample = shared(groups)
+            if not adjust:
+                sample = replace(sample, covariates=np.empty((len(sample.outcome), 0)), names=(), groups=())
+            if enough:
+                assert room.mechanism(sample, asks_of()).clusters == groups
+                continue
+            with pytest.raises(EstimationError) as caught:
+                room.mechanism(sample, asks_of())
+            assert str(caught.value) == (
+                f"The question 'q': only paths between team can carry this, and {groups} of them are too few for "
+                f"{need - 3} coefficients: at least {need} are needed. Adjust for fewer columns, or collect data from more "
+                "of them."
+            )
+
+
+# Refusals, all at once
+
+
+def test_everything_against_a_mechanism_is_told_at_once():
+    sample = made(40, clusters=10)
+    sample = replace(sample, crossed=np.arange(40) // 10, crossed_name="month")
+    dates = np.full(40, "2025-01-02", dtype="datetime64[ns]")
+    m = sample.more["trust_in_us"].copy()
+    m[:3] = np.nan, np.inf, np.nan
+    more = {"trust_in_us": m, "day": dates, "early": np.arange(40.0) - 2, "word": np.full(40, "x")}
+    times = {"exposure": 0, "mediator": "early", "outcome": "word"}
+    with pytest.raises(EstimationError) as caught:
+        room.mechanism(replace(sample, more=more), asks_of("change", {"baseline": "w"}, adjust=["day"], times=times))
+    assert str(caught.value).splitlines() == [
+        "The question 'q' has 6 problems:",
+        "  1. the mediator trust_in_us has 3 values that are not finite numbers. Correct them or declare them missing.",
+        "  2. word, the time of the outcome, holds words; numbers or dates that rise with time are wanted.",
+        "  3. in 2 rows the mediator was measured before the exposure, and what came before cannot follow from it. Leave "
+        "those rows out with `keep`, or name another mediator.",
+        "  4. day: a date cannot be adjusted for; make it a number, such as days since a start.",
+        "  5. clusters by team and month cross, and a mechanism allows for one kind only. Name under `clusters` the one in "
+        "which people are most alike.",
+        "  6. it asks for a change, but its sample has no baseline.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mediator", "said"),
+    [
+        (np.full(160, 7.0), "the mediator trust_in_us is the same in all 160 complete rows, so it can carry nothing."),
+        (
+            np.full(160, "high"),
+            "the mediator trust_in_us holds words or dates; a score is wanted. Recode it to numbers.",
+        ),
+    ],
+)
+def test_a_mediator_that_carries_nothing(mediator, said):
+    with pytest.raises(EstimationError) as caught:
+        room.mechanism(replace(made(), more={"trust_in_us": mediator}), asks_of())
+    assert str(caught.value) == f"The question 'q': {said}"
+
+
+def test_times_may_be_numbers_or_dates_but_not_both():
+    sample, days = made(), np.datetime64("2025-01-01", "ns") + np.arange(160) * np.timedelta64(86_400_000_000_000, "ns")
+    more = {**sample.more, "m_day": days, "y_day": days + np.timedelta64(1, "ns"), "x_day": days}
+    dated = replace(sample, more=more)
+    alike = asks_of(times={"exposure": "x_day", "mediator": "m_day", "outcome": "y_day"})
+    assert room.mechanism(dated, alike).estimate == room.mechanism(sample, asks_of()).estimate
+    turned = asks_of(times={"exposure": "y_day", "mediator": "m_day", "outcome": "x_day"})
+    with pytest.raises(EstimationError, match="in 160 rows the mediator was measured before the exposure"):
+        room.mechanism(dated, turned)
+    for times, pair in (
+        ({"exposure": 1, "mediator": "m_day", "outcome": "y_day"}, "exposure and mediator"),
+        ({"exposure": "x_day", "mediator": "m_day", "outcome": 9}, "mediator and outcome"),
+    ):
+        with pytest.raises(EstimationError) as caught:
+            room.mechanism(dated, asks_of(times=times))
+        told = f"The question 'q': the times of {pair} are not alike: one is a date, the other a number."
+        assert str(caught.value) == told
+
+
+def test_a_question_without_a_mediator_is_a_fault_of_ours():
+    with pytest.raises(ValueError, match="The question 'q' names no mechanism"):
+        room.lay(made(), designed_question())

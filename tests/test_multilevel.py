@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import runpy
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from researchkit import wording
 from researchkit.errors import EstimationError
 from researchkit.estimators import estimate_sample
-from researchkit.estimators.multilevel import _pseudo_inverse, icc, random_intercept
+from researchkit.estimators.multilevel import Mixed, _pseudo_inverse, icc, random_intercept
 
 BUILD = runpy.run_path(str(Path(__file__).with_name("test_estimators.py")))
 sample, question = BUILD["sample"], BUILD["question"]
@@ -220,3 +222,126 @@ def test_intervals_of_a_mixed_model_cover_the_truth(model, worlds):
         effect = estimate_sample(sample(mood, care, cluster=team), question("score"), model=model)
         inside.append(effect.low <= 0.5 <= effect.high)
     assert abs(np.mean(inside) - 0.95) < 3 * np.sqrt(0.95 * 0.05 / worlds)
+
+
+# Written out by matrices of n x n
+
+
+def uneven(n=70, groups=9, *, seed=6, slope=True):
+    rng = np.random.default_rng(seed)
+    team = np.sort(np.concatenate([np.arange(groups), rng.integers(0, groups, n - groups)]))
+    x = rng.normal(size=n)
+    level, each = rng.normal(size=groups), 0.8 * rng.normal(size=groups)
+    y = 2 + 0.5 * x + level[team] + (each[team] * x if slope else 0) + rng.normal(size=n)
+    return y, np.column_stack([x, np.ones(n)]), team
+
+
+def whole(parts, team, x):
+    """The covariance of all rows: a variance of intercepts, (their covariance with slopes, of slopes,) and of rows."""
+    same, *rest = (team[:, None] == team).astype(float), *parts
+    if len(parts) == 2:
+        return rest[0] * same + rest[1] * np.eye(len(team))
+    both = rest[0] + rest[1] * (x[:, None] + x) + rest[2] * np.outer(x, x)
+    return both * same + rest[3] * np.eye(len(team))
+
+
+def fitted_at(parts, y, matrix, team):
+    """-2 REML log-likelihood, coefficients and their covariance, by generalised least squares."""
+    v = whole(parts, team, matrix[:, 0])
+    covariance = np.linalg.inv(matrix.T @ np.linalg.solve(v, matrix))
+    coefficients = covariance @ matrix.T @ np.linalg.solve(v, y)
+    rest = y - matrix @ coefficients
+    told = np.linalg.slogdet(v)[1] - np.linalg.slogdet(covariance)[1] + rest @ np.linalg.solve(v, rest)
+    return told + (len(y) - 2) * np.log(2 * np.pi), coefficients, covariance
+
+
+@pytest.mark.parametrize("slope", [False, True])
+def test_a_fit_is_the_top_of_the_restricted_likelihood(slope):
+    y, matrix, team = uneven()
+    fit = random_intercept(y, matrix, team, matrix[:, 0] if slope else None)
+    parts = np.array([*fit.between[np.tril_indices(len(fit.between))], fit.within])
+    criterion, coefficients, covariance = fitted_at(parts, y, matrix, team)
+    assert fit.criterion == pytest.approx(criterion, rel=1e-9)
+    assert fit.coefficients == pytest.approx(coefficients)
+    assert fit.covariance == pytest.approx(covariance)
+    assert fit.icc == pytest.approx(parts[0] / (parts[0] + parts[-1]))
+    assert not fit.singular
+    for place in range(len(parts)):  # no other variances nearby are likelier
+        for sign in (1, -1):
+            moved = parts + sign * 0.02 * (np.arange(len(parts)) == place)
+            assert fitted_at(moved, y, matrix, team)[0] > criterion
+    # Satterthwaite: 2 V² over the variance of V, by derivatives in the variances themselves.
+    steps = 1e-3 * np.eye(len(parts))
+
+    def variances(at):
+        return np.diag(fitted_at(at, y, matrix, team)[2])
+
+    gradient = np.array([(variances(parts + one) - variances(parts - one)) / 2e-3 for one in steps])
+    corners = [
+        [
+            sum(s * t * fitted_at(parts + s * one + t * two, y, matrix, team)[0] for s in (1, -1) for t in (1, -1))
+            for two in steps
+        ]
+        for one in steps
+    ]
+    spread = 2 * np.linalg.inv(np.array(corners) / 4e-6)
+    below = np.array([column @ spread @ column for column in gradient.T])
+    assert fit.df == pytest.approx(2 * np.diag(covariance) ** 2 / below, rel=2e-3)
+
+
+def test_the_order_of_the_rows_and_the_names_of_the_teams_do_not_matter():
+    y, matrix, team = uneven()
+    order = np.random.default_rng(1).permutation(len(y))
+    one = random_intercept(y, matrix, team, matrix[:, 0])
+    other = random_intercept(y[order], matrix[order], 100 - 7 * team[order], matrix[order, 0])
+    assert other.coefficients == pytest.approx(one.coefficients, rel=1e-6)
+    assert other.between == pytest.approx(one.between, rel=1e-4) and other.df == pytest.approx(one.df, rel=1e-3)
+
+
+def test_a_fit_is_singular_by_lme4s_rule():
+    basics = {"coefficients": np.zeros(1), "covariance": np.eye(1), "df": np.ones(1), "within": 4.0, "criterion": 0.0}
+    for ratio, singular in ((0.9e-8, True), (1.1e-8, False), (0.0, True)):
+        assert Mixed(**basics, between=np.array([[4.0 * ratio]])).singular == singular
+        turned = np.array([[1.0, 1.0], [1.0, 1.0 + 4.0 * 2 * ratio]])  # the smaller eigenvalue is nearly half of it
+        assert Mixed(**basics, between=turned).singular == singular
+    one = Mixed(**basics, between=np.array([[1.0, 9.0], [9.0, 99.0]]))
+    assert one.icc == 0.2
+    with pytest.raises(FrozenInstanceError):
+        one.within = 1.0
+
+
+def test_iccs_of_uneven_teams_follow_from_f():
+    """Bliese's formulas: ICC(1) = (F - 1) / (F - 1 + mean size), ICC(2) = 1 - 1 / F."""
+    rng = np.random.default_rng(3)
+    team = rng.permutation(np.repeat([4, 7, 9, 2], [3, 5, 2, 6]))
+    values = rng.normal(size=16) + team / 4
+    f = stats.f_oneway(*(values[team == one] for one in np.unique(team))).statistic
+    assert icc(values, team) == pytest.approx(((f - 1) / (f - 1 + 4), 1 - 1 / f))
+    two = icc(values, (team > 5).astype(int))
+    assert all(np.isfinite(two)), "two teams are enough"
+    apart = np.array([1.0, -1, 1, -1, 1, -1])
+    assert icc(apart, np.arange(6) // 2) == (pytest.approx(-1), -np.inf), "all of it lies inside of teams"
+
+
+def test_what_is_too_little_for_teams_is_said_with_its_numbers():
+    y, matrix = np.arange(6.0) ** 2, np.ones((6, 1))
+    for team, number in ((np.arange(6) // 3, 2), (np.arange(6), 6)):
+        with pytest.raises(EstimationError) as caught:
+            random_intercept(y, matrix, team)
+        assert str(caught.value) == (
+            f"{number} clusters in 6 rows: telling clusters from people needs at least 3 clusters, and some with 2 people "
+            "or more."
+        )
+    assert np.isfinite(random_intercept(y, matrix, np.arange(6) // 2).criterion), "3 are enough"
+    assert np.isfinite(random_intercept(y, matrix, np.array([0, 1, 2, 3, 4, 4])).criterion), "one pair is enough"
+    with pytest.raises(EstimationError) as caught:
+        icc(y, np.zeros(6))
+    assert str(caught.value) == "1 teams and 6 people: an ICC needs 2 teams, and some with 2 people or more."
+
+
+def test_columns_that_tell_the_outcome_exactly_have_no_variances():
+    x = np.array([1.0, 2, 4, 8, 16, 32])
+    with pytest.raises(
+        EstimationError, match="The mixed model's variances could not be found: the columns tell the outcome"
+    ):
+        random_intercept(0 * x, np.column_stack([x, np.ones(6)]), np.arange(6) // 2)

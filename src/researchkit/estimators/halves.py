@@ -135,7 +135,7 @@ def estimates(sample: Sample, split: Split, splits: int) -> tuple[Vector, Vector
     products = (columns[:, :, None] * columns[:, None, :]).reshape(n, k * k)
     cells, groups = len(split.cluster), int(split.cluster.max()) + 1
     found, left, agree = [], np.zeros(groups), []
-    block = max(1, AT_ONCE // max(groups * (k + 1) ** 2, n * k * k))
+    block = max(1, AT_ONCE // (n * (k + 1) ** 2))
     order = np.argsort(split.cell, kind="stable")
     edges = np.searchsorted(split.cell[order], np.arange(cells))
     for begin in range(0, splits, block):
@@ -213,9 +213,9 @@ def correlation(one: Vector, two: Vector) -> float:
 
 
 def reliability(agree: Vector) -> tuple[float, float]:
-    """Of the mean of half a team, and of a whole one (Spearman-Brown)."""
+    """Of the mean of half a team, and of a whole one (Spearman-Brown); unknown where halves say the very opposite."""
     half = float(np.nanmean(agree)) if np.isfinite(agree).any() else float("nan")
-    return half, 2 * half / (1 + half)
+    return half, 2 * half / (1 + half) if half > -1 else float("nan")
 
 
 def disagreement(agree: Vector) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ def mix(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     ----------
     Agrees with R `weighted.mean(tapply(y[b], s[b], mean) - tapply(y[a], s[a], mean), (pa + pb) / 2)`.
     """
-    kinds, labels = kinds_of(sample, question)
+    kinds, _ = kinds_of(sample, question)
     kept = shared(sample, kinds, question)
     side, outcome, kinds = sample.exposure[kept] > 0, sample.outcome[kept], kinds[kept]
     values, influence = parts(outcome, side, kinds)
@@ -56,8 +56,9 @@ def mix(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     own, unit = rows[0], "probability" if question.outcome.kind == "yes_no" else question.outcome.unit or "point"
     low, high, p = wald(own.estimate, own.se, level, df)
     by = "" if sample.cluster is None else f" clustered by {sample.cluster_name}"
-    left = len(sample.outcome) - len(outcome)
-    notes = [f"{len(labels)} kinds of cases; within a kind they may still differ in what was not recorded"]
+    left, held = len(sample.outcome) - len(outcome), str(len(np.unique(kinds)))
+    held += f" {wording.units('kind', held)} of cases"
+    notes = [f"{held}; within a kind they may still differ in what was not recorded"]
     if left:
         notes.append("rows of kinds that one side lacks are left out")
         notes.append(f"{wording.percent(left / len(sample.outcome))} of the rows are of such kinds")
@@ -76,7 +77,7 @@ def mix(sample: Sample, question: Question, level: float = 0.95) -> Effect:
         p,
         unit,
         sample.contrast,
-        f"direct standardisation over {len(labels)} kinds of cases, errors by influence{by}, t({groups - 1})",
+        f"direct standardisation over {held}, errors by influence{by}, t({groups - 1})",
         len(outcome),
         None if sample.cluster is None else groups,
         df,
@@ -130,13 +131,12 @@ def parts(outcome: Vector, side: NDArray[np.bool_], kinds: NDArray[np.int64]) ->
     """Within, mix and crude (3,), and the influence of each row on them (n, 3)."""
     size = int(kinds.max()) + 1
     n1, n0 = (np.bincount(kinds[rows], minlength=size).astype(float) for rows in (side, ~side))
-    there = n1 + n0 > 0
     mean1, mean0 = (
         np.divide(np.bincount(kinds[rows], outcome[rows], minlength=size), n, out=np.zeros(size), where=n > 0)
         for rows, n in ((side, n1), (~side, n0))
     )
     share1, share0 = n1 / n1.sum(), n0 / n0.sum()
-    apart, level = np.where(there, mean1 - mean0, 0.0), np.where(there, (mean1 + mean0) / 2, 0.0)
+    apart, level = mean1 - mean0, (mean1 + mean0) / 2
     within = float(np.sum((share1 + share0) / 2 * apart))
     by_mix = float(np.sum((share1 - share0) * level))
     influence = np.zeros((len(outcome), 3))

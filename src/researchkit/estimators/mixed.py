@@ -10,7 +10,7 @@ from researchkit.errors import EstimationError
 from researchkit.estimators.design import ALIASED, Design
 from researchkit.estimators.effect import Effect, Model, Vector, terms, told
 from researchkit.estimators.linear import Line, least_squares, summed
-from researchkit.estimators.multilevel import Mixed, random_intercept
+from researchkit.estimators.multilevel import SINGULAR, Mixed, random_intercept
 from researchkit.estimators.score import checked, no_error, not_exact
 from researchkit.wording import number, percent, units
 
@@ -140,6 +140,8 @@ def _remarks(sample: Sample, fit: Mixed, columns: Design, scale: float, unit: st
         told = f"{number(sd)} {units(unit, number(sd))}"
         notes.append(f"the effect differs between {sample.cluster_name} with a standard deviation of {told}")
     if fit.singular:
-        what = "clusters differ in fewer ways than the model allows" if len(fit.between) > 1 else "no differences"
-        notes.append(f"singular fit: {what} ({sample.cluster_name}), so errors are nearly those of independent rows")
+        alike = float(np.linalg.eigvalsh(fit.between / fit.within)[-1]) < SINGULAR**2
+        what = "no differences" if alike else "clusters differ in fewer ways than the model allows"
+        so = ", so errors are nearly those of independent rows" if alike else ""
+        notes.append(f"singular fit: {what} ({sample.cluster_name}){so}")
     return tuple(notes)

@@ -184,7 +184,8 @@ def _search(products: _Products, size: int) -> Vector:
     for width, exact in ((0.3, 1e-4), (1e-2, 1e-6), (1e-4, 1e-7)):  # restarts: a collapsed simplex is not a minimum
         corners = found + np.vstack([np.zeros(len(found)), width * np.diag(scales)])
         options = {"xatol": exact, "fatol": 1e-3 * exact + rounding, "maxfev": 2000, "initial_simplex": corners}
-        result = minimize(lambda theta: _deviance(products, theta, size), found, method="Nelder-Mead", options=options)
+        with np.errstate(invalid="ignore"):  # infinity less infinity, where the columns tell the outcome exactly
+            result = minimize(lambda at: _deviance(products, at, size), found, method="Nelder-Mead", options=options)
         found = result.x
     if not np.isfinite(result.fun):
         raise EstimationError("The mixed model's variances could not be found: the columns tell the outcome exactly.")

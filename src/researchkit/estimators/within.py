@@ -142,7 +142,10 @@ def demeaned(
     if np.std(inner.outcome) <= STEADY * max(float(np.std(sample.outcome)), 1e-300):
         reason = f"{question.outcome.column} never changes for anybody, so nobody can be compared with himself."
         raise EstimationError(listing(f"Question {question.id!r}", [reason]))
-    return inner, question, level, design(inner, question.exposure.column, intercept=False), "least squares"
+    made = design(inner, question.exposure.column, intercept=False)
+    # Nothing else may be taken off: with weights the plain mean of what is left is not 0, and there is no intercept.
+    made = replace(made, matrix=made.matrix + made.centre / made.scale, centre=np.zeros_like(made.centre))
+    return inner, question, level, made, "least squares"
 
 
 def beside(sample: Sample, question: Question, who: NDArray[np.int64], level: float) -> list[Term]:
