@@ -272,8 +272,7 @@ def fieller(b: Vector, v: Matrix, quantile: float) -> tuple[float, float]:
     a = 4 * (b[1] ** 2 - square * v[1, 1])
     half = 2 * (b[0] * b[1] - square * v[0, 1])
     rest = b[0] ** 2 - square * v[0, 0]
-    under = half**2 - a * rest
-    if a <= 0 or under < 0:
+    if a <= 0:
         return -np.inf, np.inf
-    roots = sorted([(-half - np.sqrt(under)) / a, (-half + np.sqrt(under)) / a])
-    return float(roots[0]), float(roots[1])
+    apart = np.sqrt(max(half**2 - a * rest, 0.0))  # below 0 by rounding only: at the turn itself the slope is 0
+    return float((-half - apart) / a), float((-half + apart) / a)
