@@ -156,3 +156,7 @@ def test_words_and_questions_without_a_review_are_refused():
         estimate_sample(words, asked())
     with pytest.raises(EstimationError, match=r"^The question 'q' has no `detection`\.$"):
         corrected(rows, question())
+
+
+def test_an_interval_is_of_95_per_cent_unless_another_is_asked_for():
+    assert corrected(measured(), asked()) == corrected(measured(), asked(), 0.95)

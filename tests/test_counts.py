@@ -147,3 +147,8 @@ def test_few_events_of_a_rate_are_told(events, note):
         outcome[np.flatnonzero(np.arange(N) % 2 == arm)[:count]] = 1
     notes = estimate_sample(sample(outcome, np.arange(N) % 2), question("counts")).notes
     assert len(notes) == (note is not None) and all(note in one for one in notes)
+
+
+def test_an_interval_is_of_95_per_cent_unless_another_is_asked_for():
+    about = question("counts", {"time": "days"})
+    assert counts.counts(made(), about) == counts.counts(made(), about, 0.95)

@@ -13,7 +13,7 @@ from scipy.stats import norm, t
 
 from researchkit.errors import EstimationError
 from researchkit.estimators import estimate_sample
-from researchkit.estimators.dose import curve, fieller, knots_of, laid_out, pieces, spline, turning
+from researchkit.estimators.dose import curve, dose, fieller, knots_of, laid_out, pieces, spline, turning
 
 
 def asked(kind="score", per=1.0, outcome=None, **dose):
@@ -277,3 +277,14 @@ def test_three_values_make_a_curve_and_two_do_not():
         laid_out(*doses([0, 1] * 10, between=[0, 1]))
     with pytest.raises(EstimationError, match="The question 'q' names no `dose`"):
         laid_out(doses([0, 1, 2] * 10, between=[0, 2])[0], question())
+
+
+def test_an_interval_is_of_95_per_cent_unless_another_is_asked_for():
+    rows, _ = curved()
+    about = asked(per=2, between=[3, 7])
+    assert dose(rows, about) == dose(rows, about, 0.95) and dose(rows, about).level == 0.95
+    for way in (
+        lambda *level: curve(rows, about, [3, 7], *level).low[0],
+        lambda *level: turning(rows, about, *level).low,
+    ):
+        assert way() == way(0.95) != way(0.9)

@@ -246,3 +246,7 @@ def test_a_model_that_runs_away_in_a_fold_names_its_column():
         EstimationError, match="need, alone or with other columns of `adjust`, tells exactly who has care"
     ):
         crossfit(propensity.ready(told, question()), told, question(), np.arange(N) % 5)
+
+
+def test_an_interval_is_of_95_per_cent_unless_another_is_asked_for():
+    assert doubly_robust(made(), question()) == doubly_robust(made(), question(), 0.95)

@@ -14,6 +14,7 @@ from scipy.stats import norm, t
 from researchkit.errors import EstimationError
 from researchkit.estimators import estimate_sample, propensity
 from researchkit.estimators.likelihood import LOG, LOGIT
+from researchkit.estimators.weighting import inverse_probability
 
 N = 150
 IPW = "inverse probability"
@@ -286,3 +287,7 @@ def test_people_with_a_chance_below_a_twentieth_are_noted_from_one_per_cent_on(s
     assert found[1:] == ((told,) if noted else ())
     heavy = propensity.overlap(tuple(sides), np.where(low, 3.0, 1.0), made(), question())
     assert len(heavy) == 1 + (edge < 0.05)  # of people, not of rows
+
+
+def test_an_interval_is_of_95_per_cent_unless_another_is_asked_for():
+    assert inverse_probability(made(), question()) == inverse_probability(made(), question(), 0.95)

@@ -347,3 +347,16 @@ def test_dispersion_is_pearsons_chi_square_over_its_degrees_of_freedom(timed):
     offset = np.log(rows.offset_time) if timed else None
     fit = sm.GLM(rows.outcome, columns, sm.families.Poisson(), offset=offset).fit(tol=1e-13)
     assert relaxed.dispersion(rows, question("counts")) == pytest.approx(fit.pearson_chi2 / fit.df_resid, rel=1e-7)
+
+
+def test_an_interval_is_of_95_per_cent_unless_another_is_asked_for():
+    steps = {"levels": tuple("abc"), "level_values": (1.0, 2.0, 3.0), "level_codes": tuple("123")}
+    answers = sample(np.arange(90) * 7 % 3, np.arange(90) % 5, **steps)
+    for way, rows, about in (
+        (relaxed.own_hazards, times(), lasting()),
+        (relaxed.straight_time, times(), lasting()),
+        (relaxed.top_alone, answers, question("ordered", {"top": ["3"]})),
+        (lambda *told: relaxed.bent(*told)[0], bending("score", False), question()),
+        (lambda *told: relaxed.bent(*told)[0], bending("counts", False), question("counts")),
+    ):
+        assert way(rows, about) == way(rows, about, 0.95) and way(rows, about).low < way(rows, about, 0.9).low

@@ -122,3 +122,9 @@ def test_an_exposure_that_differs_in_one_cluster_only_leaves_no_error():
     assert score.no_error(sample([1], [1]), question()).startswith(
         "The question 'q': care differs in too few rows for a"
     )
+
+
+def test_an_interval_is_of_95_per_cent_unless_another_is_asked_for():
+    rows = made()
+    assert score.score(rows, question()) == score.score(rows, question(), 0.95)
+    assert score.change(rows, change()) == score.change(rows, change(), 0.95)

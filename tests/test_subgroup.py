@@ -772,3 +772,9 @@ def test_with_every_covariate_apart_each_group_is_a_model_of_its_own():
     for term, one in zip(effect.model.terms[1:], "ab", strict=True):
         own = np.column_stack([np.ones(240), rows.exposure, rows.covariates])[group == one]
         assert term.estimate == pytest.approx(sm.OLS(rows.outcome[group == one], own).fit().params[1], rel=1e-7)
+
+
+def test_an_interval_is_of_95_per_cent_unless_another_is_asked_for():
+    rows, _ = three_groups()
+    found = subgroup(rows, question(**by("group", "b", "a")))
+    assert found.level == 0.95 and found == subgroup(rows, question(**by("group", "b", "a")), 0.95)

@@ -13,7 +13,7 @@ from scipy.stats import norm
 
 from researchkit.errors import EstimationError
 from researchkit.estimators import estimate_sample
-from researchkit.estimators.yes_no import objections, rarer
+from researchkit.estimators.yes_no import objections, rarer, yes_no
 
 N = 300
 
@@ -126,3 +126,7 @@ def test_columns_that_tell_the_outcome_are_refused_each_by_name():
     both = replace(rows, outcome=(rows.exposure + rows.covariates[:, 0] > 0.5).astype(float))
     with pytest.raises(EstimationError, match=r"no finite best fit: the coefficient of (care|need) grows"):
         estimate_sample(both, question("yes_no"))
+
+
+def test_an_interval_is_of_95_per_cent_unless_another_is_asked_for():
+    assert yes_no(made(), question("yes_no")) == yes_no(made(), question("yes_no"), 0.95)
