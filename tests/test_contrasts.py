@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -11,8 +11,8 @@ from designed import question, sample
 from scipy.special import expit
 
 from researchkit.errors import EstimationError
-from researchkit.estimators import estimate_sample
-from researchkit.estimators.contrasts import model
+from researchkit.estimators import estimate_sample, leverage
+from researchkit.estimators.contrasts import Scaled, model
 from researchkit.estimators.linear import cr2, least_squares
 
 N = 200
@@ -265,3 +265,38 @@ def test_fifty_of_the_rarer_outcome_are_enough_for_the_models_own_errors(yes, er
     outcome[np.random.default_rng(1).choice(N, yes, replace=False)] = 1
     found = fitted("yes_no", replace(rows, outcome=outcome), about, columns)
     assert found.read(found.back[:1]).errors == errors
+
+
+def test_an_ordered_fit_that_runs_away_names_its_column():
+    rows, about, columns = made("ordered")
+    steep = 3.0 * np.digitize(columns[:, 1], np.quantile(columns[:, 1], [0.3, 0.6]))
+    with pytest.raises(EstimationError, match="no finite best fit: the coefficient of care grows without end"):
+        fitted("ordered", replace(rows, outcome=steep // 3), about, columns)
+
+
+def test_where_rows_would_be_too_much_a_rate_has_the_plain_sandwich(monkeypatch):
+    rows, about, columns = made("counts")
+    monkeypatch.setattr(leverage, "CHUNK", 0)
+    found = fitted("counts", rows, about, columns)
+    reading = found.read(found.back[:2])
+    own = estimate_sample(rows, about).model
+    assert (reading.errors, own.errors, reading.df.tolist()) == ("HC0", "HC0", [np.inf] * 2)
+    assert np.sqrt(np.diag(reading.covariance)) == pytest.approx([own.terms[1].se, own.terms[0].se], rel=1e-6)
+
+
+def test_few_degrees_of_freedom_are_those_of_the_first_contrast():
+    """The exposure differs in two of thirty clusters; age in all of them."""
+    team = np.arange(N) % 30
+    rows, about, columns = made("score", cluster=team)
+    columns[:, 1] = np.where(team < 2, columns[:, 1], 0)
+    found = fitted("score", rows, about, columns)
+    assert found.read(found.back[[1, 0]]).notes[0].startswith("few clusters: the comparison is worth")
+    assert found.read(found.back[[0, 1]]).notes == () and found.notes == ()
+
+
+def test_what_is_handed_back_cannot_be_changed():
+    rows, about, columns = made("score")
+    found = fitted("score", rows, about, columns)
+    for one in (found, found.read(found.back[:1]), Scaled([0], ("a",), np.zeros(1), np.ones(1), None, True)):
+        with pytest.raises(FrozenInstanceError):
+            one.notes = one.kept = ()

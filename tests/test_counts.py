@@ -152,3 +152,12 @@ def test_few_events_of_a_rate_are_told(events, note):
 def test_an_interval_is_of_95_per_cent_unless_another_is_asked_for():
     about = question("counts", {"time": "days"})
     assert counts.counts(made(), about) == counts.counts(made(), about, 0.95)
+
+
+def test_columns_that_tell_only_together_that_nothing_happens_are_refused():
+    rng = np.random.default_rng(4)
+    first, happened = rng.normal(size=N), np.arange(N) % 2
+    second = first + np.where(happened == 1, 0, rng.uniform(0.5, 1, N))
+    rows = sample(happened * rng.integers(1, 4, N), first, {"second": second})
+    with pytest.raises(EstimationError, match=r"no finite best fit: the coefficient of (care|second) grows"):
+        estimate_sample(rows, question("counts"))

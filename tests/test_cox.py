@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
@@ -163,3 +165,9 @@ def test_a_ratio_without_a_finite_value_names_its_column():
     early = np.column_stack([np.tile([0.0, 1.0], 10), (time <= 10).astype(float)])
     with pytest.raises(EstimationError, match=r"no finite best fit: the coefficient of early grows"):
         cox(time, happened, early, ("care", "early"))
+
+
+def test_what_is_handed_back_cannot_be_changed():
+    time, happened, matrix, _, _ = made()
+    with pytest.raises(FrozenInstanceError):
+        cox(time, happened, matrix, ("a", "b")).loglik = 0.0

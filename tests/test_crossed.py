@@ -401,6 +401,7 @@ WORTH = "few clusters: the comparison is worth {} degrees of freedom (team)"
     ("groups", "df", "notes"),
     [
         (30, 5.0, ()),
+        (30, 9.0, ()),
         (30, 4.5, (WORTH.format("4.5"),)),
         (20, 4.5, (WORTH.format("4.5"),)),
         (19, 4.5, ()),  # that they are few is said already

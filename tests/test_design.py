@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -112,3 +112,8 @@ def test_a_sample_without_covariates():
     assert found.back.tolist() == [[1 / CARE.std(), 0.0], [-CARE.mean() / CARE.std(), 1.0]]
     line = replace(made(), covariates=np.empty(0))
     assert design(line).names == ("care", "Intercept")
+
+
+def test_what_is_handed_back_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        design(made()).names = ()

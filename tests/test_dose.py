@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -288,3 +288,23 @@ def test_an_interval_is_of_95_per_cent_unless_another_is_asked_for():
         lambda *level: turning(rows, about, *level).low,
     ):
         assert way() == way(0.95) != way(0.9)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("power", [1, 2])
+def test_a_dose_or_its_square_that_a_covariate_repeats_cannot_turn(place, power):
+    rng, (rows, values) = np.random.default_rng(5), squared()
+    others = rng.normal(size=(200, 3))
+    others[:, place] = values**power - (8.4 * values if power == 2 else 0)
+    twice = replace(rows, covariates=others, names=("a", "b", "c"), groups=("a", "b", "c"))
+    lost = "care" if power == 1 else "care squared"
+    with pytest.raises(EstimationError, match=f"^The question 'q': {lost} cannot be told apart from what else"):
+        turning(twice, asked(per=2, between=[3, 7]))
+
+
+def test_what_is_handed_back_cannot_be_changed():
+    rows, _ = curved()
+    about = asked(per=2, between=[3, 7])
+    for one in (laid_out(rows, about), curve(rows, about, [3]), turning(rows, about)):
+        with pytest.raises(FrozenInstanceError):
+            one.unit = one.at = 0

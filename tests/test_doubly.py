@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from zlib import crc32
 
 import numpy as np
@@ -250,3 +250,8 @@ def test_a_model_that_runs_away_in_a_fold_names_its_column():
 
 def test_an_interval_is_of_95_per_cent_unless_another_is_asked_for():
     assert doubly_robust(made(), question()) == doubly_robust(made(), question(), 0.95)
+
+
+def test_what_is_handed_back_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        Crossfit(0.0, np.zeros(1)).value = 1.0

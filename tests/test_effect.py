@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
@@ -210,3 +211,9 @@ def test_each_term_has_its_own_quantile_or_all_the_same():
     assert [one.term for one in terms(names, at, covariance, 0.8)] == ["a", "b"]
     lost = terms(names, at, np.diag([math.inf, 0.0]), 0.8)
     assert [math.isnan(one.low) for one in lost] == [True, True] and [one.se for one in lost] == [math.inf, 0.0]
+
+
+def test_what_is_handed_back_cannot_be_changed():
+    for one in (effect(), effect().model, effect().model.terms[0]):
+        with pytest.raises(FrozenInstanceError):
+            one.estimate = one.name = 2.0

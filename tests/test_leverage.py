@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import numpy as np
@@ -288,3 +289,8 @@ def test_rows_without_clusters_that_would_be_too_much_are_left_to_others(monkeyp
     monkeypatch.setattr(leverage, "CHUNK", 79)
     assert leverage.gathered((rows,), rows, None) is None
     assert leverage.gathered((rows,), rows, np.arange(20) % 3) is not None
+
+
+def test_what_is_handed_back_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        leverage.cr2(*pieces(np.random.default_rng(1))).half = None

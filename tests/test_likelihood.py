@@ -1,5 +1,7 @@
 """The maximum that Newton's steps find, against statsmodels' iterated least squares; and data that have none."""
 
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 from statsmodels.genmod import families
@@ -160,3 +162,9 @@ def test_newton_gives_up_where_there_is_no_top():
     with pytest.raises(RunsAway) as away:
         newton(np.full(1, 7.0), lambda _: (0.0, np.ones(1), np.zeros((1, 1))))
     assert away.value.at.tolist() == [7.0]
+
+
+def test_what_is_handed_back_cannot_be_changed():
+    for one in (LOGIT, Spread(np.eye(1), "HC0", None), Average(1.0, np.ones(1))):
+        with pytest.raises(FrozenInstanceError):
+            one.mean = one.df = one.value = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -226,3 +228,10 @@ def test_a_coefficient_that_one_cluster_alone_carries_has_no_variance():
         assert found.covariance.tolist() == np.zeros((7, 7)).tolist()
         wider = np.column_stack([matrix * np.append(unit, np.ones(6)), unit * rng.normal(size=30)])
         assert np.all(np.diag(cr2(least_squares(wider, outcome), team).covariance)[[0, 7]] * unit**2 > 1e-6)
+
+
+def test_what_is_handed_back_cannot_be_changed():
+    line = least_squares(np.ones((3, 1)), np.arange(3.0))
+    for one in (line, hc3(line)):
+        with pytest.raises(FrozenInstanceError):
+            one.root = one.df = None

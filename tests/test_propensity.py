@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -291,3 +291,8 @@ def test_people_with_a_chance_below_a_twentieth_are_noted_from_one_per_cent_on(s
 
 def test_an_interval_is_of_95_per_cent_unless_another_is_asked_for():
     assert inverse_probability(made(), question()) == inverse_probability(made(), question(), 0.95)
+
+
+def test_what_is_handed_back_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        propensity.ready(made(), ask("score")).unit = "night"

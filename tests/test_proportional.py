@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -184,3 +186,10 @@ def test_columns_and_times_that_never_vary_are_refused():
     time = np.arange(0.5, 40)
     fit = cox(time, np.ones(40, bool), care, ("care",))
     assert np.isfinite(hazards(fit, care, ("care",), time, transform="log")[0].statistic)
+
+
+def test_what_is_handed_back_cannot_be_changed():
+    parts = np.ones((9, 1)), np.ones((1, 1)), np.ones((9, 1)), np.ones((1, 1)), np.zeros((1, 1))
+    for one in (Part(*parts), Part(*parts).score("x", None)):
+        with pytest.raises(FrozenInstanceError):
+            one.term = one.own = None

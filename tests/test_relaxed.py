@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -360,3 +360,8 @@ def test_an_interval_is_of_95_per_cent_unless_another_is_asked_for():
         (lambda *told: relaxed.bent(*told)[0], bending("counts", False), question("counts")),
     ):
         assert way(rows, about) == way(rows, about, 0.95) and way(rows, about).low < way(rows, about, 0.9).low
+
+
+def test_what_is_handed_back_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        relaxed.Relaxed(1.0, 1.0, 0.0, 2.0, "m").se = 2.0
