@@ -283,10 +283,10 @@ def test_parts_are_gathered_by_cluster_or_row_by_row():
 
 
 def test_rows_without_clusters_that_would_be_too_much_are_left_to_others(monkeypatch):
-    rows = np.ones((20, 2))
-    monkeypatch.setattr(leverage, "CHUNK", 80)  # 20 rows of 2 x 2
+    rows = np.ones((20, 3))
+    monkeypatch.setattr(leverage, "CHUNK", 180)  # 20 rows of 3 x 3
     assert leverage.gathered((rows,), rows, None) is not None
-    monkeypatch.setattr(leverage, "CHUNK", 79)
+    monkeypatch.setattr(leverage, "CHUNK", 179)
     assert leverage.gathered((rows,), rows, None) is None
     assert leverage.gathered((rows,), rows, np.arange(20) % 3) is not None
 
@@ -294,3 +294,21 @@ def test_rows_without_clusters_that_would_be_too_much_are_left_to_others(monkeyp
 def test_what_is_handed_back_cannot_be_changed():
     with pytest.raises(FrozenInstanceError):
         leverage.cr2(*pieces(np.random.default_rng(1))).half = None
+
+
+def test_what_is_small_is_judged_beside_the_largest():
+    """Of information 1e-8, 1 and 1,000 the first is rounding; of 1e-6 it is not."""
+    for small, kept in ((1e-8, 2), (1e-6, 3)):
+        products = np.stack([np.diag([small, 1.0, 1000.0]) / 9] * 9)
+        assert leverage.cr2(products, np.ones((9, 3))).half.shape == (3, kept)
+
+
+def test_a_direction_of_one_cluster_alone_adds_nothing_whatever_its_score():
+    rng = np.random.default_rng(5)
+    products, scores = pieces(rng, k=2)
+    wider = np.zeros((10, 3, 3))
+    wider[:9, :2, :2], wider[9, 2, 2] = products, 5.0
+    found = leverage.cr2(wider, np.vstack([np.column_stack([scores, np.zeros(9)]), [0.0, 0.0, 7.0]]))
+    assert found.covariance[2] == pytest.approx(np.zeros(3), abs=1e-12)
+    assert found.covariance[:2, :2] == pytest.approx(leverage.cr2(products, scores).covariance)
+    assert found.df(np.eye(3))[2] == 0

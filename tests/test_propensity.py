@@ -296,3 +296,18 @@ def test_an_interval_is_of_95_per_cent_unless_another_is_asked_for():
 def test_what_is_handed_back_cannot_be_changed():
     with pytest.raises(FrozenInstanceError):
         propensity.ready(made(), ask("score")).unit = "night"
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("counts", "75 outcomes are not whole numbers"),
+        ("ordered", "75 answers have no place"),
+        ("yes_no", "148 outcomes"),
+    ],
+)
+def test_each_kind_has_its_own_objections_and_no_others(kind, words):
+    halves = replace(made(kind), outcome=np.arange(N) / 2)
+    with pytest.raises(EstimationError, match=f"^The question 'q': {words}"):  # one problem, so no list of them
+        propensity.ready(halves, ask(kind))
+    propensity.ready(replace(made(), outcome=np.arange(N) / 2), ask("score"))
