@@ -187,6 +187,12 @@ def test_weights_that_halve_the_rows_are_told(heavy, note):
     assert told == (("uneven weights: 10 rows are worth 4.9 of equal weight (Kish's effective size)",) if note else ())
 
 
+def test_half_of_an_odd_number_of_rows_is_no_whole_one():
+    """Of eleven rows one weighs 6.5: worth 16.5² / 52.25 = 5.2, less than 5.5."""
+    (told,) = check(plain(11, weights=np.array([6.5] + [1.0] * 10)))
+    assert told.startswith("uneven weights: 11 rows are worth 5.2 of equal weight")
+
+
 # Events
 
 
