@@ -9,7 +9,7 @@ import pytest
 from designed import question, sample
 
 from researchkit.errors import EstimationError
-from researchkit.estimators import reviewed
+from researchkit.estimators import estimate_sample, reviewed
 
 N = 60
 
@@ -128,3 +128,15 @@ def test_a_partial_review_says_what_it_rests_on():
         "only a part was reviewed: each review counts for as many as its chance says; where that chance is wrong, so is "
         "the answer",
     )
+
+
+@pytest.mark.parametrize("cases", [9, 10])
+def test_ten_true_cases_are_enough_and_fewer_are_not(cases):
+    true = (np.arange(N) < cases).astype(float)
+    rows = sample(true, np.zeros(N), more={"flag": np.arange(N) % 2})
+    asked = question("yes_no", exposure="flag", detection={"of": "sensitivity", "by": "flag", "minimum": 0.5})
+    if cases == 10:
+        assert estimate_sample(rows, asked).estimate == pytest.approx(0.5 - 0.5)  # half of them are found
+        return
+    with pytest.raises(EstimationError, match="there are 9 rows in which score is yes"):
+        estimate_sample(rows, asked)

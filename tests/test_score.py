@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 from designed import question, sample
+from scipy import stats
 
 from researchkit.errors import EstimationError
 from researchkit.estimators import estimate_sample, score
@@ -79,6 +80,16 @@ def test_residuals_are_very_skewed_beyond_three_and_not_at_three(away):
     residuals = sm.OLS(rare + np.sin(np.arange(N)), sm.add_constant(care)).fit().resid
     told = f"{sm.stats.stattools.robust_skewness(residuals)[0]:.1f}".replace("-", "−")
     assert found.notes == (note.replace("3.1", told.lstrip("−")),)
+
+
+def test_the_skewness_of_weighted_residuals_is_that_of_what_is_fitted():
+    rng = np.random.default_rng(3)
+    weights, care = rng.uniform(0.2, 3, N), rng.normal(size=N)
+    outcome = np.exp(1.5 * rng.normal(size=N)) * weights
+    fit = sm.WLS(outcome, sm.add_constant(care), weights=weights).fit()
+    skewness = stats.skew(fit.resid * np.sqrt(weights))
+    (told,) = estimate_sample(sample(outcome, care, weights=weights), question()).notes
+    assert skewness > 3 and told.startswith(f"very skewed: the residuals have a skewness of {skewness:.1f}; with such")
 
 
 def test_a_change_needs_a_baseline_that_differs():
