@@ -168,3 +168,32 @@ def test_what_is_handed_back_cannot_be_changed():
     for one in (LOGIT, Spread(np.eye(1), "HC0", None), Average(1.0, np.ones(1))):
         with pytest.raises(FrozenInstanceError):
             one.mean = one.df = one.value = None
+
+
+@pytest.mark.parametrize(("top", "height"), [(0.0, 0.0), (1e9, 0.0), (0.0, 1e6), (0.0, -1e6)])
+def test_rounding_does_not_keep_newton_from_stopping(top, height):
+    """Likelihood and gradient waver by somewhat less than what counts as a step, in proportion to their size."""
+    calls = []
+
+    def wavering(at):
+        calls.append(at)
+        turn = (-1.0) ** len(calls)
+        value = height - (at[0] - top) ** 2 / 2 + turn * 4e-10 * (1 + abs(height))
+        return value, np.array([top - at[0] + turn * 4e-11 * (1 + top)]), np.eye(1)
+
+    at, _ = newton(np.zeros(1), wavering)
+    assert at[0] == pytest.approx(top, rel=1e-9, abs=1e-10) and len(calls) < 6
+
+
+@pytest.mark.parametrize(("halvings", "found"), [(29, True), (30, False)])
+def test_a_step_is_halved_29_times_and_no_more(halvings, found):
+    """All within 1 of the start is as high as the start, and all beyond it lower."""
+
+    def plateau(at):
+        return -float(abs(at[0]) > 1), np.array([1.0 if at[0] == 0 else 0.0]), np.array([[0.5**halvings]])
+
+    if found:
+        assert newton(np.zeros(1), plateau)[0].tolist() == [1.0]
+        return
+    with pytest.raises(RunsAway):
+        newton(np.zeros(1), plateau)
