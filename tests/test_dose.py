@@ -106,9 +106,11 @@ def test_risks_at_two_doses_are_averages_over_everybody():
 
 
 def test_bends_are_those_of_harrell_by_hand():
-    """Knots 0, 1, 2, 4. At 3: (27 - 1 * 4/2) / 16 and (8 - 1 * 3/2) / 16; at 6: (216 - 64 * 2 + 8 * 1) / 16 and so on."""
-    found = spline(np.array([-1.0, 0.5, 3.0, 6.0]), np.array([0.0, 1.0, 2.0, 4.0]))
-    by_hand = [[-1, 0, 0], [0.5, 0.125 / 16, 0], [3, 25 / 16, 6.5 / 16], [6, 96 / 16, 33 / 16]]
+    """Knots 0, 1, 2.5, 4. At 3 the first is (27 - 0.125 * 4/1.5) / 16, the second (8 - 0.125 * 3/1.5) / 16; at 6 they
+    are (216 - 42.875 * 4/1.5 + 8 * 2.5/1.5) / 16 and (125 - 42.875 * 3/1.5 + 8 * 1.5/1.5) / 16.
+    """
+    found = spline(np.array([-1.0, 0.5, 3.0, 6.0]), np.array([0.0, 1.0, 2.5, 4.0]))
+    by_hand = [[-1, 0, 0], [0.5, 0.125 / 16, 0], [3, (80 / 3) / 16, 7.75 / 16], [6, 115 / 16, 47.25 / 16]]
     assert found == pytest.approx(np.array(by_hand))
     assert pieces(np.array([1.0, 3.0, 4.5]), 3.0).tolist() == [[-2, 0], [0, 0], [0, 1.5]]
 

@@ -105,7 +105,7 @@ class Scaled:
     intercept: bool
 
     def __call__(self, raw: Matrix) -> Matrix:
-        if self.baseline is not None and raw.shape[1] <= max(self.kept):
+        if self.baseline is not None:  # last, so that it is not in the way where it is a column already
             raw = np.column_stack([raw, self.baseline])
         found = (raw[:, self.kept] - self.centre) / self.scale
         return np.column_stack([found, np.ones(len(found))]) if self.intercept else found
