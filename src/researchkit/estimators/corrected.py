@@ -100,8 +100,7 @@ def corrected(sample: Sample, question: Question, level: float = 0.95) -> Effect
 def slope(matrix: Vector, outcome: Vector, weights: Vector) -> tuple[float, Vector]:
     """The first coefficient of a weighted least-squares fit, and how far each row (n,) pulls it."""
     line = least_squares(matrix, outcome, weights)
-    # basis and residuals are those of rows multiplied by sqrt(weight), nothing for a weight of 0; a row's leverage frees
-    # its residual (HC2 to HC3)
+    # basis and residuals are those of rows multiplied by sqrt(weight); a row's leverage frees its residual (HC2 to HC3)
     free = np.maximum(1 - np.sum(line.basis**2, axis=1), 1e-10)
     return float(line.coefficients[0]), (line.basis @ line.root[0]) * line.residuals / free
 
