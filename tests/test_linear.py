@@ -235,3 +235,13 @@ def test_what_is_handed_back_cannot_be_changed():
     for one in (line, hc3(line)):
         with pytest.raises(FrozenInstanceError):
             one.root = one.df = None
+
+
+def test_a_coefficient_without_variance_has_no_covariance_either():
+    """Beside the exposure of one cluster stands a column that is constant there, and has its own variance."""
+    rng = np.random.default_rng(6)
+    team = np.repeat(np.arange(6), 5)
+    care, other = np.where(team == 0, np.arange(30) % 2, 0), np.where(team == 0, 0, rng.normal(size=30))
+    matrix = np.column_stack([care, *(team == one for one in range(6)), other]).astype(float)
+    found = cr2(least_squares(matrix, rng.normal(size=30)), team).covariance
+    assert found[0].tolist() == [0.0] * 8 and found[:, 0].tolist() == [0.0] * 8 and found[7, 7] > 1e-3

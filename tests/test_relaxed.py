@@ -365,3 +365,10 @@ def test_an_interval_is_of_95_per_cent_unless_another_is_asked_for():
 def test_what_is_handed_back_cannot_be_changed():
     with pytest.raises(FrozenInstanceError):
         relaxed.Relaxed(1.0, 1.0, 0.0, 2.0, "m").se = 2.0
+
+
+def test_without_columns_a_cox_model_is_its_baseline():
+    """R: coxph(Surv(1:4, c(1, 1, 1, 0)) ~ 1)$loglik is -log(4 * 3 * 2); hazards are one over those at risk."""
+    fit = relaxed._without_columns(relaxed.Risk(np.arange(1.0, 5), np.arange(4) < 3, None, None))
+    assert fit.loglik == pytest.approx(-np.log(24)) and fit.hazard == pytest.approx([1 / 4, 1 / 3, 1 / 2])
+    assert fit.size.tolist() == [4, 3, 2] and fit.coefficients.shape == (0,) and fit.influence.shape == (4, 0)

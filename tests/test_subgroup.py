@@ -778,3 +778,22 @@ def test_an_interval_is_of_95_per_cent_unless_another_is_asked_for():
     rows, _ = three_groups()
     found = subgroup(rows, question(**by("group", "b", "a")))
     assert found.level == 0.95 and found == subgroup(rows, question(**by("group", "b", "a")), 0.95)
+
+
+@pytest.mark.parametrize("unit", [1e-5, 1e5])
+def test_the_unit_of_the_exposure_is_no_matter_to_a_difference_of_risks(unit):
+    rows, _ = three_groups()
+    rows.outcome = (rows.outcome > 3).astype(float)
+    finer = headed(rows.outcome, rows.exposure * unit, {"age": rows.covariates[:, 0]}, more=rows.more)
+    one, other = (estimate_sample(each, question("yes_no", **by("group", "a", "b"))) for each in (rows, finer))
+    assert (other.estimate * unit, other.se * unit) == pytest.approx((one.estimate, one.se), rel=1e-5)
+
+
+def test_one_number_only_makes_no_groups_and_numbers_are_told_apart_as_they_are_written():
+    care = np.arange(60.0) % 5
+    with pytest.raises(EstimationError, match="`by: load` is the same in all rows"):
+        estimate_sample(headed(care**2, care, {}, more={"load": np.full(60, 3.0)}), question(**by("load")))
+    rng = np.random.default_rng(3)
+    third = np.where(np.arange(60) % 2, 0.1 + 0.2, 1.0)
+    rows = headed(rng.normal(size=60), care, {}, more={"load": third})
+    assert estimate_sample(rows, question(**by("load", "0.3", "1"))).contrast == "care +1 point, at 1 less at 0.3"

@@ -130,3 +130,12 @@ def test_columns_that_tell_the_outcome_are_refused_each_by_name():
 
 def test_an_interval_is_of_95_per_cent_unless_another_is_asked_for():
     assert yes_no(made(), question("yes_no")) == yes_no(made(), question("yes_no"), 0.95)
+
+
+def test_where_yes_and_no_are_even_it_is_the_yes_that_are_counted_by_side():
+    care, n = np.repeat([1, 0], [15, 45]), 60
+    outcome = np.concatenate([np.arange(15) < 5, np.arange(45) < 25]).astype(float)
+    assert outcome.sum() == n / 2
+    note = "few events: fewer than 10 on one side"
+    assert estimate_sample(sample(outcome, care), question("yes_no")).notes[-1].startswith(note)
+    assert estimate_sample(sample(1 - outcome, care), question("yes_no")).notes == ()

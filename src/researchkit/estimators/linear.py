@@ -129,8 +129,7 @@ def cr2(line: Line, cluster: NDArray[np.int64]) -> Spread:
 def summed(rows: Matrix, cluster: NDArray[np.int64]) -> Matrix:
     """Sums of `rows` (n, k) within each cluster, shape (G, k)."""
     _, code = np.unique(cluster, return_inverse=True)
-    groups = int(code.max()) + 1
-    return np.column_stack([np.bincount(code, weights=column, minlength=groups) for column in rows.T])
+    return np.column_stack([np.bincount(code, weights=column) for column in rows.T])
 
 
 def _sandwich(line: Line, meat: Matrix) -> Matrix:

@@ -177,7 +177,7 @@ def _clock(fit: Cox, time: Vector, entry: Vector | None, transform: Clock) -> Ve
     times = fit.risk.times
     if transform == "km":
         left = survival_curve(time, fit.risk.happened.astype(float), entry).value
-        return np.asarray(1 - np.concatenate([[1.0], left[:-1]]))
+        return np.concatenate([[1.0], left[:-1]])  # less it than one is the same to a square
     if transform == "rank":
         in_order = np.sort(time)
         before, until = (np.searchsorted(in_order, times, side=side) for side in ("left", "right"))

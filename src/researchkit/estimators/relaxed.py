@@ -135,7 +135,8 @@ def _without_columns(risk: Risk) -> Cox:
     """A Cox model of no column: the baseline hazards alone."""
     rows, nothing = np.ones(len(risk.ends)), np.zeros((len(risk.ends), 0))
     size, mean = risk.by_event(rows, nothing)
-    return Cox(np.zeros(0), np.zeros((0, 0)), nothing, risk.jump / size, size, mean, rows, risk, 0.0)
+    loglik = -float(risk.jump @ np.log(size))
+    return Cox(np.zeros(0), np.zeros((0, 0)), nothing, risk.jump / size, size, mean, rows, risk, loglik)
 
 
 def pseudo_values(
