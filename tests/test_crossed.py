@@ -417,3 +417,25 @@ def test_a_comparison_worth_few_clusters_is_told(groups, df, notes):
     assert crossed.thin(noise(), df) == ()
     both = noise(cluster=np.arange(120), crossed=np.arange(120) % groups, crossed_name="month")
     assert crossed.thin(both, df) == notes  # of the fewer ones
+
+
+@pytest.mark.parametrize("kind", ["yes_no", "counts", "ordered"])
+@pytest.mark.parametrize("teams", [1, 2])
+def test_an_effect_that_one_cluster_alone_carries_has_no_error(kind, teams):
+    """Each team has a level of its own; the exposure differs within one of them, or within two."""
+    rng, team = np.random.default_rng(1), np.repeat(np.arange(8), 30)
+    care = np.where(team < teams, np.arange(240) % 2, 0)
+    outcome = {"yes_no": rng.integers(0, 2, 240), "counts": rng.poisson(2, 240), "ordered": rng.integers(0, 3, 240)}[
+        kind
+    ]
+    levels = {f"team {one}": team == one for one in range(1, 8)}
+    asked = sample(outcome, care, levels, cluster=team)
+    if teams == 2 or kind == "ordered":  # whose thresholds are shared by all teams
+        assert estimate_sample(asked, question(kind)).se > 1e-6
+        return
+    with pytest.raises(EstimationError) as refused:
+        estimate_sample(asked, question(kind))
+    assert str(refused.value) == (
+        "One single team alone carries the effect, so that no spread is left to judge it by. Leave a column that tells "
+        "them apart out of `adjust`, or collect data in which more of them differ in the exposure."
+    )
