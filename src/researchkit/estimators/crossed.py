@@ -101,10 +101,11 @@ def spread(
     fit = leverage.cr2(*pieces)
     usual = float(gradient @ np.linalg.solve(information, gradient))
     if float(gradient @ fit.covariance @ gradient) <= linear.ROUNDING * usual:
+        one = sample.cluster_name or "row"
         raise EstimationError(
-            f"One single {sample.cluster_name or 'row'} alone carries the effect, so that no spread is left to judge it "
-            "by. Leave a column that tells them apart out of `adjust`, or collect data in which more of them differ in "
-            "the exposure."
+            f"One single {one} alone carries the effect, so that no spread is left to judge it by. "
+            "Leave a column that tells them apart out of `adjust`, or collect data in which more of them differ in the "
+            "exposure."
         )
     df, *each = fit.df(gradient[None, :] if back is None else np.vstack([gradient, back]))
     name = "HC2" if sample.cluster is None else "CR2"
