@@ -14,7 +14,7 @@ import yaml
 
 from researchkit.dataset import load_dataset
 from researchkit.errors import EstimationError, StudyError
-from researchkit.estimators import crossed, estimate_sample
+from researchkit.estimators import crossed, estimate_sample, leverage, linear
 from researchkit.study import load_study
 
 BUILD = runpy.run_path(str(Path(__file__).with_name("test_estimators.py")))
@@ -294,3 +294,148 @@ def test_one_month_only_is_no_reason_to_forget_the_months(tmp_path):
 def test_no_row_left_is_told_as_such_however_many_clusters(tmp_path):
     with pytest.raises(EstimationError, match="no row is left"):
         drawn(tmp_path, ["site", "month", "wave"], [row.rsplit(",", 1)[0] + "," for row in ROWS])
+
+
+# Words, limits and choices
+
+
+def noise(n=120, **more):
+    rng = np.random.default_rng(7)
+    return sample(rng.normal(size=n), rng.normal(size=n), **more)
+
+
+CROSSED = {"cluster": np.arange(120) % 12, "crossed": np.arange(120) // 12 % 10 + 3, "crossed_name": "month"}
+
+
+def test_how_errors_are_clustered_in_words():
+    assert crossed.words(noise()) == "" and crossed.words(noise(cluster=np.arange(120))) == " clustered by team"
+    assert crossed.words(noise(**CROSSED)) == " clustered two ways, by team and month"
+
+
+def sandwich(scores, codes):
+    """The sums within clusters, squared, times G / (G - 1)."""
+    sums = np.array([scores[codes == one].sum(axis=0) for one in np.unique(codes)])
+    return len(sums) / (len(sums) - 1) * sums.T @ sums
+
+
+def test_two_ways_are_the_sum_of_both_less_that_of_their_meetings():
+    rng, asked = np.random.default_rng(8), noise(**CROSSED)
+    scores, direction = rng.normal(size=(120, 2)) + 1, np.array([1.0, 0.0])
+    pairs = asked.cluster * 100 + asked.crossed
+    by_hand = sandwich(scores, asked.cluster) + sandwich(scores, asked.crossed) - sandwich(scores, pairs)
+    found, df, notes = crossed.two_way(scores, asked, direction)
+    assert found == pytest.approx(by_hand) and (df, notes) == (9, ())
+    se, df, notes = crossed.of_influence(scores[:, 0], asked)
+    assert (se, df, notes) == (pytest.approx(np.sqrt(by_hand[0, 0])), 9, ())
+
+
+def test_the_error_of_an_estimate_from_its_influences():
+    influence = np.random.default_rng(9).normal(size=120)
+    se, df, notes = crossed.of_influence(influence, noise())
+    assert (se, df, notes) == (pytest.approx(np.sqrt(np.sum(influence**2))), None, ())
+    team = np.arange(120) % 12
+    se, df, notes = crossed.of_influence(influence, noise(cluster=team))
+    assert (se, df, notes) == (pytest.approx(np.sqrt(sandwich(influence[:, None], team)[0, 0])), 11, ())
+
+
+def parts(n=120):
+    """Information, scores and rows of a logistic model of two columns."""
+    rng = np.random.default_rng(10)
+    matrix, risk = np.column_stack([rng.normal(size=n), np.ones(n)]), rng.uniform(0.2, 0.8, n)
+    rows = matrix * np.sqrt(risk * (1 - risk))[:, None]
+    return rows.T @ rows, matrix * ((rng.random(n) < risk) - risk)[:, None], rows
+
+
+@pytest.mark.parametrize(
+    ("n", "team", "more", "errors"),
+    [
+        (99, False, {}, "HC2"),
+        (100, False, {}, "model-based"),
+        (100, False, {"robust": True}, "HC0"),
+        (100, False, {"little": True}, "HC2"),
+        (100, True, {}, "CR2"),
+        (100, True, {"rows": ()}, "CR1"),
+        (99, False, {"rows": ()}, "model-based"),
+    ],
+)
+def test_which_errors_a_likelihood_model_has(n, team, more, errors):
+    information, scores, rows = parts(n)
+    asked = noise(n, cluster=np.arange(n) % 12 if team else None)
+    gradient, back = np.array([1.0, 0.5]), np.array([[2.0, 0.0], [1.0, 1.0]])
+    told = {"robust": False, "rows": (rows,), "back": back} | more
+    found = crossed.spread(information, scores, asked, gradient, **told)
+    bread = np.linalg.inv(information)
+    assert found.errors == errors
+    if errors in ("HC2", "CR2"):
+        codes = np.arange(n) % 12 if team else np.arange(n)
+        fit = leverage.cr2(*leverage.gathered((rows,), scores, codes))
+        assert found.covariance == pytest.approx(fit.covariance)
+        assert found.df == pytest.approx(fit.df(gradient[None, :])[0]) and found.each == pytest.approx(fit.df(back))
+        alone = crossed.spread(information, scores, asked, gradient, **(told | {"back": None}))
+        assert alone.each is None and alone.df == pytest.approx(found.df)
+    else:
+        meat = {"CR1": sandwich(scores, np.arange(n) % 12) * (n - 1) / (n - 2), "HC0": scores.T @ scores}
+        assert found.covariance == pytest.approx(bread @ meat.get(errors, information) @ bread)
+        assert found.df == (11 if team else None)
+
+
+def test_two_kinds_of_clusters_have_cr1_both_ways():
+    information, scores, rows = parts()
+    asked, gradient, bread = noise(**CROSSED), np.array([1.0, 0.5]), np.linalg.inv(information)
+    found = crossed.spread(information, scores, asked, gradient, robust=False, rows=(rows,))
+    meat, df, notes = crossed.two_way(scores, asked, bread @ gradient)
+    assert found.covariance == pytest.approx(119 / 118 * bread @ meat @ bread)
+    assert (found.errors, found.df, found.notes, found.each) == ("CR1", df, notes, None)
+    line = linear.least_squares(np.column_stack([asked.exposure, np.ones(120)]), asked.outcome)
+    both = crossed.cr1(line, asked)
+    meat, df, _ = crossed.two_way(line.basis * line.residuals[:, None], asked, line.root[0])
+    assert both.covariance == pytest.approx(119 / 118 * line.root @ meat @ line.root.T)
+    assert (both.df.tolist(), both.errors) == ([df] * 2, "CR1")
+
+
+HARDLY = "hardly any degrees of freedom: {}; with fewer than 2.5, intervals are wide, and may be wider than need be"
+WORTH = "few clusters: the comparison is worth {} degrees of freedom (team)"
+
+
+@pytest.mark.parametrize(
+    ("groups", "df", "notes"),
+    [
+        (30, 5.0, ()),
+        (30, 9.0, ()),
+        (30, 4.5, (WORTH.format("4.5"),)),
+        (20, 4.5, (WORTH.format("4.5"),)),
+        (19, 4.5, ()),  # that they are few is said already
+        (30, 2.5, (WORTH.format("2.5"),)),
+        (30, 2.4, (WORTH.format("2.4"), HARDLY.format("2.4"))),
+        (19, 2.4, (HARDLY.format("2.4"),)),
+    ],
+)
+def test_a_comparison_worth_few_clusters_is_told(groups, df, notes):
+    assert crossed.thin_of(groups, "team", df) == notes
+    asked = noise(cluster=np.arange(120) % groups)
+    assert crossed.thin(asked, df) == notes
+    assert crossed.thin(noise(), df) == ()
+    both = noise(cluster=np.arange(120), crossed=np.arange(120) % groups, crossed_name="month")
+    assert crossed.thin(both, df) == notes  # of the fewer ones
+
+
+@pytest.mark.parametrize("kind", ["yes_no", "counts", "ordered"])
+@pytest.mark.parametrize("teams", [1, 2])
+def test_an_effect_that_one_cluster_alone_carries_has_no_error(kind, teams):
+    """Each team has a level of its own; the exposure differs within one of them, or within two."""
+    rng, team = np.random.default_rng(1), np.repeat(np.arange(8), 30)
+    care = np.where(team < teams, np.arange(240) % 2, 0)
+    outcome = {"yes_no": rng.integers(0, 2, 240), "counts": rng.poisson(2, 240), "ordered": rng.integers(0, 3, 240)}[
+        kind
+    ]
+    levels = {f"team {one}": team == one for one in range(1, 8)}
+    asked = sample(outcome, care, levels, cluster=team)
+    if teams == 2 or kind == "ordered":  # whose thresholds are shared by all teams
+        assert estimate_sample(asked, question(kind)).se > 1e-6
+        return
+    with pytest.raises(EstimationError) as refused:
+        estimate_sample(asked, question(kind))
+    assert str(refused.value) == (
+        "One single team alone carries the effect, so that no spread is left to judge it by. Leave a column that tells "
+        "them apart out of `adjust`, or collect data in which more of them differ in the exposure."
+    )

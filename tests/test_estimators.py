@@ -11,6 +11,7 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from researchkit.designs import Dose
 from researchkit.errors import EstimationError
 from researchkit.estimators import estimate, estimate_sample
 from researchkit.estimators.likelihood import LOGIT, fitted, spread
@@ -418,3 +419,80 @@ def test_nobody_has_two_levels_of_the_exposure_in_a_what_if(rng, kind):
     with_it[:, 1], with_it[:, 2], without[:, 1], without[:, 2] = 1, 0, 0, 0
     by_hand = fit.predict(with_it).mean() - fit.predict(without).mean()
     assert effect.estimate == pytest.approx(by_hand, rel=1e-6)
+
+
+# Which estimator answers
+
+
+MODELS = {
+    "random intercept": ("score", "change"),
+    "random slope": ("score", "change"),
+    "inverse probability": ("score", "change", "yes_no", "counts", "ordered"),
+    "doubly robust": ("score", "change", "yes_no", "counts", "ordered"),
+}
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("kind", ["score", "change", "yes_no", "counts", "ordered", "duration"])
+def test_a_model_goes_with_the_kinds_it_is_made_for(model, kind):
+    asked = world(np.random.default_rng(6), kind, True)
+    asked.event = np.ones(250)
+    asked.levels, asked.level_values, asked.level_codes = ("0", "1", "2"), (0.0, 1.0, 2.0), ("0", "1", "2")
+    about = question(kind, **({"event": "left", "horizon": 1.0} if kind == "duration" else {}))
+    if kind in MODELS[model]:
+        found = estimate_sample(asked, about, 0.9, model)
+        assert (found.level, found.kind, found.n) == (0.9, kind, 250)
+        assert found.method != estimate_sample(asked, about, 0.9).method
+        return
+    with pytest.raises(EstimationError) as refused:
+        estimate_sample(asked, about, 0.95, model)
+    kinds = "score and change" if len(MODELS[model]) == 2 else "score, change, yes_no, counts and ordered"
+    assert str(refused.value) == (
+        f"The question 'q': a model {model!r} goes with outcomes of kind {kinds}, and score is of kind {kind}. Leave "
+        "`model` out of the alternative."
+    )
+
+
+def test_a_model_that_there_is_not_is_refused_with_those_there_are(rng):
+    asked = sample(rng.normal(size=30), rng.normal(size=30))
+    with pytest.raises(EstimationError) as refused:
+        estimate_sample(asked, question("score"), model="magic")
+    assert str(refused.value) == (
+        "There is no model 'magic'; there are random intercept, random slope, inverse probability and doubly robust."
+    )
+
+
+def test_a_design_brings_its_own_model(rng):
+    asked = sample(rng.normal(size=60), np.arange(60) % 5)
+    designed = question("score").model_copy(update={"dose": Dose(between=(1.0, 3.0))})
+    assert estimate_sample(asked, designed, 0.9).contrast == "care 3 against 1"
+    assert estimate_sample(asked, designed, 0.9).level == 0.9
+    with pytest.raises(EstimationError) as refused:
+        estimate_sample(asked, designed, model="doubly robust")
+    assert str(refused.value) == (
+        "The question 'q': a model 'doubly robust' does not go with `dose`, which brings its own. Leave `model` out of "
+        "the alternative."
+    )
+
+
+def test_a_question_is_named_by_its_id_and_its_people_are_counted(rng):
+    asked, about = sample(rng.normal(size=30), rng.normal(size=30)), question("score")
+    told = SimpleNamespace(
+        sample=lambda one, *, adjust: asked if (one, adjust) == (about, None) else None,
+        study=SimpleNamespace(disclosure="none", question={"q": about}.__getitem__),
+    )
+    found = estimate(told, "q")
+    assert found == estimate(told, about) == estimate_sample(asked, about) and found.level == 0.95
+    assert estimate_sample(asked, about) == estimate_sample(asked, about, 0.95)
+    for level in (0.0, 1.0):
+        with pytest.raises(EstimationError, match="lies between 0 and 1"):
+            estimate(told, "q", level=level)
+        with pytest.raises(EstimationError, match="lies between 0 and 1"):
+            estimate_sample(asked, about, level)
+
+
+def test_rows_that_stay_in_their_place_bring_their_own_effect():
+    summed = SimpleNamespace(effect=lambda *told: told)
+    assert estimate_sample(summed, "q", 0.9, "m") == ("q", 0.9, "m")
+    with pytest.raises(EstimationError, match="lies between 0 and 1"):
+        estimate_sample(summed, "q", 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import numpy as np
@@ -221,3 +222,93 @@ def test_many_clusters_that_are_few_are_told(kind):
     effect = estimate_sample(sample(outcome, care, cluster=team), question(kind))
     assert effect.df < 5
     assert [note for note in effect.notes if "degrees of freedom" in note]
+
+
+def pieces(rng, groups=9, k=3):
+    """Parts of an information and of scores by cluster, as a model might have them."""
+    rows = [rng.normal(size=(size, k)) for size in rng.integers(2, 9, groups)]
+    return np.stack([one.T @ one for one in rows]), rng.normal(size=(groups, k))
+
+
+def root_of_inverse(matrix):
+    values, vectors = np.linalg.eigh(matrix)
+    return (vectors / np.sqrt(values)) @ vectors.T
+
+
+def test_corrected_scores_and_degrees_of_freedom_by_whole_matrices():
+    """Each cluster's whitened score times (1 - S)^(-1/2); df by the matrix of all pairs of clusters."""
+    rng = np.random.default_rng(1)
+    products, scores = pieces(rng)
+    information = products.sum(axis=0)
+    half = root_of_inverse(information)
+    shares = [half @ one @ half for one in products]
+    turned = [root_of_inverse(np.eye(3) - share) for share in shares]
+    moved = np.array([one @ half @ score for one, score in zip(turned, scores, strict=True)])
+    found = leverage.cr2(products, scores)
+    assert found.covariance == pytest.approx(half @ moved.T @ moved @ half)
+    assert found.half.T @ information @ found.half == pytest.approx(np.eye(3), abs=1e-12)
+    contrasts = rng.normal(size=(4, 3))
+    for contrast, df in zip(contrasts, found.df(contrasts), strict=True):
+        u = half @ contrast
+        pulled = np.array([one @ share @ u for one, share in zip(turned, shares, strict=True)])
+        own = [u @ one @ share @ one @ u for one, share in zip(turned, shares, strict=True)]
+        pairs = np.diag(own) - pulled @ pulled.T
+        assert df == pytest.approx(np.trace(pairs) ** 2 / np.sum(pairs**2))
+
+
+def test_a_direction_without_information_is_left_out():
+    rng = np.random.default_rng(2)
+    products, scores = pieces(rng, k=2)
+    wider = np.zeros((9, 3, 3))
+    wider[:, :2, :2] = products
+    found, plain = leverage.cr2(wider, np.column_stack([scores, np.zeros(9)])), leverage.cr2(products, scores)
+    assert found.half.shape == (3, 2) and found.covariance[:2, :2] == pytest.approx(plain.covariance)
+    assert found.covariance[2].tolist() == [0.0] * 3
+    assert found.df(np.eye(3))[:2] == pytest.approx(plain.df(np.eye(2))) and found.df(np.eye(3))[2] == 0
+
+
+def test_parts_are_gathered_by_cluster_or_row_by_row():
+    rng = np.random.default_rng(3)
+    first, second, scores = rng.normal(size=(3, 20, 2))
+    team = np.array([5, -1, 5, 9] * 5)
+    products, sums = leverage.gathered((first, second), scores, team)
+    for place, one in enumerate((-1, 5, 9)):
+        own = team == one
+        assert products[place] == pytest.approx(first[own].T @ first[own] + second[own].T @ second[own])
+        assert sums[place] == pytest.approx(scores[own].sum(axis=0))
+    single, kept = leverage.gathered((first, second), scores, None)
+    assert kept is scores and len(single) == 20
+    assert single[7] == pytest.approx(np.outer(first[7], first[7]) + np.outer(second[7], second[7]))
+    assert leverage.gathered((first,), scores, None)[0][7] == pytest.approx(np.outer(first[7], first[7]))
+
+
+def test_rows_without_clusters_that_would_be_too_much_are_left_to_others(monkeypatch):
+    rows = np.ones((20, 3))
+    monkeypatch.setattr(leverage, "CHUNK", 180)  # 20 rows of 3 x 3
+    assert leverage.gathered((rows,), rows, None) is not None
+    monkeypatch.setattr(leverage, "CHUNK", 179)
+    assert leverage.gathered((rows,), rows, None) is None
+    assert leverage.gathered((rows,), rows, np.arange(20) % 3) is not None
+
+
+def test_what_is_handed_back_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        leverage.cr2(*pieces(np.random.default_rng(1))).half = None
+
+
+def test_what_is_small_is_judged_beside_the_largest():
+    """Of information 1e-8, 1 and 1,000 the first is rounding; of 1e-6 it is not."""
+    for small, kept in ((1e-8, 2), (1e-6, 3)):
+        products = np.stack([np.diag([small, 1.0, 1000.0]) / 9] * 9)
+        assert leverage.cr2(products, np.ones((9, 3))).half.shape == (3, kept)
+
+
+def test_a_direction_of_one_cluster_alone_adds_nothing_whatever_its_score():
+    rng = np.random.default_rng(5)
+    products, scores = pieces(rng, k=2)
+    wider = np.zeros((10, 3, 3))
+    wider[:9, :2, :2], wider[9, 2, 2] = products, 5.0
+    found = leverage.cr2(wider, np.vstack([np.column_stack([scores, np.zeros(9)]), [0.0, 0.0, 7.0]]))
+    assert found.covariance[2] == pytest.approx(np.zeros(3), abs=1e-12)
+    assert found.covariance[:2, :2] == pytest.approx(leverage.cr2(products, scores).covariance)
+    assert found.df(np.eye(3))[2] == 0

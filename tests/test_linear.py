@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
 
 from researchkit.estimators.effect import wald
-from researchkit.estimators.linear import cr1, cr2, hc3, least_squares
+from researchkit.estimators.linear import cr1, cr2, hc3, least_squares, summed
 
 ORTHODONT = ["Intercept", "age", "SexFemale", "age:SexFemale"]
 
@@ -156,3 +159,89 @@ def test_weighted_cr2_equals_the_inverse_roots_of_the_residuals_covariances():
     spread = cr2(line, cluster)
     assert spread.covariance == pytest.approx(bread @ meat @ bread)
     assert spread.df[0] == pytest.approx(np.trace(pairs) ** 2 / np.sum(pairs**2))
+
+
+def drawn(weighted, n=60, k=3):
+    rng = np.random.default_rng(9)
+    matrix = np.column_stack([rng.normal(size=(n, k - 1)), np.ones(n)])
+    return matrix, matrix[:, 0] + rng.normal(size=n), rng.uniform(0.3, 4, n) if weighted else None
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_fit_hc3_and_cr1_are_those_of_statsmodels(weighted):
+    matrix, outcome, weights = drawn(weighted)
+    line = least_squares(matrix, outcome, weights)
+    model, team = sm.WLS(outcome, matrix, weights=weights if weighted else 1.0), np.arange(60) % 7
+    fit, root = model.fit(cov_type="HC3"), np.ones(60) if weights is None else np.sqrt(weights)
+    assert line.coefficients == pytest.approx(fit.params) and line.residuals == pytest.approx(fit.resid * root)
+    assert line.basis.T @ line.basis == pytest.approx(np.eye(3), abs=1e-12)
+    assert line.basis == pytest.approx(matrix * root[:, None] @ line.root)
+    rough, by_team = hc3(line), cr1(line, team)
+    assert rough.covariance == pytest.approx(fit.cov_params())
+    assert (rough.df.tolist(), rough.errors, rough.notes) == ([57.0] * 3, "HC3", ())
+    other = model.fit(cov_type="cluster", cov_kwds={"groups": team})
+    assert by_team.covariance == pytest.approx(other.cov_params())
+    assert (by_team.df.tolist(), by_team.errors) == ([6.0] * 3, "CR1")
+    best = cr2(line, team)
+    assert best.errors == "CR2" and best.df.shape == (3,) and np.all((best.df > 1) & (best.df < 7))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_cr2_of_every_coefficient_and_of_clusters_of_many_sizes_by_whole_matrices(weighted):
+    """As above, for all coefficients; some clusters have fewer rows than there are columns."""
+    matrix, outcome, weights = drawn(weighted)
+    weights = np.ones(60) if weights is None else weights
+    cluster = np.repeat(np.arange(9), [1, 1, 2, 5, 8, 8, 10, 12, 13])[np.random.default_rng(2).permutation(60)]
+    bread = np.linalg.inv(matrix.T @ (weights[:, None] * matrix))
+    left = np.eye(60) - matrix @ bread @ (weights[:, None] * matrix).T
+    meat, pulled = np.zeros((3, 3)), []
+    residuals = left @ outcome
+    for code in range(9):
+        own = cluster == code
+        values, vectors = np.linalg.eigh(left[own] @ left[own].T)
+        adjusted = (vectors / np.sqrt(values)) @ vectors.T @ (weights[own, None] * matrix[own])
+        score = adjusted.T @ residuals[own]
+        meat += np.outer(score, score)
+        pulled.append(left[own].T @ adjusted @ bread)
+    found = cr2(least_squares(matrix, outcome, weights if weighted else None), cluster)
+    assert found.covariance == pytest.approx(bread @ meat @ bread)
+    for place in range(3):
+        parts = np.array([one[:, place] for one in pulled])
+        pairs = parts @ parts.T
+        assert found.df[place] == pytest.approx(np.trace(pairs) ** 2 / np.sum(pairs**2))
+
+
+def test_sums_by_cluster_by_hand():
+    rows = np.array([[1.0, 10], [2, 20], [4, 40], [8, 80]])
+    assert summed(rows, np.array([7, -3, 7, 9])).tolist() == [[2, 20], [5, 50], [8, 80]]
+
+
+def test_a_coefficient_that_one_cluster_alone_carries_has_no_variance():
+    """With a level for each cluster and an exposure in one, only rounding is left; a covariate in all of them has some."""
+    rng = np.random.default_rng(4)
+    team = np.repeat(np.arange(6), 5)
+    care = np.where(team == 0, np.arange(30) % 2, 0)
+    matrix = np.column_stack([care, *(team == one for one in range(6))]).astype(float)
+    for unit in (1e-9, 1.0, 1e9):
+        outcome = rng.normal(size=30)
+        found = cr2(least_squares(matrix * np.append(unit, np.ones(6)), outcome), team)
+        assert found.covariance.tolist() == np.zeros((7, 7)).tolist()
+        wider = np.column_stack([matrix * np.append(unit, np.ones(6)), unit * rng.normal(size=30)])
+        assert np.all(np.diag(cr2(least_squares(wider, outcome), team).covariance)[[0, 7]] * unit**2 > 1e-6)
+
+
+def test_what_is_handed_back_cannot_be_changed():
+    line = least_squares(np.ones((3, 1)), np.arange(3.0))
+    for one in (line, hc3(line)):
+        with pytest.raises(FrozenInstanceError):
+            one.root = one.df = None
+
+
+def test_a_coefficient_without_variance_has_no_covariance_either():
+    """Beside the exposure of one cluster stands a column that is constant there, and has its own variance."""
+    rng = np.random.default_rng(6)
+    team = np.repeat(np.arange(6), 5)
+    care, other = np.where(team == 0, np.arange(30) % 2, 0), np.where(team == 0, 0, rng.normal(size=30))
+    matrix = np.column_stack([care, *(team == one for one in range(6)), other]).astype(float)
+    found = cr2(least_squares(matrix, rng.normal(size=30)), team).covariance
+    assert found[0].tolist() == [0.0] * 8 and found[:, 0].tolist() == [0.0] * 8 and found[7, 7] > 1e-3

@@ -12,17 +12,21 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 import yaml
 from answers import ask
+from scipy import stats
 from scipy.special import expit
 
-from researchkit import simulate, subgroups
+from researchkit import simulate, subgroups, wording
 from researchkit.calibrate.subgroups import Situation
 from researchkit.calibrate.subgroups import held as held_by
 from researchkit.dataset import load_dataset
 from researchkit.errors import EstimationError, ResearchkitError
 from researchkit.estimators import estimate_sample
 from researchkit.estimators.dose import curve, turning
+from researchkit.estimators.linear import cr2, least_squares
+from researchkit.estimators.subgroup import NOT_DRAWN, Layout, laid_out, of_layout, subgroup
 from researchkit.parts import Question
 from researchkit.robustness.designed.dose import attacks as attacks_of_dose
 from researchkit.robustness.designed.subgroup import attacks as attacks_of_subgroup
@@ -431,3 +435,365 @@ def test_those_who_start_low_rise_without_any_exposure(answered):
     check = next(one for one in answered(HOSPITAL, "low_start").checks if one.name == "regression to the mean")
     assert check.facts["lowest_third"] > 2 and check.facts["highest_third"] < -2
     assert "errors of measurement" in check.mark
+
+
+# Every number told, by other libraries
+
+
+def told_by(effect, names, contrasts, coefficients, covariance, df, level):
+    """Every term is its contrast of the reference's coefficients; the headline is the first of them."""
+    assert tuple(one.term for one in effect.model.terms) == names
+    spread = stats.norm if df is None else stats.t(df)
+    for term, contrast in zip(effect.model.terms, contrasts, strict=True):
+        value, se = contrast @ coefficients, np.sqrt(contrast @ covariance @ contrast)
+        far = spread.ppf((1 + level) / 2) * se
+        found = (term.estimate, term.se, term.low, term.high, term.p)
+        by_hand = (value, se, value - far, value + far, 2 * spread.sf(abs(value / se)))
+        assert found == pytest.approx(by_hand, rel=1e-6, abs=1e-12), term.term
+    for field in ("estimate", "se", "low", "high", "p"):
+        assert getattr(effect, field) == getattr(effect.model.terms[0], field)
+    assert (effect.df, effect.level) == (df, level)
+
+
+def three_groups(seed=2, n=240):
+    rng = np.random.default_rng(seed)
+    group = np.array(["a", "b", "c"])[rng.choice(3, n, p=[0.3, 0.4, 0.3])]
+    care, age = rng.normal(5, 2, n), rng.normal(40, 9, n)
+    outcome = (0.2 + 0.4 * (group == "b") - 0.3 * (group == "c")) * care + 0.05 * age + rng.normal(0, 1 + 0.1 * care)
+    return headed(outcome, care, {"age": age}, more={"group": text(group)}), group
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_effects_in_three_groups_are_those_of_least_squares(weighted):
+    rows, group = three_groups()
+    rows.weights = np.random.default_rng(1).uniform(0.5, 3, 240) if weighted else None
+    effect = estimate_sample(rows, question(**by("group", "b", "a")), 0.9)
+    marks = [(group == one).astype(float) for one in "abc"]
+    columns = np.column_stack([rows.covariates, *marks, *(rows.exposure * one for one in marks)])
+    fit = sm.WLS(rows.outcome, columns, weights=rows.weights if weighted else 1.0).fit(cov_type="HC3")
+    at_a, at_b, at_c = np.eye(7)[4:]
+    names = ("difference", "at b", "at a", "at c")
+    told_by(effect, names, [at_a - at_b, at_b, at_a, at_c], fit.params, fit.cov_params(), 240 - 7, 0.9)
+    assert effect.contrast == "care +1 point, at a less at b" and effect.also == {}
+    more = ", weighted" if weighted else ""
+    assert effect.method == f"least squares with exposure × group, standardised over the sample, HC3 errors{more}"
+    assert (effect.model.name, effect.model.errors, effect.model.scale) == ("least squares", "HC3", "point")
+    assert effect.notes == (NOT_DRAWN,) and effect.unit == "point"
+
+
+def test_each_effect_of_clusters_has_its_own_degrees_of_freedom():
+    """Each effect as a coefficient of the same model in other columns, by the CR2 that is clubSandwich's."""
+    rows, group = three_groups()
+    rows.cluster, rows.cluster_name = np.arange(240) % 13, "team"
+    effect = estimate_sample(rows, question(**by("group", "b", "a")), 0.9)
+    marks = {one: (group == one).astype(float) for one in "abc"}
+    others = [rows.covariates[:, 0], *marks.values()]
+    each = np.column_stack([*others, *(rows.exposure * mark for mark in marks.values())])
+    spread = cr2(least_squares(each, rows.outcome), rows.cluster)
+    for term, place in zip(effect.model.terms[1:], (5, 4, 6), strict=True):  # b, a, c
+        assert term.se == pytest.approx(np.sqrt(spread.covariance[place, place]))
+        half = stats.t(spread.df[place]).ppf(0.95) * term.se
+        assert (term.low, term.high) == pytest.approx((term.estimate - half, term.estimate + half))
+    whole = np.column_stack([*others, rows.exposure, rows.exposure * marks["a"], rows.exposure * marks["c"]])
+    spread = cr2(least_squares(whole, rows.outcome), rows.cluster)
+    assert (effect.se, effect.df) == pytest.approx((np.sqrt(spread.covariance[5, 5]), spread.df[5]))
+    how = "CR2 errors clustered by team, Satterthwaite degrees of freedom"
+    assert effect.method == f"least squares with exposure × group, standardised over the sample, {how}"
+
+
+def odds_of(columns, outcome, weights, robust):
+    fit = sm.GLM(outcome, columns, sm.families.Binomial(), freq_weights=weights).fit(tol=1e-13)
+    risk = fit.predict(columns)
+    bread = np.linalg.inv(columns.T @ (columns * (weights * risk * (1 - risk))[:, None]))
+    scores = columns * (weights * (outcome - risk))[:, None]
+    return fit, (bread @ scores.T @ scores @ bread if robust else bread)
+
+
+def risk_at(fit, columns, weights):
+    """The mean risk on these columns, and its gradient."""
+    risk, share = fit.predict(columns), weights / weights.sum()
+    return share @ risk, (share * risk * (1 - risk)) @ columns
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_risks_by_group_of_a_coded_exposure_with_a_further_level(weighted):
+    rng, n = np.random.default_rng(7), 600
+    group, arm, need = rng.integers(0, 2, n), rng.choice(3, n), rng.normal(size=n)
+    eta = -0.4 + 0.5 * need + np.array([0.0, 0.5, 1.5])[arm] + group * np.array([0.2, 0.6, -1.0])[arm]
+    outcome = (rng.random(n) < expit(eta)).astype(float)
+    weights = rng.uniform(0.5, 3, n) if weighted else None
+    more = {"more": {"group": text(np.array(["old", "new"])[group])}, "groups": ("care", "need"), "weights": weights}
+    rows = headed(outcome, arm == 1, {"care: much": arm == 2, "need": need}, **more)
+    effect = estimate_sample(rows, question("yes_no", **by("group", "old", "new")), 0.9)
+
+    def columns(one, two, new):
+        return np.column_stack([np.ones(n), need, new, one, two, one * new, two * new]).astype(float)
+
+    heavy = np.ones(n) if weights is None else weights
+    fit, covariance = odds_of(columns(arm == 1, arm == 2, group), outcome, heavy, weighted)
+    none, one = np.zeros(n), np.ones(n)
+    at = {}
+    for new in (0, 1):
+        (high, up), (low, down) = (risk_at(fit, columns(arm, none, new * one), heavy) for arm in (one, none))
+        at[new] = high - low, up - down
+    parts = [(at[1][0] - at[0][0], at[1][1] - at[0][1]), at[0], at[1]]
+    assert [one.term for one in effect.model.terms] == ["difference", "at old", "at new"]
+    for term, (value, gradient) in zip(effect.model.terms, parts, strict=True):
+        se = np.sqrt(gradient @ covariance @ gradient)
+        far = stats.norm.ppf(0.95) * se
+        assert (term.estimate, term.se) == pytest.approx((value, se), rel=1e-6)
+        assert (term.low, term.high) == pytest.approx((value - far, value + far), rel=1e-6)
+    far = stats.norm.ppf(0.95) * np.sqrt(covariance[5, 5])
+    ratio = np.exp([fit.params[5], fit.params[5] - far, fit.params[5] + far])
+    assert list(effect.also) == ["ratio of odds ratios"]
+    assert effect.also["ratio of odds ratios"] == pytest.approx(ratio, rel=1e-6)
+    assert effect.df is None and effect.model.errors == ("HC0" if weighted else "model-based")
+
+
+def test_risks_at_two_places_and_per_step_of_a_number():
+    rng, n = np.random.default_rng(9), 500
+    load, care, need = rng.normal(6, 2, n), rng.normal(size=n), rng.normal(size=n)
+    outcome = (rng.random(n) < expit(-1 + 0.2 * load + (0.9 - 0.1 * load) * care + 0.5 * need)).astype(float)
+    rows = headed(outcome, care, {"need": need}, more={"load": load})
+
+    def columns(care, load):
+        return np.column_stack([np.ones(n), need, np.broadcast_to(load, n), care, care * load])
+
+    fit, covariance = odds_of(columns(care, load), outcome, np.ones(n), False)
+
+    def slope(place):
+        """The mean slope of the risk by care, with everybody at a place, and its gradient by small steps."""
+
+        def mean(at):
+            risk = expit(columns(care, place) @ at)
+            return np.mean(risk * (1 - risk) * (at[3] + at[4] * place))
+
+        steps = 1e-5 * np.eye(5)
+        return mean(fit.params), np.array([(mean(fit.params + s) - mean(fit.params - s)) / 2e-5 for s in steps])
+
+    def minus(one, other):
+        return one[0] - other[0], one[1] - other[1]
+
+    centre, spread = load.mean(), load.std()
+    cases = {
+        ("3", "7.5"): (minus(slope(7.5), slope(3.0)), slope(3.0), slope(7.5)),
+        (): (minus(slope(load + 1), slope(load - 1)), slope(centre - spread), slope(centre + spread)),
+    }
+    for between, parts in cases.items():
+        effect = estimate_sample(
+            rows, question("yes_no", **by("load", *between, **({} if between else {"per": 2}))), 0.9
+        )
+        for term, (value, gradient) in zip(effect.model.terms, parts, strict=True):
+            assert term.estimate == pytest.approx(value, rel=1e-5)
+            assert term.se == pytest.approx(np.sqrt(gradient @ covariance @ gradient), rel=1e-5)
+        apart = 4.5 if between else 2
+        far = stats.norm.ppf(0.95) * np.sqrt(covariance[4, 4])
+        ratio = np.exp(apart * np.array([fit.params[4], fit.params[4] - far, fit.params[4] + far]))
+        assert effect.also["ratio of odds ratios"] == pytest.approx(ratio, rel=1e-6)
+        places = between or (wording.number(centre - spread), wording.number(centre + spread))
+        first = "difference" if between else "per 2 of load"
+        assert [one.term for one in effect.model.terms] == [first, *(f"at {one}" for one in places)]
+        more = "at 7.5 less at 3" if between else "per 2 of load"
+        assert effect.contrast == f"care +1 point, {more}"
+
+
+def test_rates_by_group_and_their_errors_by_leverage():
+    rng, n = np.random.default_rng(5), 300
+    group, care, time = rng.integers(0, 2, n), rng.normal(size=n), rng.uniform(0.5, 4, n)
+    outcome = rng.poisson(time * np.exp(0.2 + 0.3 * care + group * (0.2 - 0.4 * care)))
+    weights = rng.uniform(0.5, 2, n)
+    rows = headed(outcome, care, {}, more={"group": text(group)}, offset_time=time, weights=weights)
+    effect = estimate_sample(rows, question("counts", {"time": "days"}, **by("group")))
+    columns = np.column_stack([np.ones(n), group, care, care * group])
+    fit = sm.GLM(outcome, columns, sm.families.Poisson(), offset=np.log(time), freq_weights=weights).fit(tol=1e-13)
+    expected = time * np.exp(columns @ fit.params)
+    inside = columns * np.sqrt(weights * expected)[:, None]
+    bread = np.linalg.inv(inside.T @ inside)
+    free = 1 - np.sum((inside @ bread) * inside, axis=1)
+    scores = columns * (weights * (outcome - expected) / np.sqrt(free))[:, None]
+    covariance, parts = bread @ scores.T @ scores @ bread, []
+    for new in (0, 1):
+        rate = np.exp(np.column_stack([np.ones(n), np.full(n, new), care, care * new]) @ fit.params)
+        share = weights * time * rate / (weights @ time)
+        steep = fit.params[2] + new * fit.params[3]
+        down = np.array([np.sum(share), np.sum(share) * new, share @ care, share @ care * new]) * steep
+        parts.append((steep * share.sum(), down + share.sum() * np.array([0, 0, 1, new])))
+    gradient = parts[1][1] - parts[0][1]
+    assert effect.estimate == pytest.approx(parts[1][0] - parts[0][0], rel=1e-6)
+    assert effect.se == pytest.approx(np.sqrt(gradient @ covariance @ gradient), rel=1e-6)
+    assert [one.term for one in effect.model.terms] == ["difference", "at 0", "at 1"]
+    assert [one.estimate for one in effect.model.terms[1:]] == pytest.approx([parts[0][0], parts[1][0]], rel=1e-6)
+    assert effect.also["ratio of rate ratios"][0] == pytest.approx(np.exp(fit.params[3]), rel=1e-6)
+    assert effect.unit == "events per unit of days" and effect.model.errors == "HC2" and effect.df > 10
+    assert effect.method.endswith("HC2 errors, Satterthwaite degrees of freedom, weighted")
+
+
+def test_two_steps_of_an_answer_are_a_yes_or_no_in_each_group():
+    rng, n = np.random.default_rng(6), 300
+    group, care, need = rng.integers(0, 2, n), rng.integers(0, 2, n), rng.normal(size=n)
+    yes = (rng.random(n) < expit(0.6 * care - 0.5 * group * care + need)).astype(float)
+    told = {"levels": ("1", "5"), "level_values": (1.0, 5.0), "level_codes": ("1", "5"), "more": {"group": text(group)}}
+    rows = headed(yes, care, {"need": need}, **told)
+    steps = estimate_sample(rows, question("ordered", **by("group")))
+    risk = estimate_sample(rows, question("yes_no", **by("group")))
+    for one, other in zip(steps.model.terms, risk.model.terms, strict=True):
+        assert (one.estimate, one.se, one.low) == pytest.approx((other.estimate, other.se, other.low), rel=1e-5)
+    assert steps.also["ratio of odds ratios"] == pytest.approx(risk.also["ratio of odds ratios"], rel=1e-5)
+    assert "assumes proportional odds: one odds ratio for every step of the answer" in steps.notes
+
+
+def test_a_number_of_two_values_is_two_groups_and_order_is_theirs():
+    rows, group = three_groups()
+    rows.more = {"late": (group == "b").astype(float)}
+    effect = estimate_sample(rows, question(**by("late")))
+    assert [one.term for one in effect.model.terms] == ["difference", "at 0", "at 1"]
+    turned = estimate_sample(rows, question(**by("late", "1", "0")))
+    assert [one.term for one in turned.model.terms] == ["difference", "at 1", "at 0"]
+    assert (turned.estimate, turned.se) == pytest.approx((-effect.estimate, effect.se))
+
+
+def test_the_moderator_among_the_covariates_is_the_same_column():
+    rows, _ = three_groups()
+    load = np.random.default_rng(3).normal(5, 2, 240)
+    plain = headed(rows.outcome, rows.exposure, {"age": rows.covariates[:, 0]}, more={"load": load})
+    twice = headed(rows.outcome, rows.exposure, {"age": rows.covariates[:, 0], "load": load}, more={"load": load})
+    one, other = (estimate_sample(each, question(**by("load"))) for each in (plain, twice))
+    assert other.notes == one.notes and (other.estimate, other.se, other.df) == (one.estimate, one.se, one.df)
+
+
+@pytest.mark.parametrize("small", [29, 30])
+def test_fewer_than_thirty_rows_of_a_group_compared_are_told_and_such_a_third_is_not_shown(small):
+    rng = np.random.default_rng(4)
+    note = "few in a group: one of the two has fewer than 30 rows"
+    for first, second in ((small, 100), (100, small)):
+        group = text(np.repeat(["a", "b", "c"], [first, second, 40]))
+        rows = headed(rng.normal(size=140 + small), rng.normal(size=140 + small), {}, more={"group": group})
+        effect = estimate_sample(rows, question(**by("group", "a", "b")))
+        assert (note in effect.notes) is (small < 30)
+        assert [one.term for one in effect.model.terms] == ["difference", "at a", "at b", "at c"]
+        other = estimate_sample(rows, question(**by("group", *("cb" if first == small else "ca"))))
+        assert ("at a" in str(other.model.terms), "at b" in str(other.model.terms)) == (
+            first >= 30,
+            second >= 30,
+        )
+        assert note not in other.notes
+
+
+def test_a_third_group_in_which_everybody_has_the_same_exposure_is_not_shown():
+    rng = np.random.default_rng(4)
+    care = rng.normal(size=150)
+    care[100:] = 2.5
+    rows = headed(rng.normal(size=150), care, {}, more={"group": text(np.repeat(["a", "b", "c"], 50))})
+    with pytest.raises(EstimationError, match=r"care × group: c cannot be told apart"):
+        estimate_sample(rows, question(**by("group", "a", "b")))
+
+
+@pytest.mark.parametrize("people", [11, 12])
+def test_twelve_people_make_a_group(people):
+    rng, n = np.random.default_rng(4), 60 + 2 * people
+    group = text(np.repeat(["a", "b"], [60, 2 * people]))
+    rows = of_sample(rng.normal(size=n), rng.normal(size=n), more={"group": group})
+    rows = dataclasses.replace(rows, person=np.append(np.arange(60), 60 + np.arange(2 * people) // 2))
+    if people == 12:
+        assert [one.term for one in estimate_sample(rows, question(**by("group"))).model.terms][2] == "at b"
+        return
+    with pytest.raises(EstimationError) as refused:
+        estimate_sample(rows, question(**by("group")))
+    assert str(refused.value) == (
+        "The question 'q': the group 'b' has fewer than 12 people, so it has no effect of its own. Merge it with "
+        "another by `recode`, or collect more data."
+    )
+
+
+def number_by(*between):
+    rng = np.random.default_rng(4)
+    return headed(rng.normal(size=60), rng.normal(size=60), {}, more={"load": np.arange(60.0)}), question(
+        **by("load", *between)
+    )
+
+
+def test_places_of_a_number_lie_within_the_data_ends_included():
+    assert [one.term for one in estimate_sample(*number_by("0", "59")).model.terms] == ["difference", "at 0", "at 59"]
+    with pytest.raises(EstimationError, match=r"(?s)has 2 problems.*names −?-?1, and nobody's.*names 60, and nobody's"):
+        estimate_sample(*number_by("-1", "60"))
+    with pytest.raises(
+        EstimationError, match=r"(?s)2 problems:\n  1\. `between` names 'low', and 'load' is a number; .*2\. "
+    ):
+        estimate_sample(*number_by("low", "60"))
+
+
+def test_groups_that_cannot_be_compared_are_refused_in_whole_sentences():
+    care = np.arange(60.0) % 5
+    for group, between, words in (
+        (["a"] * 60, (), "`by: group` is the same in all rows, so there is no other group. Look at the `keep` rules."),
+        (
+            ["a", "b"] * 30,
+            ("x", "z"),
+            "`between` names 'x' and 'z', which is not among the values of 'group' ('a' and 'b').",
+        ),
+        (["a", "b", "c"] * 20, (), "'group' has 3 values ('a', 'b' and 'c'); name two of them under `between`."),
+    ):
+        with pytest.raises(EstimationError) as refused:
+            estimate_sample(headed(care**2, care, {}, more={"group": text(group)}), question(**by("group", *between)))
+        assert str(refused.value) == f"The question 'q': {words}"
+    with pytest.raises(EstimationError, match="The question 'q' names no `subgroup`"):
+        subgroup(headed(care**2, care, {}), question())
+
+
+def test_columns_of_a_layout_by_hand():
+    """Two covariates, one of which differs by exposure; an indicator of b; a further level of the exposure."""
+    covariates, mark = np.array([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]]), np.array([[0.0], [1.0], [1.0]])
+    layout = Layout(
+        covariates, mark, np.array([[0.0], [0.0], [1.0]]), np.array([5.0, 6.0, 0.0]), ("a", "b"), tuple("uvwxyzs"), (1,)
+    )
+    # rival × exposure, covariates, moderator, further level, it × moderator, exposure, it × moderator
+    assert layout.at().tolist() == [[50, 1, 10, 0, 0, 0, 5, 0], [120, 2, 20, 1, 0, 0, 6, 6], [0, 3, 30, 1, 1, 1, 0, 0]]
+    moved = layout.at(2.0, np.array([0.0]))
+    assert moved.tolist() == [[20, 1, 10, 0, 0, 0, 2, 0], [40, 2, 20, 0, 0, 0, 2, 0], [60, 3, 30, 0, 0, 0, 2, 0]]
+    assert layout.labels == ("further product 1", *"uvwxyzs") and layout.needed == [6, 7]
+    assert (layout.place("a").tolist(), layout.place("b").tolist()) == ([0.0], [1.0])
+    apart = dataclasses.replace(layout, apart=True)
+    assert apart.at()[:, :3].tolist() == [[50, 0, 0], [120, 2, 20], [0, 3, 30]]
+    assert np.array_equal(apart.at()[:, 3:], layout.at()[:, 1:])
+    assert apart.at(1.0, np.array([1.0]))[:, 1:3].tolist() == covariates.tolist()
+    assert apart.labels[:4] == ("further product 1", "further product 2", "further product 3", "u")
+    assert apart.needed == [8, 9]
+    number = dataclasses.replace(layout, codes=())
+    assert number.place("2.5").tolist() == [2.5]
+
+
+def test_with_every_covariate_apart_each_group_is_a_model_of_its_own():
+    rows, group = three_groups()
+    group = np.where(group == "c", "a", group)
+    rows.more = {"group": text(group)}
+    about = question(**by("group"))
+    layout = dataclasses.replace(laid_out(rows, about), apart=True)
+    effect = of_layout(layout, rows, about, 0.95, about.subgroup)
+    for term, one in zip(effect.model.terms[1:], "ab", strict=True):
+        own = np.column_stack([np.ones(240), rows.exposure, rows.covariates])[group == one]
+        assert term.estimate == pytest.approx(sm.OLS(rows.outcome[group == one], own).fit().params[1], rel=1e-7)
+
+
+def test_an_interval_is_of_95_per_cent_unless_another_is_asked_for():
+    rows, _ = three_groups()
+    found = subgroup(rows, question(**by("group", "b", "a")))
+    assert found.level == 0.95 and found == subgroup(rows, question(**by("group", "b", "a")), 0.95)
+
+
+@pytest.mark.parametrize("unit", [1e-5, 1e5])
+def test_the_unit_of_the_exposure_is_no_matter_to_a_difference_of_risks(unit):
+    rows, _ = three_groups()
+    rows.outcome = (rows.outcome > 3).astype(float)
+    finer = headed(rows.outcome, rows.exposure * unit, {"age": rows.covariates[:, 0]}, more=rows.more)
+    one, other = (estimate_sample(each, question("yes_no", **by("group", "a", "b"))) for each in (rows, finer))
+    assert (other.estimate * unit, other.se * unit) == pytest.approx((one.estimate, one.se), rel=1e-5)
+
+
+def test_one_number_only_makes_no_groups_and_numbers_are_told_apart_as_they_are_written():
+    care = np.arange(60.0) % 5
+    with pytest.raises(EstimationError, match="`by: load` is the same in all rows"):
+        estimate_sample(headed(care**2, care, {}, more={"load": np.full(60, 3.0)}), question(**by("load")))
+    rng = np.random.default_rng(3)
+    third = np.where(np.arange(60) % 2, 0.1 + 0.2, 1.0)
+    rows = headed(rng.normal(size=60), care, {}, more={"load": third})
+    assert estimate_sample(rows, question(**by("load", "0.3", "1"))).contrast == "care +1 point, at 1 less at 0.3"

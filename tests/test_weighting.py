@@ -22,6 +22,7 @@ from researchkit.estimators import crossed, doubly, estimate_sample, propensity
 from researchkit.estimators.doubly import FOLDS, Crossfit, crossfit, deal, doubly_robust
 from researchkit.estimators.learning import learned
 from researchkit.estimators.likelihood import LOG, LOGIT, RunsAway
+from researchkit.estimators.weighting import inverse_probability
 from researchkit.study import load_study
 
 BUILD = runpy.run_path(str(Path(__file__).with_name("test_estimators.py")))
@@ -360,6 +361,50 @@ def test_what_is_learned_is_glm():
     assert learned(LOGIT, twice, np.arange(80.0) % 2, weights)(twice) == pytest.approx(
         learned(LOGIT, matrix, np.arange(80.0) % 2, weights)(matrix)
     )
+
+
+# Limits
+
+
+def test_an_interval_is_of_95_per_cent_unless_another_is_asked_for():
+    of_it = world(np.random.default_rng(1), "score", 100)
+    found = inverse_probability(of_it, question("score"))
+    assert found == inverse_probability(of_it, question("score"), 0.95) and found.level == 0.95
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_few_people_by_equations_stacked_with_numerical_derivatives(weighted):
+    """Lunceford and Davidian's IPW2 among 100: the propensity's equations beside those of both means."""
+    of_it = world(np.random.default_rng(4), "score", 100)
+    people = np.random.default_rng(5).uniform(0.5, 3, 100) if weighted else np.ones(100)
+    of_it.weights = people if weighted else None
+    care, reasons = of_it.exposure, sm.add_constant(of_it.covariates)
+
+    def equations(at):
+        chance = 1 / (1 + np.exp(-reasons @ at[:3]))
+        one, none = people * care / chance, people * (1 - care) / (1 - chance)
+        means = one * (of_it.outcome - at[3]), none * (of_it.outcome - at[4])
+        return np.column_stack([reasons * (people * (care - chance))[:, None], *means])
+
+    fit = sm.GLM(care, reasons, family=sm.families.Binomial(), var_weights=people).fit(tol=1e-13)
+    chance = fit.fittedvalues
+    means = [
+        np.average(of_it.outcome[arm], weights=(people / own)[arm])
+        for arm, own in ((care == 1, chance), (care == 0, 1 - chance))
+    ]
+    at, steps = np.append(fit.params, means), 1e-6 * np.eye(5)
+    bread = np.linalg.inv(np.array([(equations(at + s) - equations(at - s)).sum(axis=0) / 2e-6 for s in steps]).T)
+    moved = (equations(at) @ bread.T)[:, 3:]
+    moved = np.column_stack([moved[:, 0] - moved[:, 1], moved])
+    found = inverse_probability(of_it, question("score"), 0.9)
+    values = (means[0] - means[1], *means)
+    for term, value, one in zip(found.model.terms, values, moved.T, strict=True):
+        se = np.sqrt(one @ one)
+        assert (term.estimate, term.se) == pytest.approx((value, se), rel=1e-5)
+        assert (term.low, term.high) == pytest.approx((value - 1.6448536 * se, value + 1.6448536 * se), rel=1e-4)
+    assert [one.term for one in found.model.terms] == ["care", "mean with care", "mean without"]
+    more = ", weighted" if weighted else ""
+    assert found.method.endswith(f"propensity by logistic regression, errors that allow for its estimation{more}")
 
 
 # Refusals

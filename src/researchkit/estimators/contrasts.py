@@ -86,7 +86,8 @@ def model(sample: Sample, question: Question, columns: Matrix, names: Sequence[s
         )
     gone = [name for place, name in enumerate(names) if place not in kept]
     notes += (f"left out because the other columns determine them: {', '.join(gone)}",) if gone else ()
-    scaled = Scaled(kept, centre[kept], scale[kept], sample.baseline if kind == "change" else None, kind != "ordered")
+    own, baseline = tuple(names[place] for place in kept), sample.baseline if kind == "change" else None
+    scaled = Scaled(kept, own, centre[kept], scale[kept], baseline, kind != "ordered")
     fit = {"score": _straight, "change": _straight, "yes_no": _logistic, "counts": _poisson, "ordered": _odds}[kind]
     found = fit(sample, question, scaled, columns)
     return replace(found, kept=tuple(kept), notes=(*notes, *found.notes))
@@ -97,13 +98,14 @@ class Scaled:
     """How raw columns become those that are fitted: some kept, centred, scaled, with an intercept or without."""
 
     kept: list[int]
+    names: tuple[str, ...]
     centre: Vector
     scale: Vector
     baseline: Vector | None
     intercept: bool
 
     def __call__(self, raw: Matrix) -> Matrix:
-        if self.baseline is not None and raw.shape[1] <= max(self.kept):
+        if self.baseline is not None:  # last, so that it is not in the way where it is a column already
             raw = np.column_stack([raw, self.baseline])
         found = (raw[:, self.kept] - self.centre) / self.scale
         return np.column_stack([found, np.ones(len(found))]) if self.intercept else found
@@ -205,8 +207,7 @@ def _odds(sample: Sample, question: Question, scaled: Scaled, columns: Matrix) -
     seen, answer = np.unique(sample.outcome.astype(int), return_inverse=True)
     worth = ordered.counts_as(sample, question, seen)
     matrix, share = scaled(columns), shares(sample.weights, len(answer))
-    names = [str(place) for place in range(matrix.shape[1])]
-    at, information, scores = ordered.fit(matrix, answer, sample.weights, names)
+    at, information, scores = ordered.fit(matrix, answer, sample.weights, scaled.names)
     rows = ordered.pulls(matrix, answer, sample.weights, at)
     read = _reader(sample, information, scores, rows, robust=sample.weights is not None, little=False)
     back = scaled.back(len(at))

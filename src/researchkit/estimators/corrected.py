@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,9 +25,10 @@ def corrected(sample: Sample, question: Question, level: float = 0.95) -> Effect
     """The difference in the outcome per unit of the reviewed exposure, by regression calibration.
 
     The outcome is fitted on the measured exposure and the covariates in all rows (slope b), the reviewed exposure on
-    the same columns where there is a review (slope c); the corrected effect is b / c. It holds where the measure tells
-    nothing of the outcome beyond the truth and the covariates. Errors come from the influence of each cluster (or row)
-    on b and c together, t with one degree of freedom less than there are clusters.
+    the same columns where there is a review (slope c); the corrected effect is b / c. A question's weights count in
+    both, chances of review in the second. It holds where the measure tells nothing of the outcome beyond the truth and
+    the covariates. Errors come from the influence of each cluster (or row) on b and c together, t with one degree of
+    freedom less than there are clusters.
 
     Raises
     ------
@@ -56,8 +56,10 @@ def corrected(sample: Sample, question: Question, level: float = 0.95) -> Effect
             "needed to know the error of the measure. Review more, at random."
         )
     columns = design(sample, question.exposure.column)
-    naive, pull_b = slope(columns.matrix, sample.outcome, np.ones(len(gold)))
-    weigh = np.where(seen, 1.0 if sample.weights is None else sample.weights, 0.0)
+    weights = np.ones(len(gold)) if sample.weights is None else sample.weights
+    surveyed = sample.weights is not None and not entry.chance  # a chance of review says nothing of the other rows
+    naive, pull_b = slope(columns.matrix, sample.outcome, weights if surveyed else np.ones(len(gold)))
+    weigh = np.where(seen, weights, 0.0)
     told_by, pull_c = slope(columns.matrix, np.where(seen, gold, 0.0), weigh)
     pulls = np.column_stack([pull_b, pull_c])
     pulls = pulls if sample.cluster is None else summed(pulls, sample.cluster)
@@ -67,9 +69,8 @@ def corrected(sample: Sample, question: Question, level: float = 0.95) -> Effect
     if abs(told_by) < WEAK * se_c:
         raise EstimationError(
             f"The question {question.id!r}: the measure hardly tells what the review finds (its slope lies within "
-            f"{wording.typed(WEAK)} standard errors of 0), so an effect cannot be corrected by it."
-            f" Review more, or measure "
-            "better."
+            f"{wording.typed(WEAK)} standard errors of 0), so an effect cannot be corrected by it. Review more, or "
+            "measure better."
         )
     back = float(columns.back[0, 0])
     df = float(units - 1)
@@ -81,8 +82,9 @@ def corrected(sample: Sample, question: Question, level: float = 0.95) -> Effect
     found = term("corrected", ratio, se, level, df)
     share = f"reviewed: {int(seen.sum())} of {len(seen)} rows"
     where = f", clustered by {sample.cluster_name}" if sample.cluster is not None else ""
-    effect = told(
-        replace(sample, weights=None),
+    where += ", weighted" if surveyed else ""
+    return told(
+        sample,
         question,
         level,
         ratio,
@@ -93,18 +95,14 @@ def corrected(sample: Sample, question: Question, level: float = 0.95) -> Effect
         model=Model("regression calibration", "delta method", (found, as_measured, calibration), "outcome"),
         notes=(*notes, f"{share}; the correction holds where the measure's error has nothing to do with the outcome"),
     )
-    return effect
 
 
 def slope(matrix: Vector, outcome: Vector, weights: Vector) -> tuple[float, Vector]:
     """The first coefficient of a weighted least-squares fit, and how far each row (n,) pulls it."""
-    inside = weights > 0
-    line = least_squares(matrix[inside], outcome[inside], weights[inside])
-    pull = np.zeros(len(outcome))
+    line = least_squares(matrix, outcome, weights)
     # basis and residuals are those of rows multiplied by sqrt(weight); a row's leverage frees its residual (HC2 to HC3)
     free = np.maximum(1 - np.sum(line.basis**2, axis=1), 1e-10)
-    pull[inside] = (line.basis @ line.root[0]) * line.residuals / free
-    return float(line.coefficients[0]), pull
+    return float(line.coefficients[0]), (line.basis @ line.root[0]) * line.residuals / free
 
 
 def term(name: str, value: float, se: float, level: float, df: float) -> Term:

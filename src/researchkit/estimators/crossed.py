@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from researchkit.errors import EstimationError
 from researchkit.estimators import leverage, likelihood, linear, refuse
 from researchkit.estimators.effect import Matrix, Vector, ways
 from researchkit.estimators.linear import summed
@@ -83,6 +84,11 @@ def spread(
         One or two (n, k), the sum of whose cross products is the information. Without them clusters get CR1.
     back
         (k, k) takes the coefficients to those of the raw columns.
+
+    Raises
+    ------
+    EstimationError
+        If one cluster alone carries the effect: what is left of its variance is rounding.
     """
     if sample.crossed is not None:
         (n, k), bread = scores.shape, np.linalg.inv(information)
@@ -93,6 +99,14 @@ def spread(
     if pieces is None:
         return likelihood.spread(information, scores, sample.cluster, robust=robust)
     fit = leverage.cr2(*pieces)
+    usual = float(gradient @ np.linalg.solve(information, gradient))
+    if float(gradient @ fit.covariance @ gradient) <= linear.ROUNDING * usual:
+        one = sample.cluster_name or "row"
+        raise EstimationError(
+            f"One single {one} alone carries the effect, so that no spread is left to judge it by. "
+            "Leave a column that tells them apart out of `adjust`, or collect data in which more of them differ in the "
+            "exposure."
+        )
     df, *each = fit.df(gradient[None, :] if back is None else np.vstack([gradient, back]))
     name = "HC2" if sample.cluster is None else "CR2"
     own = np.array(each) if each else None

@@ -107,7 +107,7 @@ def dose(sample: Sample, question: Question, level: float = 0.95) -> Effect:
         return replace(
             effect, contrast=f"{sample.exposure_name} {typed(part.between[1])} against {typed(part.between[0])}"
         )
-    at = typed(part.neutral or 0.0)
+    at = typed(float(bent.knots[0]))
     return replace(effect, contrast=f"{sample.contrast}, below {at} less above it")
 
 
@@ -173,10 +173,10 @@ def effects(bent: Bent, fitted: Fitted, part: Dose, per: float) -> tuple[tuple[s
         below, above = minus(middle, low), minus(high, middle)
         names = ("loss less gain", f"step below {typed(point)}", f"step above {typed(point)}")
         return names, [minus(below, above), below, above]
-    first, second = part.between or (0.0, 0.0)
-    means = [fitted.mean(bent.at(one)) for one in (first, second)]
-    slopes = [slope(bent, fitted, one, per) for one in (first, second)]
-    told = tuple(f"{what} at {typed(one)}" for what in ("mean", "slope") for one in (first, second))
+    doses = part.between or ()
+    means = [fitted.mean(bent.at(one)) for one in doses]
+    slopes = [slope(bent, fitted, one, per) for one in doses]
+    told = tuple(f"{what} at {typed(one)}" for what in ("mean", "slope") for one in doses)
     return ("difference", *told), [minus(means[1], means[0]), *means, *slopes]
 
 
@@ -272,8 +272,7 @@ def fieller(b: Vector, v: Matrix, quantile: float) -> tuple[float, float]:
     a = 4 * (b[1] ** 2 - square * v[1, 1])
     half = 2 * (b[0] * b[1] - square * v[0, 1])
     rest = b[0] ** 2 - square * v[0, 0]
-    under = half**2 - a * rest
-    if a <= 0 or under < 0:
+    if a <= 0:
         return -np.inf, np.inf
-    roots = sorted([(-half - np.sqrt(under)) / a, (-half + np.sqrt(under)) / a])
-    return float(roots[0]), float(roots[1])
+    apart = np.sqrt(max(half**2 - a * rest, 0.0))  # below 0 by rounding only: at the turn itself the slope is 0
+    return float((-half - apart) / a), float((-half + apart) / a)

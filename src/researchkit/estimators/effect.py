@@ -61,7 +61,7 @@ class Model:
         return {"name": self.name, "errors": self.errors, "scale": self.scale, "terms": terms}
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class Effect:
     """The answer to one question, in the outcome's own unit per one unit of the exposure.
 

@@ -93,4 +93,4 @@ def gathered(
 
 
 def sum_of(parts: Sequence[Matrix]) -> Matrix:
-    return np.sum(parts, axis=0) if len(parts) > 1 else parts[0]
+    return np.asarray(sum(parts[1:], start=parts[0]))

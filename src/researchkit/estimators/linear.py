@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from researchkit.estimators.effect import Matrix, Vector
 
 BATCH = 2_000_000  # numbers of cross products held at once
+ROUNDING = 1e-24  # of all the squares: a variance this small comes of a cluster that alone carries a coefficient
 VANISHED = 1e-10  # a leverage this close to 1: the row or cluster is fitted exactly and says nothing about spread
 
 
@@ -128,12 +129,16 @@ def cr2(line: Line, cluster: NDArray[np.int64]) -> Spread:
 def summed(rows: Matrix, cluster: NDArray[np.int64]) -> Matrix:
     """Sums of `rows` (n, k) within each cluster, shape (G, k)."""
     _, code = np.unique(cluster, return_inverse=True)
-    groups = int(code.max()) + 1
-    return np.column_stack([np.bincount(code, weights=column, minlength=groups) for column in rows.T])
+    return np.column_stack([np.bincount(code, weights=column) for column in rows.T])
 
 
 def _sandwich(line: Line, meat: Matrix) -> Matrix:
-    return line.root @ meat @ line.root.T
+    """The covariance; a coefficient of which the clusters (or rows) leave only rounding has a variance of 0."""
+    covariance = line.root @ meat @ line.root.T
+    lost = np.diag(covariance) <= ROUNDING * (line.residuals @ line.residuals) * np.sum(line.root**2, axis=1)
+    covariance[lost] = 0.0
+    covariance[:, lost] = 0.0
+    return np.asarray(covariance)
 
 
 def _shared(line: Line) -> tuple[Matrix, Matrix]:

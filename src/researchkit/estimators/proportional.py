@@ -177,11 +177,11 @@ def _clock(fit: Cox, time: Vector, entry: Vector | None, transform: Clock) -> Ve
     times = fit.risk.times
     if transform == "km":
         left = survival_curve(time, fit.risk.happened.astype(float), entry).value
-        return np.asarray(1 - np.concatenate([[1.0], left[:-1]]))
+        return np.concatenate([[1.0], left[:-1]])  # less it than one is the same to a square
     if transform == "rank":
         in_order = np.sort(time)
         before, until = (np.searchsorted(in_order, times, side=side) for side in ("left", "right"))
-        return np.asarray((before + until + 1) / 2)
+        return np.asarray(before + until, dtype=float)  # twice the mean rank, less 1; the caller scales it
     if transform == "log":
         if len(times) and times[0] <= 0:
             raise EstimationError("An event at time 0 has no logarithm; take another transform of time.")

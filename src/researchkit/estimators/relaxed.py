@@ -135,7 +135,8 @@ def _without_columns(risk: Risk) -> Cox:
     """A Cox model of no column: the baseline hazards alone."""
     rows, nothing = np.ones(len(risk.ends)), np.zeros((len(risk.ends), 0))
     size, mean = risk.by_event(rows, nothing)
-    return Cox(np.zeros(0), np.zeros((0, 0)), nothing, risk.jump / size, size, mean, rows, risk, 0.0)
+    loglik = -float(risk.jump @ np.log(size))
+    return Cox(np.zeros(0), np.zeros((0, 0)), nothing, risk.jump / size, size, mean, rows, risk, loglik)
 
 
 def pseudo_values(
@@ -152,11 +153,11 @@ def pseudo_values(
     `survival::pseudo(survfit(Surv(time, event) ~ 1), times = horizon, type = "rmst")`.
     """
     weight = np.ones(len(time)) if weights is None else weights
-    moments = np.unique(time[(event > 0) & (time < horizon)])
+    own = (event > 0) & (time < horizon)
+    moments = np.unique(time[own])
     last = np.searchsorted(moments, time, side="right")  # so many moments has the row lived through
     size = len(moments) + 1
     at_risk = np.cumsum(np.bincount(last, weights=weight, minlength=size)[::-1])[::-1][1:]
-    own = (event > 0) & (time < horizon)
     ended, first = (
         np.bincount(last[kind] - 1, weights=weight[kind], minlength=size)[:-1] for kind in (own, own & (event == 1))
     )
