@@ -270,3 +270,20 @@ def test_skewed_residuals_of_either_line_are_said_but_not_those_of_yes_or_no():
     assert f"a skewness of {number(float(stats.skew(rest)))};" in note, "of the residuals that the fit sees"
     yes = question("yes_no", mechanism={"mediator": "trust"})
     assert room.fit(laid(outcome), yes, 0.95).notes == () != room.fit(laid(mediator), yes, 0.95).notes
+
+
+def test_what_differs_in_one_cluster_alone_has_no_error():
+    """Each cluster has a level of its own, so that only the first tells what the exposure does."""
+    code = np.arange(80) // 10
+    asked = drawn(cluster=code)
+    levels = (code[:, None] == np.arange(1, 8)).astype(float)
+    names = tuple(f"agent {place}" for place in range(1, 8))
+    one = replace(asked, covariates=levels, names=names, groups=names)
+    assert np.isfinite(room.fit(laid(one), ASKED, 0.95).a.p)
+    one = replace(one, exposure=np.where(code == 0, asked.exposure, 0.0))
+    with pytest.raises(EstimationError) as caught:
+        room.fit(laid(one), ASKED, 0.95)
+    assert str(caught.value) == (
+        "The question 'q': care or trust differs in too few agent for a standard error. More of them are needed on each "
+        "side."
+    )

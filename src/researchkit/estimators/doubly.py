@@ -152,7 +152,7 @@ def _augmented(now: propensity.Ready, sample: Sample, question: Question, folds:
         # Of two levels the other has the rest; where there are further ones it has a model of its own.
         models = [_chance(now, arm, learn, sample, question) for arm in ((one,) if np.all(one | none) else (one, none))]
         chance, *other = (model(now.reasons[apply]) for model in models)
-        chances[:, apply] = chance, (*other, 1 - chance)[0]
+        chances[:, apply] = chance, other[0] if other else 1 - chance
         telling |= {now.columns.names[place] for place in own.telling}
         telling |= {now.names[place] for model in models for place in model.telling}
     missed = now.outcome - means
