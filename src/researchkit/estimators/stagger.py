@@ -149,9 +149,6 @@ def slopes_of(products: Matrix) -> tuple[Vector, Matrix]:
     """Slopes (p,) of the covariates, and (C, p) without each cluster."""
     whole = products.sum(axis=0)
     parts = whole - products
-    size = len(whole) - 1
-    if not size:
-        return np.zeros(0), np.zeros((len(products), 0))
     return np.linalg.pinv(whole[1:, 1:]) @ whole[1:, 0], np.einsum(
         "cij,cj->ci", np.linalg.pinv(parts[:, 1:, 1:]), parts[:, 1:, 0]
     )
