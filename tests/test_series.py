@@ -261,8 +261,9 @@ def test_rows_of_one_time_count_by_their_mean_and_order_and_units_by_nothing():
     )
     for other in (many, shuffled, renamed):
         assert fields(series(other, question())) == pytest.approx(fields(once), rel=1e-6)
-    large = changed(plain, outcome=1000 * plain.outcome + 5)
-    assert fields(series(large, question())) == pytest.approx([1000 * one for one in fields(once)], rel=1e-5)
+    for times in (1000.0, 1e-13):
+        other = series(changed(plain, outcome=times * (plain.outcome + 5)), question())
+        assert fields(other) == pytest.approx([times * one for one in fields(once)], rel=1e-5)
 
 
 def test_the_course_is_the_treated_unit_less_the_mean_of_the_others():
@@ -340,6 +341,10 @@ def test_all_that_is_no_series_is_told_at_once():
     both = changed(none, exposure=(none.more["time"] >= BEGAN).astype(float))
     with pytest.raises(EstimationError, match="'q': 2 units have it"):
         series(both, question())
+    once = changed(none, exposure=1.0 * ((none.more["time"] >= BEGAN) & (none.more["unit"] == "a")))
+    once.exposure[-1] = 1
+    with pytest.raises(EstimationError, match="'q': 2 units have it"):
+        series(once, question())
     always = rows({"a": A}, began=0)
     with pytest.raises(EstimationError, match="'q': there are 0 times before and 20 after"):
         series(always, question())
@@ -347,6 +352,8 @@ def test_all_that_is_no_series_is_told_at_once():
 
 def test_what_has_no_error_or_no_mean_is_refused():
     line = rows({"a": [2 + 0.5 * time + (time >= BEGAN) for time in range(20)]})
+    exact = room.remembered(straight(np.arange(20)), line.outcome, np.arange(20.0))
+    assert exact.coefficients == pytest.approx([1, 0, 0.5, 8]) and exact.memory == 0
     with pytest.raises(EstimationError, match="follows its line exactly"):
         series(line, question())
     nearly = changed(line, outcome=line.outcome + 1e-7 * np.array(N))

@@ -75,7 +75,8 @@ def means(orders: NDArray[np.int64], one: Matrix, other: Matrix, mass: Matrix, v
             np.einsum("ku,kdu->kd", side, history) / np.where(good, total, 1.0)
             for side, total in zip((one, other), sums, strict=True)
         ]
-        told.append((weight * (sides[0] - sides[1])).sum(axis=0) / weight.sum(axis=0))
+        with np.errstate(invalid="ignore"):  # NaN where an order leaves nothing to compare
+            told.append((weight * (sides[0] - sides[1])).sum(axis=0) / weight.sum(axis=0))
     return np.array(told)
 
 
@@ -87,7 +88,7 @@ def inverted(outcome: Vector, treatment: Vector, level: float) -> Drawn:
     always = ~(np.abs(treatment) < abs(b) - 1e-12)  # as hard to beat for any effect; the real draw among them
     low, high = np.where(always, -math.inf, ends.min(axis=0)), np.where(always, math.inf, ends.max(axis=0))
     rank = math.floor((1 - level) * len(outcome))
-    p = float(np.mean(np.abs(outcome) >= abs(a) - 1e-12))
+    p = float(np.mean(~(np.abs(outcome) < abs(a) - 1e-12)))  # an order that gives no answer is none that is beaten
     if rank < 1:  # too few ways to deal for any to be rejected
         return Drawn(p, -math.inf, math.inf, len(outcome) - 1)
     return Drawn(p, float(np.sort(low)[rank]), float(np.sort(high)[::-1][rank]), len(outcome) - 1)
