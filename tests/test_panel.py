@@ -149,7 +149,7 @@ def test_rows_in_another_cluster_than_others_of_their_unit_are_counted():
     sample.cluster = unit // 2
     sample.cluster[np.flatnonzero(unit == 3)[:2]] = 0
     with pytest.raises(
-        EstimationError, match="'q': 2 rows lie in another team than others of their site; .* Name site or"
+        EstimationError, match=r"'q': 2 rows lie in another team than others of their site; .* Name site or"
     ):
         panel(sample, question())
 

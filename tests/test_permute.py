@@ -107,7 +107,7 @@ def test_batches_of_any_size_give_the_same(monkeypatch):
 
 def test_draws_are_as_many_as_asked_but_for_very_large_ones(monkeypatch):
     laid = laid_out()
-    assert draw_again(laid).draws == permute.DRAWS
+    assert draw_again(laid).draws == 1_999  # as the page says
     assert draw_again(laid, draws=500).draws == 500
     assert draw_again(laid, draws=5).draws == 199
     comparisons = int((laid.found.event >= 0).sum())
@@ -150,7 +150,7 @@ def test_orders_that_are_as_the_real_one_or_its_mirror_reject_no_effect():
     outcome = np.concatenate([[3.0, -3.0, 3.0], rng.normal(size=37) * 0.01])
     treatment = np.concatenate([[1.0, -1.0, 1.0], rng.uniform(-0.1, 0.1, 37)])
     found = inverted(outcome, treatment, 0.95)
-    assert (found.low, found.high, found.p) == (-math.inf, math.inf, 3 / 40)
+    assert (found.low, found.high, found.p, found.draws) == (-math.inf, math.inf, 3 / 40, 39)
     fewer = inverted(outcome, treatment, 0.9)
     assert -math.inf < fewer.low < 3 < fewer.high < math.inf
 
@@ -171,5 +171,6 @@ def test_twenty_draws_are_the_fewest_of_which_one_in_twenty_can_be_beaten():
     rng = np.random.default_rng(6)
     treatment = np.concatenate([[1.0], rng.uniform(-0.5, 0.5, 19)])
     outcome = 2 * treatment + 0.1 * rng.normal(size=20)
-    assert inverted(outcome[:19], treatment[:19], 0.95).high == math.inf
+    few = inverted(outcome[:19], treatment[:19], 0.95)
+    assert (few.low, few.high, few.draws) == (-math.inf, math.inf, 18)
     assert inverted(outcome, treatment, 0.94).high < math.inf  # a whole rank, whatever 0.05 x 20 rounds to

@@ -18,9 +18,9 @@ def cells_of(starts=STARTS, periods=5, cluster=None, seed=0, weigh="rows"):
     """Random cells with 1 to 6 rows each, two of them empty."""
     rng = np.random.default_rng(seed)
     units = len(starts)
-    values, rows = rng.normal(size=(1, units, periods)), rng.integers(1, 7, (units, periods)).astype(float)
+    values, rows = rng.normal(size=(2, units, periods)), rng.integers(1, 7, (units, periods)).astype(float)
     for unit, period in ((0, periods - 3), (units - 1, 1)):
-        rows[unit, period], values[0, unit, period] = 0, np.nan
+        rows[unit, period], values[:, unit, period] = 0, np.nan
     return Panel(
         values,
         rows,
@@ -55,13 +55,13 @@ def dummies(cells, weigh):
 
 
 @pytest.mark.parametrize("weigh", ["rows", "units"])
-@pytest.mark.parametrize("cluster", [None, (0, 1, 1, 2, 2, 0, 3)])
+@pytest.mark.parametrize("cluster", [None, (0, 1, 1, 2, 2, 0, 3), (0, 1, 1, 0, 0, 1, 0)])
 def test_it_is_the_regression_with_a_column_for_each_unit_and_period(weigh, cluster):
     cells = cells_of(cluster=cluster, weigh=weigh)
     found = two_way(cells)
     estimate, se, weights = dummies(cells, weigh)
     assert (found.estimate, found.se) == pytest.approx((estimate, se))
-    assert found.clusters == (7 if cluster is None else 4)
+    assert found.clusters == (7 if cluster is None else len(set(cluster)))
     assert found.weights == pytest.approx(weights)
     assert found.negative == pytest.approx((weights < -1e-12).sum() / (weights != 0).sum())
     assert found.negative > 0
@@ -96,7 +96,8 @@ def test_a_start_that_unit_and_period_tell_has_no_coefficient(starts):
     assert two_way(replace(cells, rows=1e6 * cells.rows)) is None
 
 
-def test_rows_counted_in_thousands_change_nothing():
+@pytest.mark.parametrize("times", [1e-12, 1000.0])
+def test_rows_that_count_for_more_or_less_change_nothing(times):
     cells = cells_of()
-    one, other = two_way(cells), two_way(replace(cells, rows=1000 * cells.rows, weight=1000 * cells.weight))
+    one, other = two_way(cells), two_way(replace(cells, rows=times * cells.rows, weight=times * cells.weight))
     assert (one.estimate, one.se) == pytest.approx((other.estimate, other.se))

@@ -47,9 +47,9 @@ def draw_again(laid: Laid, level: float = 0.95, draws: int = DRAWS) -> Drawn | N
     moved = (begun[:, found.period].T - found.base @ begun.T)[after]
     mass = cells.weight * there(laid)[after]
     rng = np.random.default_rng(SEED)
-    draws = max(199, min(draws, int(MOST / max(mass.size, 1))))
+    draws = max(199, min(draws, MOST // mass.size))
     orders = np.array([np.arange(size), *(rng.permutation(size) for _ in range(draws))])
-    step = max(1, BATCH // max(mass.size, 1))
+    step = max(1, BATCH // mass.size)
     parts = [means(orders[at : at + step], one, other, mass, (outcome, moved)) for at in range(0, len(orders), step)]
     both = np.concatenate(parts, axis=1)
     return inverted(both[0], both[1], level)
