@@ -115,7 +115,7 @@ def test_forecasts_far_off_are_fitted_all_the_same():
 def test_what_is_no_forecast_is_refused():
     chance, came, *_ = drawn()
     for wrong in ([1.5, -0.1], [math.nan, 40]):
-        with pytest.raises(EstimationError, match="^2 forecasts are no chance between 0 and 1; per cent"):
+        with pytest.raises(EstimationError, match=r"^2 forecasts are no chance between 0 and 1; per cent"):
             held_against(np.concatenate([wrong, chance[2:]]), came)
     few = np.where(np.arange(150) < 10, 1.0, 0.0)
     for one in (few, 1 - few):

@@ -77,6 +77,21 @@ def test_cells_are_weighted_means_of_their_rows(weighted):
     assert cells.notes == ()
 
 
+def test_cells_that_nobody_is_in_are_empty_the_last_too():
+    sample = rows()
+    unit, time = codes(sample)
+    gone = ((unit == 5) & (time == 3)) | ((unit == 0) & (time == 0))
+    kept = {name: getattr(sample, name)[~gone] for name in ("outcome", "exposure", "covariates")}
+    cells = panel(
+        SimpleNamespace(**(vars(sample) | kept | {"more": {a: b[~gone] for a, b in sample.more.items()}})), question()
+    )
+    whole = panel(sample, question())
+    empty = np.zeros((6, 4), dtype=bool)
+    empty[5, 3] = empty[0, 0] = True
+    assert np.array_equal(cells.rows == 0, empty | (whole.rows == 0)) and np.isnan(cells.values[0][empty]).all()
+    assert np.array_equal(cells.values[0][~empty], whole.values[0][~empty], equal_nan=True)
+
+
 def residuals(values, mass, unit, time):
     """What a weighted regression with a column for each unit and each time leaves."""
     fixed = np.hstack([np.eye(unit.max() + 1)[unit], np.eye(time.max() + 1)[time]])
@@ -133,7 +148,7 @@ def test_a_covariate_that_never_varies_within_a_unit_is_named_and_left_out():
     assert cells.notes == ("a and c never varies within a unit, whose changes alone are compared",)
     assert cells.values.shape == (2, 6, 4) and cells.products.shape == (6, 2, 2)
     small = rows(covariates=1)
-    small.covariates = 1e-10 * small.covariates
+    small.covariates = 1e-30 * small.covariates
     assert panel(small, question()).notes == ()
     nothing = rows(covariates=1)
     nothing.covariates[:] = 0

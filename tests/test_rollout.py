@@ -354,6 +354,13 @@ def test_what_few_people_stand_behind_is_no_row():
         assert behind(laid, people, design, (laid.found.cohort == 4) & (laid.found.event >= 0)) == 0
 
 
+def test_a_cohort_of_few_is_hidden_by_itself():
+    told = {term.term for term in rollout(drawn((2, 4, 4, 4, 6, 6, 6), each=2), asked_for()).model.terms}
+    assert "started 4" in told and "started 2" not in told  # 4 times 2 rows of the one, 2 times 9 of the others
+    told = {term.term for term in rollout(drawn((2, 2, 2, 4, 6, 6, 6), each=2), asked_for()).model.terms}
+    assert "started 2" in told and "started 4" not in told
+
+
 def test_the_side_of_fewer_people_counts():
     sample = drawn((2, 2, 2, 2, 6, 6))
     laid = lay_out(sample, asked_for())
@@ -361,9 +368,13 @@ def test_the_side_of_fewer_people_counts():
     assert behind(laid, sample, asked_for().rollout, at_start) == 4 + 5  # of sites 4 and 5, beside 3 + 4 + 5 + 3
 
 
-@pytest.mark.parametrize(("wait", "before"), [(0, "last"), (0, "all"), (1, "last"), (1, "all")])
-def test_the_look_at_the_times_before_is_a_line_through_them(wait, before):
+@pytest.mark.parametrize(
+    ("wait", "before", "off"), [(0, "last", 0), (0, "last", 4), (0, "all", 0), (1, "last", 0), (1, "all", 0)]
+)
+def test_the_look_at_the_times_before_is_a_line_through_them(wait, before, off):
     sample = drawn(each=6, starts=(3, 3, 4, 4, 5, 7, 7, 7), periods=7)
+    there = (sample.more["month"] == sample.more["began"] - 3) * (1 + sample.more["site"] / 100)
+    sample = replace(sample, outcome=sample.outcome + off * there)
     laid = lay_out(sample, asked_for(anticipation=wait, before=before))
     told, base = laid.before, -1 - wait
     there = {event: part for event, part in laid.events.items() if event <= base and math.isfinite(part.se)}
@@ -375,6 +386,7 @@ def test_the_look_at_the_times_before_is_a_line_through_them(wait, before):
     assert (told.slope.estimate, told.slope.se) == pytest.approx((slope, se))
     each = [2 * stats.t.sf(abs(part.estimate) / part.se, part.df) for part in there.values()]
     own = 2 * stats.t.sf(abs(slope) / se, told.slope.df)
+    assert not off or len(each) * min(each) < own  # one time that is off, more than the line
     assert told.p == pytest.approx(min(1, 2 * min(own, len(each) * min(each))))
     assert told.missed == pytest.approx((stats.t.ppf(0.975, told.slope.df) + stats.t.ppf(0.8, told.slope.df)) * se)
     steps = [abs(heights[one + 1] - heights[one]) / (at[one + 1] - at[one]) for one in range(len(at) - 1)]
@@ -389,21 +401,17 @@ def test_the_look_at_the_times_before_is_a_line_through_them(wait, before):
 
 
 def test_a_gap_between_the_times_before_spreads_its_step():
-    """Nothing is seen two times before the start, where the two neighbours differ by 6 over two times."""
+    """Two times before the start one site alone is seen, so that there is no error; its neighbours differ by 6."""
     sample = drawn((4, 4, 4, 7, 7, 7), periods=7, each=4)
-    kept = sample.more["month"] != 2
+    site, month = sample.more["site"], sample.more["month"]
+    kept = (month != 2) | (site == 0) | (site > 2)
+    outcome = np.where((month < 2) & (site < 3), 6.0, 0.0) + 1e-3 * np.random.default_rng(1).normal(size=len(site))
+    more = {name: one[kept] for name, one in sample.more.items()}
     sample = replace(
-        sample,
-        outcome=np.where((sample.more["month"] < 2) & (sample.more["site"] < 3), 6.0, 0.0)[kept]
-        + np.random.default_rng(1).normal(size=len(kept))[kept] * 1e-3,
-        exposure=sample.exposure[kept],
-        covariates=sample.covariates[kept],
-        more={**{name: one[kept] for name, one in sample.more.items()}, "month": sample.more["month"][kept]},
+        sample, outcome=outcome[kept], exposure=sample.exposure[kept], covariates=sample.covariates[kept], more=more
     )
-    twos = replace(sample, more={**sample.more, "site": sample.more["site"]})
-    told = lay_out(twos, asked_for()).before
-    assert told.largest == pytest.approx(6, abs=0.01)
-    assert told.step == pytest.approx(6, abs=0.01)  # times are places: what nobody was seen at is no time
+    told = lay_out(sample, asked_for()).before
+    assert (told.largest, told.step) == (pytest.approx(6, abs=0.01), pytest.approx(6 / 2, abs=0.01))
 
 
 def test_with_one_time_before_there_is_nothing_to_look_at():
@@ -446,6 +454,14 @@ def test_one_alone_varies_as_much_as_each_other_in_its_place():
     )
     assert sum(note.startswith("one site alone has started") for note in effect.notes) == 1
     assert rollout(drawn((2, 5, 5, 5), periods), question).df == 2
+    every = rollout(sample, asked_for(before="all"))
+    moved = values[:, 2:] - values[:, :2].mean(axis=1, keepdims=True)
+    placebo = [
+        np.mean(moved[one] - np.average(moved[rest], axis=0, weights=laid.cells.weight[rest]))
+        for one in range(1, 5)
+        for rest in [[other for other in range(1, 5) if other != one]]
+    ]
+    assert every.se == pytest.approx(np.std(placebo, ddof=1))
     with pytest.raises(
         EstimationError, match="One has started and 2 can be compared with it throughout; with fewer than 3"
     ):
@@ -459,6 +475,8 @@ def test_one_team_of_several_sites_is_one_alone():
     assert any(note.startswith("one team alone has started") for note in effect.notes)
     assert (effect.df, effect.clusters) == (2, 4)
     assert effect.method.endswith("jackknife over team")
+    two = replace(teams, cluster=(sample.more["site"] > 1).astype(int))
+    assert (rollout(two, asked_for()).df, rollout(two, asked_for()).clusters) == (1, 2)
 
 
 def test_one_alone_that_is_left_to_compare_with_is_refused():
@@ -481,6 +499,8 @@ def test_who_is_not_in_the_answer_is_counted():
     gone = 2 * sum(many[2:])
     assert f"{100 * gone / wanted:.0f} % of the started rows are such" in notes
     assert not any("left out" in note for note in rollout(drawn(), asked_for()).notes)
+    late = rollout(drawn((2, 2, 4, 4), periods=8), asked_for()).notes
+    assert "started rows that have nobody left to be compared with (month 4, 5, 6 and 1 more) are left out" in late
     early = rollout(drawn((1, 2, 2, 2, 6, 6, 6)), asked_for(anticipation=1)).notes
     assert "1 by site had started so" in early
 
@@ -504,6 +524,7 @@ def test_errors_that_allow_for_one_kind_of_cluster_say_so():
             {"anticipation": 1},
             r"have started by the first month \(0\), so nobody was seen before\. Add earlier months",
         ),
+        ((0, 1, 6), {"anticipation": 1}, r"all that start have started by the first month \(0\)"),
         ((0, 0, 6), {}, r"all that start have started by the first month \(0\)"),
         ((0, 2, 2), {}, "all start at once"),
         ((0, 4, 2), {"comparison": "never"}, "nobody is left who never does"),

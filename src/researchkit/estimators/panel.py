@@ -210,7 +210,7 @@ def held_equal(
     columns = [np.asarray(one, dtype=float) for one in np.asarray(sample.covariates).T]
     left = [within(one[free], mass[free], unit[free], time[free]) for one in (worth, *columns)]
     varies = [
-        float(mass[free] @ rest**2) > 1e-9 * max(float(mass[free] @ one[free] ** 2), 1e-30)
+        float(mass[free] @ rest**2) > 1e-9 * float(mass[free] @ one[free] ** 2)
         for one, rest in zip(columns, left[1:], strict=True)
     ]
     fixed = [name for name, good in zip(sample.names, varies, strict=True) if not good]
