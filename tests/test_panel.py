@@ -143,7 +143,7 @@ def test_products_are_those_of_residuals_of_untreated_rows_by_cluster(teams):
 def test_a_covariate_that_never_varies_within_a_unit_is_named_and_left_out():
     sample = rows(covariates=3)
     unit, time = codes(sample)
-    sample.covariates[:, 0], sample.covariates[:, 2] = 100 + 7.0 * unit, 3.0 * time
+    sample.covariates[:, 0], sample.covariates[:, 2] = -100 - 7.0 * unit, 3.0 * time
     cells = panel(sample, question())
     assert cells.notes == ("a and c never varies within a unit, whose changes alone are compared",)
     assert cells.values.shape == (2, 6, 4) and cells.products.shape == (6, 2, 2)

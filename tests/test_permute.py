@@ -27,7 +27,7 @@ def laid_out(starts=(1, 1, 2, 4, 4, 4), periods=4, gaps=(), covariates=0, effect
     cells = Panel(
         values,
         np.isfinite(values[0]).astype(float),
-        rng.uniform(1, 2, units),
+        rng.uniform(0.4, 2, units),
         np.array(starts),
         np.arange(units),
         tuple(map(str, range(units))),
@@ -138,6 +138,8 @@ def test_effects_within_the_interval_are_not_rejected_and_those_outside_are():
         outcome = 2 * treatment + rng.normal(size=count) * 0.3
         found = inverted(outcome, treatment, level)
         assert found.draws == count - 1
+        half = inverted(outcome, treatment / 2, level)
+        assert (half.low, half.high, half.p) == (pytest.approx(2 * found.low), pytest.approx(2 * found.high), found.p)
         for end, step in ((found.low, 1e-6), (found.high, -1e-6)):
             assert p_of(outcome, treatment, end + step) > 1 - level
             assert p_of(outcome, treatment, end - step) <= 1 - level

@@ -99,5 +99,7 @@ def test_columns_that_do_not_move_or_repeat_another_are_refused():
     for column in (whose * 1.0, 3 * x[:, 0] + whose, 3 * x[:, 0] + 1e-13 * x[:, 1]):
         with pytest.raises(EstimationError, match="does not move within sequences"):
             within(y, np.column_stack([x[:, 0], column]), whose)
+    apart = within(y, x * [1e-7, 1e7], whose)  # unlike sizes are no repetition
+    assert apart.coefficients == pytest.approx(within(y, x, whose).coefficients * [1e7, 1e-7])
     nearly = np.column_stack([x[:, 0], x[:, 0] + 1e-3 * x[:, 1]])
     assert within(y, nearly, whose).coefficients[1] == pytest.approx(1e3 * within(y, x, whose).coefficients[1])

@@ -61,7 +61,7 @@ def panel(sample: Sample, question: Question) -> Panel:
     design = design_of(question)
     unit, names = coded(sample.more[design.unit])
     time, start, periods = clock(sample.more[design.time], sample.more[design.start], design, question)
-    begins = np.full(len(names), -1)
+    begins = np.empty(len(names), dtype=np.int64)
     begins[unit] = start
     cluster = np.arange(len(names))
     group = unit if sample.cluster is None else sample.cluster
