@@ -291,11 +291,11 @@ def t_interval(estimate, se, df, level):
     return estimate - half, estimate + half, 2 * stats.t.sf(abs(estimate) / se, df)
 
 
-@pytest.mark.parametrize("level", [0.9, 0.95])
-def test_the_answer_is_the_average_since_the_start_with_t_and_the_jackknife(level):
-    sample, question = drawn(), asked_for()
+@pytest.mark.parametrize(("level", "before"), [(0.9, "last"), (0.95, "last"), (0.95, "all")])
+def test_the_answer_is_the_average_since_the_start_with_t_and_the_jackknife(level, before):
+    sample, question = drawn(), asked_for(before=before)
     cells = panel(sample, question)
-    found = contrasts(cells)
+    found = contrasts(cells, before=before)
     every = Combined(cells, found)
     after = found.event >= 0
     whole = every.average(after)
@@ -325,7 +325,7 @@ def test_the_answer_is_the_average_since_the_start_with_t_and_the_jackknife(leve
         assert (term.estimate, term.se) == pytest.approx((part.estimate, part.se), nan_ok=True)
         if math.isfinite(part.se):
             assert (term.low, term.high, term.p) == pytest.approx(t_interval(part.estimate, part.se, part.df, level))
-    never = rollout(sample, asked_for(comparison="never"))
+    never = rollout(sample, asked_for(comparison="never", before=before))
     assert "against those who never start," in never.method
     assert never.estimate == pytest.approx(lay_out(sample, question, comparison="never").overall.estimate)
 
@@ -340,13 +340,18 @@ def test_times_of_one_unit_have_their_estimate_and_no_interval():
 
 def test_what_few_people_stand_behind_is_no_row():
     """Of the cohort at 4 alone: a site of e + 1 rows a time, over two times; against three that never start."""
-    for each, told in ((4, 10), (5, 12)):  # 11 is the most that any profile asks for
+    for each, told, entry in (
+        (4, 10, {}),  # 11 is the most that any profile asks for
+        (5, 12, {}),
+        (4, 10, {"before": "all"}),
+        (5, 12, {"weigh": "units"}),
+    ):
         sample = drawn(each=each)
-        laid = lay_out(sample, asked_for())
+        laid = lay_out(sample, asked_for(**entry))
         chosen = (laid.found.cohort == 4) & (laid.found.event >= 0)
         design = asked_for().rollout
         assert behind(laid, sample, design, chosen) == told
-        assert any(row.term == "started 4" for row in rollout(sample, asked_for()).model.terms) == (told >= 11)
+        assert any(row.term == "started 4" for row in rollout(sample, asked_for(**entry)).model.terms) == (told >= 11)
         never = 3 * each + 3  # rows a time of sites 5, 6 and 7
         chosen = (laid.found.cohort == 2) & (laid.found.event == 3)
         assert behind(laid, sample, design, chosen) == min(2 * each + 1, never)
@@ -498,6 +503,7 @@ def test_who_is_not_in_the_answer_is_counted():
     wanted = 4 * (many[2] + many[3]) + 2 * (many[4] + many[5])
     gone = 2 * sum(many[2:])
     assert f"{100 * gone / wanted:.0f} % of the started rows are such" in notes
+    assert rollout(sample, asked_for(weigh="units")).notes == rollout(sample, asked_for(before="all")).notes == notes
     assert not any("left out" in note for note in rollout(drawn(), asked_for()).notes)
     late = rollout(drawn((2, 2, 4, 4), periods=8), asked_for()).notes
     assert "started rows that have nobody left to be compared with (month 4, 5, 6 and 1 more) are left out" in late

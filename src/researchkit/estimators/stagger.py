@@ -125,8 +125,7 @@ class Combined:
         weight_left = np.where(self.stays, self.mass_left, 0.0) * chosen[:, None]
         total = weight_left.sum(axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
-            left = (weight_left * np.where(self.stays, self.each_left, 0.0)).sum(axis=0) / total
-        left = np.where(total > 0, left, np.nan)
+            left = (weight_left * self.each_left).sum(axis=0) / total  # NaN where nothing is left
         share = weight / weight.sum()
         return judged(float(share @ self.each), left, self.loads(share), self.cells.cluster)
 
