@@ -152,6 +152,7 @@ def test_a_sharp_jump_is_that_of_the_plain_computation(treated, teams, level, at
 
 def test_where_the_limit_moves_the_share_alone_it_is_the_ratio_of_two_jumps():
     sample = drawn(n=900, takes=0.95, teams=30, bent=0.2)
+    sample.cluster = sample.cluster + 30 * (sample.more["amount"] >= 50)  # teams of one side each
     level = 0.9
     found = limit(sample, question(), level)
     x, y, got = sample.more["amount"] - 50, sample.outcome, sample.exposure
@@ -178,6 +179,7 @@ def test_where_the_limit_moves_the_share_alone_it_is_the_ratio_of_two_jumps():
     ):
         assert (term.estimate, term.se, term.low, term.high, term.p) == pytest.approx(expected, rel=1e-5)
     assert found.method.startswith("fuzzy")
+    assert found.clusters == len(set(sample.cluster[abs(x) < window])) > 40
     assert f"{int((abs(x) < window).sum())} of 900 rows lie within the window" in found.notes
     assert "not all beyond the limit were treated" in found.notes[-1]
 

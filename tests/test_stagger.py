@@ -190,8 +190,8 @@ def test_an_exact_effect_without_noise_is_found_whatever_units_and_times_are():
 
 def test_means_of_periods_are_of_those_that_are_there():
     values = np.array([[[1.0, 3.0, math.nan, 8.0], [math.nan, math.nan, 5.0, 7.0]]])
-    assert mean_over(values, np.array([1.0, 1.0, 1.0, 0.0])).tolist() == [[2.0, 5.0]]
-    alone = mean_over(values, np.array([1.0, 1.0, 0.0, 0.0]))
+    assert mean_over(values, np.array([True, True, True, False])).tolist() == [[2.0, 5.0]]
+    alone = mean_over(values, np.array([True, True, False, False]))
     assert alone[0, 0] == 2.0 and math.isnan(alone[0, 1])
 
 

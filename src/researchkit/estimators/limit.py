@@ -224,8 +224,6 @@ def variance(sides: Side, pull: Vector, left: Vector) -> float:
 
 def adjusted(sides: Side, outcome: Vector, covariates: Matrix, window: float) -> Vector:
     """The outcome less what the covariates say of it near the limit, by the same lines and weights."""
-    if not covariates.shape[1]:
-        return outcome
     near = np.abs(sides.away) < window
     root = np.sqrt(1 - np.abs(sides.away[near]) / window)
     x, on = sides.away[near], sides.on[near].astype(float)

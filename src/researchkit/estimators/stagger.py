@@ -64,8 +64,8 @@ def contrasts(
         last = int(cohort) - 1 - anticipation
         if last < 0:
             continue
-        base = np.zeros(periods)
-        base[0 if before == "all" else last : last + 1] = 1.0
+        base = np.zeros(periods, dtype=bool)
+        base[0 if before == "all" else last : last + 1] = True
         level = mean_over(cells.values, base)
         for period in range(periods):
             if before == "last" and period == last:
@@ -85,9 +85,9 @@ def contrasts(
     return Contrasts(columns[0], columns[1], columns[2], columns[3], columns[4].swapaxes(0, 1), columns[5])
 
 
-def mean_over(values: Matrix, base: Vector) -> Matrix:
+def mean_over(values: Matrix, base: Flags) -> Matrix:
     """Mean (p, U) of the cells of some periods that are there; NaN where none is."""
-    chosen = values[:, :, base > 0]
+    chosen = values[:, :, base]
     count = np.isfinite(chosen).sum(axis=2)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(np.where(np.isfinite(chosen), chosen, 0.0).sum(axis=2) / count)
