@@ -120,7 +120,7 @@ def clock(
         raise EstimationError(f"The question {question.id!r}: {design.start} is empty in every row: nobody starts.")
     if times.dtype == object or starts.dtype == object:
         odd = [one for one in {*times.tolist(), *starts[~never].tolist()} if not ISO.fullmatch(name_of(one))]
-        if odd or times.dtype.kind == "M" or starts.dtype.kind == "M":
+        if odd or "M" in (times.dtype.kind, starts.dtype.kind):
             told = some([repr(one) for one in sorted(map(name_of, odd))], 3) if odd else "dates beside texts"
             raise EstimationError(
                 f"The question {question.id!r}: {design.time} and {design.start} say when, both as numbers, or both as "
