@@ -112,6 +112,7 @@ def test_draws_are_as_many_as_asked_but_for_very_large_ones(monkeypatch):
     laid = laid_out()
     assert draw_again(laid).draws == 1_999  # as the page says
     assert draw_again(laid, draws=500).draws == 500
+    assert draw_again(laid, draws=500) == draw_again(laid, 0.95, 500) != draw_again(laid, 0.9, 500)
     assert draw_again(laid, draws=5).draws == 199
     comparisons = int((laid.found.event >= 0).sum())
     monkeypatch.setattr(permute, "MOST", 300 * comparisons * 6)

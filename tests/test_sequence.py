@@ -78,6 +78,7 @@ def test_names_of_sequences_are_names_and_their_order_is_none():
 def test_ten_sequences_of_three_turns_are_needed():
     y, x, whose = drawn((3,) * 10)
     assert within(y, x, whose).rows == 10
+    assert within(*drawn((3,) * 12)).sequences == 12
     for sizes, many in (((3,) * 9 + (2, 2), 9), ((2,) * 12, 0), ((), 0)):
         with pytest.raises(
             EstimationError, match=f"{many} sequences have 3 turns or more, and timing within them needs 10"
