@@ -88,6 +88,6 @@ def inverted(outcome: Vector, treatment: Vector, level: float) -> Drawn:
     always = ~(np.abs(treatment) < abs(b) - 1e-12)  # as hard to beat for any effect; the real draw among them
     low, high = np.where(always, -math.inf, ends.min(axis=0)), np.where(always, math.inf, ends.max(axis=0))
     # Where it is 0, too few ways to deal for any to be rejected, these are the limits of the real draw: none.
-    rank = math.floor(round((1 - level) * len(outcome), 6))  # 0.1 of 2,000 is 200, whatever 1 - 0.9 is
+    rank = math.floor((1 - level) * len(outcome) + 1e-6)  # 0.1 of 2,000 is 200, whatever 1 - 0.9 is
     p = float(np.mean(~(np.abs(outcome) < abs(a) - 1e-12)))  # an order that gives no answer is none that is beaten
     return Drawn(p, float(np.sort(low)[rank]), float(np.sort(high)[::-1][rank]), len(outcome) - 1)
