@@ -23,7 +23,7 @@ def question(treated="at or above", at=50, kind="score", **outcome):
     return Question(**BASE, outcome={"column": "pleased", "kind": kind, **outcome}, limit=rule)
 
 
-def drawn(n=160, seed=0, at=50.0, treated="at or above", takes=1.0, covariates=0, teams=None, bent=1.0):
+def drawn(n=300, seed=0, at=50.0, treated="at or above", takes=1.0, covariates=0, teams=None, bent=0.05):
     """Rows beside a limit with a bent course; `takes` is the share of the treated side that is exposed."""
     rng = np.random.default_rng(seed)
     amount = at + rng.uniform(-40, 50, n)
@@ -129,6 +129,7 @@ def test_a_sharp_jump_is_that_of_the_plain_computation(treated, teams, level, at
     on = x >= 0 if treated == "at or above" else x < 0
     curve = most_bent(x, y, on)
     window = shortest_window(x, y, on, curve, level)
+    assert room.narrowest(sides_of(sample, at, treated)) < 0.8 * window < 0.5 * abs(x).max()
     pull = line_weights(x, on, window)
     se, bias = spread(x, y, on, pull, sample.cluster), added_by_bends(x, on, pull, curve)
     half = stats.foldnorm.ppf(level, bias / se) * se
@@ -185,7 +186,7 @@ def test_where_the_limit_moves_the_share_alone_it_is_the_ratio_of_two_jumps():
 
 
 def test_covariates_are_held_equal_by_the_same_weighted_lines():
-    sample = drawn(n=200, covariates=2)
+    sample = drawn(n=400, covariates=2)
     found = limit(sample, question())
     sides = sides_of(sample)
     x, on, y = sides.away, sides.on, sample.outcome
@@ -198,7 +199,7 @@ def test_covariates_are_held_equal_by_the_same_weighted_lines():
 
 def test_covariates_that_tell_the_outcome_whole_leave_no_jump():
     """Exact: the outcome is lines on each side plus 3 c - 2 d, and the adjusted one is those lines at the mean."""
-    sample = drawn(n=200, covariates=2)
+    sample = drawn(n=400, covariates=2)
     sides = sides_of(sample)
     lines = 1 + 0.1 * sides.away + sides.on * (0.5 - 0.2 * sides.away)
     for window in (20.0, 100.0):
@@ -217,7 +218,7 @@ def fields(effect):
 
 
 def test_units_of_outcome_and_running_column_turn_into_themselves():
-    sample = drawn(n=120, teams=20)
+    sample = drawn(n=300, teams=20)
     plain = limit(sample, question())
     large = replace_(sample, outcome=1000 * sample.outcome + 7)
     assert fields(limit(large, question())) == pytest.approx(1000 * fields(plain))
