@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 from click.testing import CliRunner
+from scipy import stats
 
 from researchkit import power, simulate, stages
 from researchkit.answer import answer_question
@@ -21,7 +22,7 @@ from researchkit.estimators import estimate
 from researchkit.estimators.multilevel import random_intercept
 from researchkit.estimators.panel import panel
 from researchkit.estimators.permute import draw_again, inverted
-from researchkit.estimators.rollout import lay_out, rollout
+from researchkit.estimators.rollout import behind, lay_out, rollout, since
 from researchkit.estimators.stagger import Combined, contrasts
 from researchkit.estimators.twfe import two_way
 from researchkit.study import load_study
@@ -246,6 +247,325 @@ def test_intervals_hold_the_truth_and_half_of_them_would_not():
             half.append(abs(effect.estimate - truth) <= (effect.high - effect.estimate) / 2)
     assert np.mean(inside) > 0.9
     assert np.mean(half) < 0.85
+
+
+# Its pieces, from arrays and by plain arithmetic
+
+SIX = (2, 2, 3, 3, 4, 6, 6, 6)  # units' starts over 6 times; the last three never start
+
+
+def drawn(starts=SIX, periods=6, each=3, effect=1.0, covariate=False, seed=0, **more):
+    """Rows of every unit at every time as a sample, with units' unequal sizes: `each` + 0, 1, 2, 0, 1, ... rows."""
+    rng = np.random.default_rng(seed)
+    many = each + np.arange(len(starts)) % 3
+    unit = np.concatenate([np.repeat(one, many[one] * periods) for one in range(len(starts))])
+    time = np.concatenate([np.tile(np.arange(periods), count) for count in many])
+    start = np.array(starts)[unit]
+    empty, _ = rollouts.study(TRIED[-1], 0)
+    told = {
+        "outcome": unit + 0.5 * time + effect * (time >= start) + rng.normal(size=len(unit)),
+        "exposure": (time >= start).astype(float),
+        "covariates": rng.normal(size=(len(unit), int(covariate))),
+        "names": ("need",) * covariate,
+        "groups": ("need",) * covariate,
+        "rows": len(unit),
+        "more": {
+            "site": unit.astype(float),
+            "month": time.astype(float),
+            "began": np.where(start < periods, start, np.nan),
+        },
+    }
+    return replace(empty, **(told | more))
+
+
+def asked_for(kind="score", **entry):
+    question = rollouts.question(TRIED[-1])
+    design = question.rollout.model_copy(update={"before": "last", **entry})
+    return question.model_copy(
+        update={"rollout": design, "outcome": question.outcome.model_copy(update={"kind": kind})}
+    )
+
+
+def t_interval(estimate, se, df, level):
+    half = stats.t.ppf((1 + level) / 2, df) * se
+    return estimate - half, estimate + half, 2 * stats.t.sf(abs(estimate) / se, df)
+
+
+@pytest.mark.parametrize(("level", "before"), [(0.9, "last"), (0.95, "last"), (0.95, "all")])
+def test_the_answer_is_the_average_since_the_start_with_t_and_the_jackknife(level, before):
+    sample, question = drawn(), asked_for(before=before)
+    cells = panel(sample, question)
+    found = contrasts(cells, before=before)
+    every = Combined(cells, found)
+    after = found.event >= 0
+    whole = every.average(after)
+    effect = rollout(sample, question, level)
+    low, high, p = t_interval(whole.estimate, whole.se, whole.df, level)
+    told = (effect.estimate, effect.se, effect.df, effect.low, effect.high, effect.p, effect.level)
+    assert told == pytest.approx((whole.estimate, whole.se, whole.df, low, high, p, level))
+    assert (effect.n, effect.clusters, effect.unit, effect.kind) == (len(sample.outcome), 8, "points", "score")
+    assert effect.method == (
+        "group-time effects against those not yet started, averaged over all started, jackknife over site"
+    )
+    expected = {"all who had started": whole}
+    for event in sorted(set(found.event)):
+        name = (
+            f"{-event} before the start" if event < 0 else "at the start" if event == 0 else f"{event} after the start"
+        )
+        expected[name] = every.average(found.event == event)
+    for cohort in (2, 3, 4):
+        expected[f"started {cohort}"] = every.average(after & (found.cohort == cohort))
+    assert set(expected) - {term.term for term in effect.model.terms} == {
+        "4 before the start",  # 4 rows of one site
+        "3 after the start",  # 3 + 4 of two
+        "started 4",  # 4 a time
+    }
+    for term in effect.model.terms:
+        part = expected[term.term]
+        assert (term.estimate, term.se) == pytest.approx((part.estimate, part.se), nan_ok=True)
+        if math.isfinite(part.se):
+            assert (term.low, term.high, term.p) == pytest.approx(t_interval(part.estimate, part.se, part.df, level))
+    never = rollout(sample, asked_for(comparison="never", before=before))
+    assert "against those who never start," in never.method
+    assert never.estimate == pytest.approx(lay_out(sample, question, comparison="never").overall.estimate)
+
+
+def test_times_of_one_unit_have_their_estimate_and_no_interval():
+    """Four and more sites' people are told; of one site that is large the estimate alone."""
+    effect = rollout(drawn(each=12), asked_for())
+    alone = next(term for term in effect.model.terms if term.term == "started 4")
+    assert math.isfinite(alone.estimate)
+    assert all(math.isnan(value) for value in (alone.se, alone.low, alone.high, alone.p))
+
+
+def test_what_few_people_stand_behind_is_no_row():
+    """Of the cohort at 4 alone: a site of e + 1 rows a time, over two times; against three that never start."""
+    for each, told, entry in (
+        (4, 10, {}),  # 11 is the most that any profile asks for
+        (5, 12, {}),
+        (4, 10, {"before": "all"}),
+        (5, 12, {"weigh": "units"}),
+    ):
+        sample = drawn(each=each)
+        laid = lay_out(sample, asked_for(**entry))
+        chosen = (laid.found.cohort == 4) & (laid.found.event >= 0)
+        design = asked_for().rollout
+        assert behind(laid, sample, design, chosen) == told
+        assert any(row.term == "started 4" for row in rollout(sample, asked_for(**entry)).model.terms) == (told >= 11)
+        never = 3 * each + 3  # rows a time of sites 5, 6 and 7
+        chosen = (laid.found.cohort == 2) & (laid.found.event == 3)
+        assert behind(laid, sample, design, chosen) == min(2 * each + 1, never)
+        people = replace(sample, person=np.where(sample.more["site"] == 4, -1, np.arange(len(sample.outcome)) // 2))
+        assert behind(laid, people, design, (laid.found.cohort == 4) & (laid.found.event >= 0)) == 0
+
+
+def test_a_cohort_of_few_is_hidden_by_itself():
+    told = {term.term for term in rollout(drawn((2, 4, 4, 4, 6, 6, 6), each=2), asked_for()).model.terms}
+    assert "started 4" in told and "started 2" not in told  # 4 times 2 rows of the one, 2 times 9 of the others
+    told = {term.term for term in rollout(drawn((2, 2, 2, 4, 6, 6, 6), each=2), asked_for()).model.terms}
+    assert "started 2" in told and "started 4" not in told
+
+
+def test_the_side_of_fewer_people_counts():
+    sample = drawn((2, 2, 2, 2, 6, 6))
+    laid = lay_out(sample, asked_for())
+    at_start = (laid.found.event == 0) & (laid.found.cohort == 2)
+    assert behind(laid, sample, asked_for().rollout, at_start) == 4 + 5  # of sites 4 and 5, beside 3 + 4 + 5 + 3
+
+
+@pytest.mark.parametrize(
+    ("wait", "before", "off"), [(0, "last", 0), (0, "last", 4), (0, "all", 0), (1, "last", 0), (1, "all", 0)]
+)
+def test_the_look_at_the_times_before_is_a_line_through_them(wait, before, off):
+    sample = drawn(each=6, starts=(3, 3, 4, 4, 5, 7, 7, 7), periods=7)
+    there = (sample.more["month"] == sample.more["began"] - 3) * (1 + sample.more["site"] / 100)
+    sample = replace(sample, outcome=sample.outcome + off * there)
+    laid = lay_out(sample, asked_for(anticipation=wait, before=before))
+    told, base = laid.before, -1 - wait
+    there = {event: part for event, part in laid.events.items() if event <= base and math.isfinite(part.se)}
+    at = sorted({*there, base})
+    heights = [there[one].estimate if one in there else 0.0 for one in at]
+    left = [there[one].left if one in there else np.zeros(8) for one in at]
+    slope, slopes = np.polyfit(at, heights, 1)[0], np.polyfit(at, np.array(left), 1)[0]
+    se = math.sqrt(7 / 8 * np.sum((slopes - slope) ** 2))
+    assert (told.slope.estimate, told.slope.se) == pytest.approx((slope, se))
+    each = [2 * stats.t.sf(abs(part.estimate) / part.se, part.df) for part in there.values()]
+    own = 2 * stats.t.sf(abs(slope) / se, told.slope.df)
+    assert not off or len(each) * min(each) < own  # one time that is off, more than the line
+    assert told.p == pytest.approx(min(1, 2 * min(own, len(each) * min(each))))
+    assert told.missed == pytest.approx((stats.t.ppf(0.975, told.slope.df) + stats.t.ppf(0.8, told.slope.df)) * se)
+    steps = [abs(heights[one + 1] - heights[one]) / (at[one + 1] - at[one]) for one in range(len(at) - 1)]
+    assert told.step == pytest.approx(max(steps))
+    assert told.largest == pytest.approx(max(abs(one) for one in heights))
+    far = mass = 0.0
+    for cohort, period, weight in zip(laid.found.cohort, laid.found.period, laid.every.mass, strict=True):
+        first = 0 if before == "all" else cohort + base
+        if period >= cohort:
+            far, mass = far + weight * (period - (first + cohort + base) / 2), mass + weight
+    assert told.reach == pytest.approx(far / mass)
+
+
+def test_a_gap_between_the_times_before_spreads_its_step():
+    """Two times before the start one site alone is seen, so that there is no error; its neighbours differ by 6."""
+    sample = drawn((4, 4, 4, 7, 7, 7), periods=7, each=4)
+    site, month = sample.more["site"], sample.more["month"]
+    kept = (month != 2) | (site == 0) | (site > 2)
+    outcome = np.where((month < 2) & (site < 3), 6.0, 0.0) + 1e-3 * np.random.default_rng(1).normal(size=len(site))
+    more = {name: one[kept] for name, one in sample.more.items()}
+    sample = replace(
+        sample, outcome=outcome[kept], exposure=sample.exposure[kept], covariates=sample.covariates[kept], more=more
+    )
+    told = lay_out(sample, asked_for()).before
+    assert (told.largest, told.step) == (pytest.approx(6, abs=0.01), pytest.approx(6 / 2, abs=0.01))
+
+
+def test_with_one_time_before_there_is_nothing_to_look_at():
+    assert lay_out(drawn((1, 1, 1, 4, 4, 4), periods=4), asked_for()).before is None
+    assert lay_out(drawn((2, 2, 2, 4, 4, 4), periods=4), asked_for()).before is not None
+    assert lay_out(drawn((2, 2, 2, 5, 5, 5), periods=5), asked_for(anticipation=1)).before is None
+
+
+def test_no_difference_before_has_a_probability_of_at_most_one():
+    for seed in range(6):
+        told = lay_out(drawn(each=9, seed=seed), asked_for()).before
+        assert 0 < told.p <= 1
+
+
+# One alone
+
+
+def test_one_alone_varies_as_much_as_each_other_in_its_place():
+    starts, periods = (2, 5, 5, 5, 5), 5
+    sample = drawn(starts, periods, covariate=True)
+    question = asked_for()
+    laid = lay_out(sample, question)
+    assert laid.alone and not lay_out(drawn(), question).alone
+    values = laid.cells.values[0] - laid.every.slopes[0] * laid.cells.values[1]
+    placebo = []
+    for one in range(1, 5):
+        rest = [other for other in range(1, 5) if other != one]
+        moved = values[:, 2:] - values[:, [1]]
+        weight = [laid.cells.weight[other] for other in rest]
+        placebo.append(np.mean(moved[one] - np.average(moved[rest], axis=0, weights=weight)))
+    effect = rollout(sample, question)
+    assert effect.se == pytest.approx(np.std(placebo, ddof=1))
+    assert effect.df == 5 - 2
+    assert effect.estimate == pytest.approx(laid.overall.estimate)
+    low, high, p = t_interval(effect.estimate, effect.se, 3, 0.95)
+    assert (effect.low, effect.high, effect.p) == pytest.approx((low, high, p))
+    first = effect.model.terms[0]
+    assert (first.estimate, first.se, first.low, first.high, first.p) == pytest.approx(
+        (effect.estimate, effect.se, low, high, p)
+    )
+    assert sum(note.startswith("one site alone has started") for note in effect.notes) == 1
+    assert rollout(drawn((2, 5, 5, 5), periods), question).df == 2
+    every = rollout(sample, asked_for(before="all"))
+    moved = values[:, 2:] - values[:, :2].mean(axis=1, keepdims=True)
+    placebo = [
+        np.mean(moved[one] - np.average(moved[rest], axis=0, weights=laid.cells.weight[rest]))
+        for one in range(1, 5)
+        for rest in [[other for other in range(1, 5) if other != one]]
+    ]
+    assert every.se == pytest.approx(np.std(placebo, ddof=1))
+    with pytest.raises(
+        EstimationError, match="One has started and 2 can be compared with it throughout; with fewer than 3"
+    ):
+        rollout(drawn((2, 5, 5), periods), question)
+
+
+def test_one_team_of_several_sites_is_one_alone():
+    sample = drawn((2, 2, 5, 5, 5, 5, 5, 5), 5)
+    teams = replace(sample, cluster=(sample.more["site"] // 2).astype(int), cluster_name="team")
+    effect = rollout(teams, asked_for())
+    assert any(note.startswith("one team alone has started") for note in effect.notes)
+    assert (effect.df, effect.clusters) == (2, 4)
+    assert effect.method.endswith("jackknife over team")
+    two = replace(teams, cluster=(sample.more["site"] > 1).astype(int))
+    assert (rollout(two, asked_for()).df, rollout(two, asked_for()).clusters) == (1, 2)
+
+
+def test_one_alone_that_is_left_to_compare_with_is_refused():
+    with pytest.raises(EstimationError, match="one site alone is left to compare with"):
+        rollout(drawn((2, 2, 2, 6)), asked_for())
+
+
+# Notes and refusals
+
+
+def test_who_is_not_in_the_answer_is_counted():
+    """Starts at 0 (two sites), 2, 2, 4, 4 of 6 times: from 4 on nobody is left."""
+    sample = drawn((0, 0, 2, 2, 4, 4))
+    notes = rollout(sample, asked_for()).notes
+    assert "what had started before anything was seen of it is left out" in notes
+    assert "2 by site had started so" in notes
+    assert "started rows that have nobody left to be compared with (month 4 and 5) are left out" in notes
+    many = [3, 4, 5, 3, 4, 5]  # rows a time
+    wanted = 4 * (many[2] + many[3]) + 2 * (many[4] + many[5])
+    gone = 2 * sum(many[2:])
+    assert f"{100 * gone / wanted:.0f} % of the started rows are such" in notes
+    assert rollout(sample, asked_for(weigh="units")).notes == rollout(sample, asked_for(before="all")).notes == notes
+    assert not any("left out" in note for note in rollout(drawn(), asked_for()).notes)
+    late = rollout(drawn((2, 2, 4, 4), periods=8), asked_for()).notes
+    assert "started rows that have nobody left to be compared with (month 4, 5, 6 and 1 more) are left out" in late
+    early = rollout(drawn((1, 2, 2, 2, 6, 6, 6)), asked_for(anticipation=1)).notes
+    assert "1 by site had started so" in early
+
+
+def test_errors_that_allow_for_one_kind_of_cluster_say_so():
+    sample = drawn()
+    other = replace(sample, crossed=(np.arange(len(sample.outcome)) % 7).astype(int), crossed_name="nurse")
+    assert "errors allow for site alone, not for nurse" in rollout(other, asked_for()).notes
+    assert not any("alone" in note for note in rollout(sample, asked_for()).notes)
+    assert rollout(other, asked_for()).clusters == 8
+    assert "few clusters: 8 (site)" in rollout(sample, asked_for()).notes
+
+
+@pytest.mark.parametrize(
+    ("starts", "entry", "words"),
+    [
+        ((2, 2, 2), {}, "whenever a site starts, nobody is left that has not: all start at once"),
+        ((2, 2, 4, 4), {"comparison": "never"}, "every site starts in the end, so nobody is left who never does"),
+        (
+            (1, 1, 6),
+            {"anticipation": 1},
+            r"have started by the first month \(0\), so nobody was seen before\. Add earlier months",
+        ),
+        ((0, 1, 6), {"anticipation": 1}, r"all that start have started by the first month \(0\)"),
+        ((0, 0, 6), {}, r"all that start have started by the first month \(0\)"),
+        ((0, 2, 2), {}, "all start at once"),
+        ((0, 4, 2), {"comparison": "never"}, "nobody is left who never does"),
+    ],
+)
+def test_why_there_is_no_comparison(starts, entry, words):
+    with pytest.raises(EstimationError, match=f"'q': .*{words}"):
+        lay_out(drawn(starts), asked_for(**entry))
+
+
+def test_starts_beyond_the_last_time_are_no_starts_yet():
+    sample = drawn((6, 6, 6))
+    sample.more["began"][:] = 9.0
+    with pytest.raises(EstimationError, match="no site has started by 5, the last month, so there is no effect yet"):
+        lay_out(sample, asked_for())
+
+
+@pytest.mark.parametrize("kind", ["change", "duration"])
+def test_kinds_that_are_no_mean_of_rows_are_refused(kind):
+    with pytest.raises(EstimationError, match=f"an outcome of kind {kind} has none here"):
+        lay_out(drawn(), asked_for(kind))
+
+
+@pytest.mark.parametrize("level", [0, 1, 95])
+def test_levels_that_are_no_share_are_refused(level):
+    with pytest.raises(EstimationError, match="lies between 0 and 1"):
+        rollout(drawn(), asked_for(), level)
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [(-2, "2 before the start"), (-1, "1 before the start"), (0, "at the start"), (1, "1 after the start")],
+)
+def test_times_are_counted_from_the_start(event, words):
+    assert since(event) == words
 
 
 # Starts dealt out anew

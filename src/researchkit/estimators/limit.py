@@ -126,7 +126,7 @@ def bend(sides: Side, outcome: Vector) -> float:
         scale = float(np.abs(x).max()) or 1.0
         degree = min(4, len(np.unique(x)) - 1)
         fitted = np.polynomial.polynomial.polyfit(x / scale, y, degree)
-        second = np.polynomial.polynomial.polyder(fitted, 2) if degree > 1 else np.zeros(1)
+        second = np.polynomial.polynomial.polyder(fitted, 2)
         places = np.linspace(x.min(), x.max(), 200) / scale
         most = max(most, float(np.abs(np.polynomial.polynomial.polyval(places, second)).max()) / scale**2)
     return most
@@ -142,7 +142,7 @@ def narrowest(sides: Side) -> float:
     for rows in (sides.on, ~sides.on):
         near = np.sort(np.abs(sides.away[rows]))
         ends += [near[FEWEST - 1], np.unique(near)[VALUES - 1]]
-    return float(max(ends)) * (1 + 1e-6) + 1e-12
+    return float(max(ends)) * (1 + 1e-6)
 
 
 def pulls(sides: Side, window: float) -> Vector:
@@ -167,7 +167,7 @@ def jump(sides: Side, outcome: Vector, curve: float, level: float, window: float
     for width in np.geomspace(low, high, WIDTHS) if low < high else [high]:
         pull = pulls(sides, float(width))
         se = math.sqrt(float(np.sum(pull**2 * noise)))
-        length = critical(worst(sides, pull, curve) / se, level) * se if se > 0 else math.inf
+        length = critical(worst(sides, pull, curve) / se, level) * se
         if length < shortest:
             best, shortest = float(width), length
     return within(sides, outcome, curve, best)
@@ -224,8 +224,6 @@ def variance(sides: Side, pull: Vector, left: Vector) -> float:
 
 def adjusted(sides: Side, outcome: Vector, covariates: Matrix, window: float) -> Vector:
     """The outcome less what the covariates say of it near the limit, by the same lines and weights."""
-    if not covariates.shape[1]:
-        return outcome
     near = np.abs(sides.away) < window
     root = np.sqrt(1 - np.abs(sides.away[near]) / window)
     x, on = sides.away[near], sides.on[near].astype(float)

@@ -61,7 +61,7 @@ def panel(sample: Sample, question: Question) -> Panel:
     design = design_of(question)
     unit, names = coded(sample.more[design.unit])
     time, start, periods = clock(sample.more[design.time], sample.more[design.start], design, question)
-    begins = np.full(len(names), -1)
+    begins = np.empty(len(names), dtype=np.int64)
     begins[unit] = start
     cluster = np.arange(len(names))
     group = unit if sample.cluster is None else sample.cluster
@@ -120,7 +120,7 @@ def clock(
         raise EstimationError(f"The question {question.id!r}: {design.start} is empty in every row: nobody starts.")
     if times.dtype == object or starts.dtype == object:
         odd = [one for one in {*times.tolist(), *starts[~never].tolist()} if not ISO.fullmatch(name_of(one))]
-        if odd or times.dtype.kind == "M" or starts.dtype.kind == "M":
+        if odd or "M" in (times.dtype.kind, starts.dtype.kind):
             told = some([repr(one) for one in sorted(map(name_of, odd))], 3) if odd else "dates beside texts"
             raise EstimationError(
                 f"The question {question.id!r}: {design.time} and {design.start} say when, both as numbers, or both as "
@@ -210,7 +210,7 @@ def held_equal(
     columns = [np.asarray(one, dtype=float) for one in np.asarray(sample.covariates).T]
     left = [within(one[free], mass[free], unit[free], time[free]) for one in (worth, *columns)]
     varies = [
-        float(mass[free] @ rest**2) > 1e-9 * max(float(mass[free] @ one[free] ** 2), 1e-30)
+        float(mass[free] @ rest**2) > 1e-9 * float(mass[free] @ one[free] ** 2)
         for one, rest in zip(columns, left[1:], strict=True)
     ]
     fixed = [name for name, good in zip(sample.names, varies, strict=True) if not good]

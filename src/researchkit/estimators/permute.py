@@ -47,9 +47,9 @@ def draw_again(laid: Laid, level: float = 0.95, draws: int = DRAWS) -> Drawn | N
     moved = (begun[:, found.period].T - found.base @ begun.T)[after]
     mass = cells.weight * there(laid)[after]
     rng = np.random.default_rng(SEED)
-    draws = max(199, min(draws, int(MOST / max(mass.size, 1))))
+    draws = max(199, min(draws, MOST // mass.size))
     orders = np.array([np.arange(size), *(rng.permutation(size) for _ in range(draws))])
-    step = max(1, BATCH // max(mass.size, 1))
+    step = max(1, BATCH // mass.size)
     parts = [means(orders[at : at + step], one, other, mass, (outcome, moved)) for at in range(0, len(orders), step)]
     both = np.concatenate(parts, axis=1)
     return inverted(both[0], both[1], level)
@@ -75,7 +75,8 @@ def means(orders: NDArray[np.int64], one: Matrix, other: Matrix, mass: Matrix, v
             np.einsum("ku,kdu->kd", side, history) / np.where(good, total, 1.0)
             for side, total in zip((one, other), sums, strict=True)
         ]
-        told.append((weight * (sides[0] - sides[1])).sum(axis=0) / weight.sum(axis=0))
+        with np.errstate(invalid="ignore"):  # NaN where an order leaves nothing to compare
+            told.append((weight * (sides[0] - sides[1])).sum(axis=0) / weight.sum(axis=0))
     return np.array(told)
 
 
@@ -86,8 +87,7 @@ def inverted(outcome: Vector, treatment: Vector, level: float) -> Drawn:
         ends = np.array([(outcome - a) / (treatment - b), (outcome + a) / (treatment + b)])
     always = ~(np.abs(treatment) < abs(b) - 1e-12)  # as hard to beat for any effect; the real draw among them
     low, high = np.where(always, -math.inf, ends.min(axis=0)), np.where(always, math.inf, ends.max(axis=0))
-    rank = math.floor((1 - level) * len(outcome))
-    p = float(np.mean(np.abs(outcome) >= abs(a) - 1e-12))
-    if rank < 1:  # too few ways to deal for any to be rejected
-        return Drawn(p, -math.inf, math.inf, len(outcome) - 1)
+    # Where it is 0, too few ways to deal for any to be rejected, these are the limits of the real draw: none.
+    rank = math.floor((1 - level) * len(outcome) + 1e-6)  # 0.1 of 2,000 is 200, whatever 1 - 0.9 is
+    p = float(np.mean(~(np.abs(outcome) < abs(a) - 1e-12)))  # an order that gives no answer is none that is beaten
     return Drawn(p, float(np.sort(low)[rank]), float(np.sort(high)[::-1][rank]), len(outcome) - 1)

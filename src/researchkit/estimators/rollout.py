@@ -205,8 +205,8 @@ def limits(laid: Laid, design: Rollout) -> list[str]:
         notes.append(f"{wording.count(early)} by {design.unit} had started so")
     wanted = cells.treated & (cells.rows > 0) & (cells.start > design.anticipation)[:, None]
     told_of = np.zeros_like(wanted)
-    for place in np.flatnonzero(laid.found.event >= 0):
-        told_of[laid.found.treated[place] > 0, laid.found.period[place]] = True
+    for weights, period in zip(laid.found.treated, laid.found.period, strict=True):
+        told_of[weights > 0, period] = True
     gone = cells.rows[wanted & ~told_of].sum() / cells.rows[wanted].sum()
     if gone > 0:
         alone = sorted({cells.periods[t] for t in np.flatnonzero((wanted & ~told_of).any(axis=0))})
@@ -220,9 +220,10 @@ def by_chance(laid: Laid) -> float:
     """What the answer would vary by, were each of the others in turn the one that started (Conley and Taber 2011,
     Review of Economics and Statistics 93, 113-125, with the standard deviation for the quantiles)."""
     found, cells, after = laid.found, laid.cells, laid.found.event >= 0
-    share = laid.every.mass * after / (laid.every.mass * after).sum()
-    change = found.change[0] - np.tensordot(laid.every.slopes, found.change[1:], 1)
-    others = np.flatnonzero((found.compared[after] > 0).all(axis=0))
+    share = laid.every.mass[after] / laid.every.mass[after].sum()
+    change = (found.change[0] - np.tensordot(laid.every.slopes, found.change[1:], 1))[after]
+    compared = found.compared[after]
+    others = np.flatnonzero((compared > 0).all(axis=0))
     if len(others) < 3:
         raise EstimationError(
             f"One has started and {len(others)} can be compared with it throughout; with fewer than 3 there is no "
@@ -230,10 +231,8 @@ def by_chance(laid: Laid) -> float:
         )
     placebo = []
     for unit in others:
-        rest = np.where(np.arange(len(cells.units)) == unit, 0.0, found.compared)
-        placebo.append(
-            float(share @ (change[:, unit] - (rest * change).sum(axis=1) / np.maximum(rest.sum(axis=1), 1e-300)))
-        )
+        rest = np.where(np.arange(len(cells.units)) == unit, 0.0, compared)
+        placebo.append(float(share @ (change[:, unit] - (rest * change).sum(axis=1) / rest.sum(axis=1))))
     return float(np.std(placebo, ddof=1))
 
 

@@ -188,10 +188,10 @@ def columns_of(course: Course, sample: Sample, question: Question) -> tuple[tupl
     since = np.where(course.after, course.at - course.at[course.after].mean(), 0.0)
     names = ["after it began, on average", "change of slope, a time", "slope before, a time"]
     columns = [course.after.astype(float), since, course.at - began]
-    season = question.series.season if question.series else None
-    for turn in range(1, season or 1):
+    season = (question.series.season if question.series else None) or 1
+    for turn in range(1, season):
         names.append(f"season {turn + 1}")
-        columns.append((course.at % (season or 1) == turn).astype(float))
+        columns.append((course.at % season == turn).astype(float))
     for name, column in zip(sample.names, course.beside.T, strict=True):
         if np.ptp(column) > 0:
             names.append(name)

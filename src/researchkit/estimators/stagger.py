@@ -64,8 +64,8 @@ def contrasts(
         last = int(cohort) - 1 - anticipation
         if last < 0:
             continue
-        base = np.zeros(periods)
-        base[0 if before == "all" else last : last + 1] = 1.0
+        base = np.zeros(periods, dtype=bool)
+        base[0 if before == "all" else last : last + 1] = True
         level = mean_over(cells.values, base)
         for period in range(periods):
             if before == "last" and period == last:
@@ -85,9 +85,9 @@ def contrasts(
     return Contrasts(columns[0], columns[1], columns[2], columns[3], columns[4].swapaxes(0, 1), columns[5])
 
 
-def mean_over(values: Matrix, base: Vector) -> Matrix:
+def mean_over(values: Matrix, base: Flags) -> Matrix:
     """Mean (p, U) of the cells of some periods that are there; NaN where none is."""
-    chosen = values[:, :, base > 0]
+    chosen = values[:, :, base]
     count = np.isfinite(chosen).sum(axis=2)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(np.where(np.isfinite(chosen), chosen, 0.0).sum(axis=2) / count)
@@ -125,8 +125,7 @@ class Combined:
         weight_left = np.where(self.stays, self.mass_left, 0.0) * chosen[:, None]
         total = weight_left.sum(axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
-            left = (weight_left * np.where(self.stays, self.each_left, 0.0)).sum(axis=0) / total
-        left = np.where(total > 0, left, np.nan)
+            left = (weight_left * self.each_left).sum(axis=0) / total  # NaN where nothing is left
         share = weight / weight.sum()
         return judged(float(share @ self.each), left, self.loads(share), self.cells.cluster)
 
@@ -149,9 +148,6 @@ def slopes_of(products: Matrix) -> tuple[Vector, Matrix]:
     """Slopes (p,) of the covariates, and (C, p) without each cluster."""
     whole = products.sum(axis=0)
     parts = whole - products
-    size = len(whole) - 1
-    if not size:
-        return np.zeros(0), np.zeros((len(products), 0))
     return np.linalg.pinv(whole[1:, 1:]) @ whole[1:, 0], np.einsum(
         "cij,cj->ci", np.linalg.pinv(parts[:, 1:, 1:]), parts[:, 1:, 0]
     )

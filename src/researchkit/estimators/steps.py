@@ -135,8 +135,7 @@ class Steps:
         same = np.hstack([every[:, : len(self.rest)], *(block[:, :1] for block in blocks), together])
         if not trend:
             return same, np.hstack([block[:, 1:] for block in blocks[1:]])
-        middle = (thresholds - 1) / 2
-        return same, np.sum([(place - middle) * block[:, 1:] for place, block in enumerate(blocks)], axis=0)
+        return same, np.sum([place * block[:, 1:] for place, block in enumerate(blocks)], axis=0)
 
     def ratio(self, term: str, at: Vector, trend: bool) -> Departure:
         """The likelihood-ratio test."""

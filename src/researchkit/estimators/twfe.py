@@ -32,15 +32,14 @@ class TwoWay:
     @property
     def negative(self) -> float:
         """The share of started cells whose effect counts with the wrong sign."""
-        started = self.weights[self.weights != 0]
-        return float(np.mean(started < 0)) if len(started) else 0.0
+        return float(np.mean(self.weights[self.weights != 0] < 0))
 
 
 def two_way(cells: Panel) -> TwoWay | None:
     """The two-way fixed-effects estimate from the cells; None where the start is told by unit and period alone."""
-    there = np.isfinite(cells.values[0]) & (cells.rows > 0)
+    there = cells.rows > 0
     unit, time = (part.astype(np.int64) for part in np.nonzero(there))
-    mass = (cells.weight / np.maximum(cells.rows.sum(axis=1), 1e-300))[unit] * cells.rows[there]
+    mass = (cells.weight / cells.rows.sum(axis=1))[unit] * cells.rows[there]
     outcome, started = cells.values[0][there], cells.treated[there].astype(float)
     rest = within(started, mass, unit, time)
     size = float(mass @ rest**2)
