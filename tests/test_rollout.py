@@ -511,6 +511,17 @@ def test_who_is_not_in_the_answer_is_counted():
     assert "1 by site had started so" in early
 
 
+def test_a_site_that_nobody_saw_before_its_start_is_left_out_alone():
+    sample = drawn()
+    kept = (sample.more["site"] > 0) | (sample.more["month"] >= 2)
+    more = {name: one[kept] for name, one in sample.more.items()}
+    part = {name: getattr(sample, name)[kept] for name in ("outcome", "exposure", "covariates")}
+    notes = rollout(replace(sample, **part, more=more), asked_for()).notes
+    wanted = (3 + 4) * 4 + (5 + 3) * 3 + 4 * 2  # rows a time of sites 0 and 1, 2 and 3, and 4, since their starts
+    assert f"{100 * 3 * 4 / wanted:.0f} % of the started rows are such" in notes
+    assert any("(month 2, 3, 4 and 1 more)" in note for note in notes)
+
+
 def test_errors_that_allow_for_one_kind_of_cluster_say_so():
     sample = drawn()
     other = replace(sample, crossed=(np.arange(len(sample.outcome)) % 7).astype(int), crossed_name="nurse")
