@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from researchkit.estimators.effect import Count
 from researchkit.parts import Question
 from researchkit.sample import Sample
 
@@ -35,3 +36,8 @@ def sample(outcome, exposure, covariates=None, more=None, groups=None, **given) 
 def question(kind="score", outcome=None, exposure="care", **told) -> Question:
     basics = {"id": "q", "title": "Does it?", "claim": "LOY-1", "exposure": exposure, "smallest_effect": 0.1}
     return Question.model_validate(basics | {"outcome": {"column": "score", "kind": kind} | (outcome or {})} | told)
+
+
+def counts(notes):
+    """Those that say that they are counts, which a profile that protects small counts leaves out."""
+    return [note for note in notes if isinstance(note, Count)]

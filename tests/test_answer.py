@@ -18,6 +18,7 @@ from researchkit.disclosure import PROFILES
 from researchkit.errors import DisclosureError
 from researchkit.estimators import estimate
 from researchkit.estimators.counted import remarks
+from researchkit.estimators.effect import Count
 from researchkit.estimators.promoters import nps
 from researchkit.verdict import judge
 
@@ -198,6 +199,19 @@ def test_how_few_people_are_on_one_side_is_on_no_page(ask):
     assert "few clusters: 4 " not in json.dumps(told.to_dict())
 
 
+def test_how_many_were_reviewed_is_told_to_who_holds_the_data_only(ask):
+    """That 47 have a review is a count of people like any other."""
+    truth = np.where(np.arange(240) < 47, ask.frame["need"] + 0.1 * np.sin(np.arange(240)), np.nan)
+    asked = {"detection": {"of": "effect", "by": "truth"}, "frame": ask.frame.assign(truth=truth)}
+    for profile, seen in (("none", True), ("cms", False)):
+        answer = ask(study={"disclosure": profile}, **asked)
+        assert ("47 of 240 rows are reviewed" in answer.effect.notes, 47 in numbers_in(answer.to_dict())) == (
+            seen,
+            seen,
+        )
+        assert any("the correction holds where" in note for note in answer.effect.notes)
+
+
 def test_remarks_that_count_few_people_are_on_no_page(ask):
     """Three died: who holds the data is told so, a page is not."""
     rng = np.random.default_rng(3)
@@ -220,7 +234,7 @@ def test_remarks_that_count_few_people_are_on_no_page(ask):
 
 
 def test_of_remarks_only_counts_of_rows_are_kept_back(answered):
-    """Each note as the designs write it, under a profile that rounds to 5."""
+    """A note says itself that it is one, under a profile that rounds to 5."""
     effect = answered("hospital", "length_of_stay").effect
     caveats = (
         "rows of kinds that one side lacks are left out",
@@ -228,12 +242,7 @@ def test_of_remarks_only_counts_of_rows_are_kept_back(answered):
         "2.4 % of the variance that is left lies between ward (ICC)",
         "few clusters: 3 on one side (ward)",
     )
-    counts = (
-        "1,203 of 1,206 rows lie within the window",
-        "3 rows of failures are without need",
-        "3 by site had started so",
-    )
-    counts += ("0.1 % of the rows are of such kinds", "4 % of the started rows are such")
+    counts = (Count("3 rows ended otherwise"), Count("0.1 % of the rows are of such kinds"))
     uneven = f"uneven weights: {effect.n} rows are worth 300 of equal weight (Kish's effective size)"
     told = tuple(remarks(replace(effect, notes=(*caveats, *counts, uneven)), 5, False, PROFILES["nhs"]))
     assert told == (*caveats, "uneven weights: 5 rows are worth 300 of equal weight (Kish's effective size)")

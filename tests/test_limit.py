@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from designed import counts
 from scipy import stats
 
 from researchkit.errors import EstimationError
@@ -143,7 +144,7 @@ def test_a_sharp_jump_is_that_of_the_plain_computation(treated, teams, level, at
         (jump, se, jump - half, jump + half, p), rel=1e-5
     )
     rows = int((abs(x) < window).sum())
-    assert f"{rows} of {len(x)} rows lie within the window" in found.notes
+    assert f"{rows} of {len(x)} rows lie within the window" in counts(found.notes)
     assert (found.n, found.df, found.unit, found.kind) == (len(x), None, "point", "score")
     assert found.clusters == (None if teams is None else len(set(sample.cluster[abs(x) < window])))
     assert found.method.startswith(f"sharp discontinuity at {at:g}, ")
@@ -181,7 +182,7 @@ def test_where_the_limit_moves_the_share_alone_it_is_the_ratio_of_two_jumps():
         assert (term.estimate, term.se, term.low, term.high, term.p) == pytest.approx(expected, rel=1e-5)
     assert found.method.startswith("fuzzy")
     assert found.clusters == len(set(sample.cluster[abs(x) < window])) > 40
-    assert f"{int((abs(x) < window).sum())} of 900 rows lie within the window" in found.notes
+    assert f"{int((abs(x) < window).sum())} of 900 rows lie within the window" in counts(found.notes)
     assert "not all beyond the limit were treated" in found.notes[-1]
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from designed import question, sample
+from designed import counts, question, sample
 from scipy import stats
 
 from researchkit.errors import EstimationError
@@ -118,6 +118,7 @@ def test_a_kind_counts_with_five_on_each_side_and_is_left_out_with_four():
         "rows of kinds that one side lacks are left out",
         "9.1 % of the rows are of such kinds",
     )
+    assert counts(cut.notes) == ["9.1 % of the rows are of such kinds"]
     assert "over 1 kind of cases" in cut.method and cut.df == 99
     usual = replace(rare(4, 10), outcome=rare(4, 10).outcome[10:], exposure=rare(4, 10).exposure[10:])
     alone = room.mix(replace(usual, more={"kind": np.full(100, "usual", dtype=object)}), asked)

@@ -13,6 +13,7 @@ from scipy.stats import norm, t
 
 from researchkit.errors import EstimationError
 from researchkit.estimators import estimate_sample, propensity
+from researchkit.estimators.effect import Count
 from researchkit.estimators.likelihood import LOG, LOGIT
 from researchkit.estimators.weighting import inverse_probability
 
@@ -243,8 +244,8 @@ def test_a_side_is_worth_ten_rows_or_is_refused(whole, worth, turned):
     people = np.where(np.arange(200) == whole, 0.5, 1.0)
     if whole == 10:
         both = ["11", f"{199 - whole}"][:: -1 if turned else 1]
-        told = f"propensities from 0.50 to 0.50; after weighting the sides are worth {' and '.join(both)} rows"
-        assert propensity.overlap(sides, people, made(), question()) == (told,) and 10 < worth < 11
+        told = ("propensities from 0.50 to 0.50", f"after weighting the sides are worth {' and '.join(both)} rows")
+        assert propensity.overlap(sides, people, made(), question()) == told and 10 < worth < 11
         return
     with pytest.raises(EstimationError) as refused:
         propensity.overlap(sides, people, made(), question())
@@ -258,11 +259,11 @@ def test_a_side_is_worth_what_kish_says_of_its_weights():
     one = np.arange(200) < 100
     chance = np.where(np.arange(200) % 2, 0.25, 0.5)  # half of each side weighs 4, half 2; alone, people weigh 1 or 3
     people = np.where(np.arange(200) % 2, 1.0, 3.0)
-    (note,) = propensity.overlap(((one, chance), (~one, chance)), people, made(), question())
+    first, note = propensity.overlap(((one, chance), (~one, chance)), people, made(), question())
     worth = (50 * 4 + 50 * 6) ** 2 / (50 * 16 + 50 * 36)
-    assert (
-        note == f"propensities from 0.25 to 0.50; after weighting the sides are worth {worth:.0f} and {worth:.0f} rows"
-    )
+    assert first == "propensities from 0.25 to 0.50"
+    assert note == Count(f"after weighting the sides are worth {worth:.0f} and {worth:.0f} rows")
+    assert isinstance(note, Count)
 
 
 def test_a_chance_of_nothing_is_refused_without_a_warning():
@@ -283,10 +284,11 @@ def test_people_with_a_chance_below_a_twentieth_are_noted_from_one_per_cent_on(s
     sides[side] = (sides[side][0], np.where(low, edge, 0.5))
     sides[1 - side] = (sides[1 - side][0], np.where(low, 1 - edge, 0.5))
     found = propensity.overlap(tuple(sides), np.ones(n), made(), question())
-    told = "poor overlap: 1 % of the rows have a propensity below 0.05 for one side, and hardly any counterpart there"
-    assert found[1:] == ((told,) if noted else ())
+    told = "poor overlap: some have a propensity below 0.05 for one side, and hardly any counterpart there"
+    assert found[2:] == ((told, "1 % of the rows have a propensity below 0.05 for one side") if noted else ())
+    assert [isinstance(one, Count) for one in found[1:]] == ([True, False, True] if noted else [True])
     heavy = propensity.overlap(tuple(sides), np.where(low, 3.0, 1.0), made(), question())
-    assert len(heavy) == 1 + (edge < 0.05)  # of people, not of rows
+    assert len(heavy) == 2 + 2 * (edge < 0.05)  # of people, not of rows
 
 
 def test_an_interval_is_of_95_per_cent_unless_another_is_asked_for():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 from by_hand import pulls, two_ways
-from designed import question, sample
+from designed import counts, question, sample
 from scipy import stats
 
 from researchkit.errors import EstimationError
@@ -193,7 +193,7 @@ def test_a_gap_among_failures_counts_as_average_and_is_counted():
         "3 rows of failures are without bad",
     )
     bad[gaps] = [np.nan, 2.0, 2.0]
-    assert "1 rows of failures are without bad" in three(replace(drawn, more={"bad": bad}), asks()).notes
+    assert "1 row of failures is without bad" in counts(three(replace(drawn, more={"bad": bad}), asks()).notes)
 
 
 def test_without_columns_of_failures_the_arms_are_compared_as_they_are():

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 from click.testing import CliRunner
+from designed import counts
 from scipy import stats
 
 from researchkit import power, simulate, stages
@@ -497,18 +498,18 @@ def test_who_is_not_in_the_answer_is_counted():
     sample = drawn((0, 0, 2, 2, 4, 4))
     notes = rollout(sample, asked_for()).notes
     assert "what had started before anything was seen of it is left out" in notes
-    assert "2 by site had started so" in notes
+    assert "2 by site had started so" in counts(notes)
     assert "started rows that have nobody left to be compared with (month 4 and 5) are left out" in notes
     many = [3, 4, 5, 3, 4, 5]  # rows a time
     wanted = 4 * (many[2] + many[3]) + 2 * (many[4] + many[5])
     gone = 2 * sum(many[2:])
-    assert f"{100 * gone / wanted:.0f} % of the started rows are such" in notes
+    assert f"{100 * gone / wanted:.0f} % of the started rows are such" in counts(notes)
     assert rollout(sample, asked_for(weigh="units")).notes == rollout(sample, asked_for(before="all")).notes == notes
     assert not any("left out" in note for note in rollout(drawn(), asked_for()).notes)
     late = rollout(drawn((2, 2, 4, 4), periods=8), asked_for()).notes
     assert "started rows that have nobody left to be compared with (month 4, 5, 6 and 1 more) are left out" in late
     early = rollout(drawn((1, 2, 2, 2, 6, 6, 6)), asked_for(anticipation=1)).notes
-    assert "1 by site had started so" in early
+    assert "1 by site had started so" in counts(early)
 
 
 def test_a_site_that_nobody_saw_before_its_start_is_left_out_alone():
@@ -518,7 +519,7 @@ def test_a_site_that_nobody_saw_before_its_start_is_left_out_alone():
     part = {name: getattr(sample, name)[kept] for name in ("outcome", "exposure", "covariates")}
     notes = rollout(replace(sample, **part, more=more), asked_for()).notes
     wanted = (3 + 4) * 4 + (5 + 3) * 3 + 4 * 2  # rows a time of sites 0 and 1, 2 and 3, and 4, since their starts
-    assert f"{100 * 3 * 4 / wanted:.0f} % of the started rows are such" in notes
+    assert f"{100 * 3 * 4 / wanted:.0f} % of the started rows are such" in counts(notes)
     assert any("(month 2, 3, 4 and 1 more)" in note for note in notes)
 
 

@@ -47,7 +47,7 @@ def test_lalonde(reference):
     assert none.estimate == reference.value("ipw_lalonde", "ipw_ate_mu0")
     worth = [reference["ipw_lalonde"]["quantities"][f"ipw_ate_ess_{arm}"] for arm in ("treated", "control")]
     assert any(f"the sides are worth {' and '.join(map(wording.number, worth))} rows" in note for note in effect.notes)
-    assert any(note.startswith("poor overlap: 26 % of the rows") for note in effect.notes)
+    assert any(note.startswith("26 % of the rows have a propensity") for note in effect.notes)
     assert effect.df is None and effect.also == {}
 
 
@@ -501,9 +501,9 @@ def test_poor_overlap_is_noted_by_its_share(exposure, share):
     rare = np.arange(20_000) % 25 == 0 if share else np.arange(20_000) % 250 == 0
     care = rng.random(20_000) < np.where(rare, exposure, 0.5)
     effect = estimate_sample(sample(rng.normal(size=20_000), care, {"rare": rare}), question("score"), model=IPW)
-    noted = [note for note in effect.notes if note.startswith("poor overlap")]
+    noted = [place for place, note in enumerate(effect.notes) if note.startswith("poor overlap")]
     assert len(noted) == (share is not None)
-    assert all(f"poor overlap: {share} of the rows" in note for note in noted)
+    assert all(f"{share} of the rows have a propensity" in effect.notes[place + 1] for place in noted)
 
 
 def test_poor_overlap_counts_people_not_rows():
@@ -512,7 +512,7 @@ def test_poor_overlap_counts_people_not_rows():
     care, weights = rng.random(20_000) < np.where(rare, 0.02, 0.5), np.where(rare, 3.0, 1.0)
     of_it = sample(rng.normal(size=20_000), care, {"rare": rare}, weights=weights)
     notes = estimate_sample(of_it, question("score"), model=IPW).notes
-    assert any("poor overlap: 11 % of the rows" in note for note in notes)
+    assert any("11 % of the rows have a propensity" in note for note in notes)
 
 
 # The study file

@@ -10,7 +10,7 @@ from researchkit import wording
 from researchkit.errors import EstimationError
 from researchkit.estimators import refuse
 from researchkit.estimators.design import design
-from researchkit.estimators.effect import Effect, Model, Term, Vector, told, wald
+from researchkit.estimators.effect import Count, Effect, Model, Term, Vector, told, wald
 from researchkit.estimators.linear import least_squares, summed
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def corrected(sample: Sample, question: Question, level: float = 0.95) -> Effect
     as_measured = term("as measured", back * naive, back * float(np.sqrt(spread[0, 0])), level, df)
     calibration = term("truth per unit measured", back * told_by, back * se_c, level, df)
     found = term("corrected", ratio, se, level, df)
-    share = f"reviewed: {int(seen.sum())} of {len(seen)} rows"
+    share = Count(f"{wording.count(int(seen.sum()))} of {wording.count(len(seen))} rows are reviewed")
     where = f", clustered by {sample.cluster_name}" if sample.cluster is not None else ""
     where += ", weighted" if surveyed else ""
     return told(
@@ -93,7 +93,7 @@ def corrected(sample: Sample, question: Question, level: float = 0.95) -> Effect
         unit="probability" if question.outcome.kind == "yes_no" else question.outcome.unit or "point",
         method=f"regression calibration by a review of some, delta method{where}",
         model=Model("regression calibration", "delta method", (found, as_measured, calibration), "outcome"),
-        notes=(*notes, f"{share}; the correction holds where the measure's error has nothing to do with the outcome"),
+        notes=(*notes, share, "the correction holds where the measure's error has nothing to do with the outcome"),
     )
 
 

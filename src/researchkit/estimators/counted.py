@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING
 
 from researchkit.disclosure import PROFILES, Profile, enough, nearest, rounded, shown, usual_base
 from researchkit.errors import DisclosureError
-from researchkit.estimators.effect import Effect
+from researchkit.estimators.effect import Count, Effect
 
 if TYPE_CHECKING:
     from researchkit.dataset import Sample
     from researchkit.parts import Question
     from researchkit.study import Study
 
-A_COUNT = re.compile(r"[\d,.]+ (?:% of the (?:started )?rows|of [\d,]+ rows|rows|by)\b")  # how such a note begins
-CLUSTERS = re.compile(r"(?<=^few clusters: )\d+(?= on one side| \()")
+CLUSTERS = re.compile(r"(?<=^few clusters: )\d+(?= on one side| \(|;)")
 
 
 def refuse_few(people: int, study: Study) -> None:
@@ -79,12 +78,12 @@ def of_people(effect: Effect, n: int, persons: bool, profile: Profile) -> Effect
 
 
 def remarks(effect: Effect, n: int, persons: bool, profile: Profile) -> Iterator[str]:
-    """The notes of an effect without those that are counts of rows; `persons` says whether clusters are people."""
+    """The notes of an effect without those that say that they are counts; `persons`: clusters are people."""
 
     def count(found: re.Match[str]) -> str:
         told = shown(int(found[0]), profile)
         return f"fewer than {profile.threshold}" if told is None else str(told)
 
     for note in effect.notes:
-        if not A_COUNT.match(note):
+        if not isinstance(note, Count):
             yield (CLUSTERS.sub(count, note) if persons else note).replace(f"{effect.n} rows", f"{n} rows")

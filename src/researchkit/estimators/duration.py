@@ -12,7 +12,7 @@ from researchkit.errors import EstimationError, listing
 from researchkit.estimators import crossed, leverage, refuse
 from researchkit.estimators.cox import Cox, cox
 from researchkit.estimators.design import Design, design
-from researchkit.estimators.effect import Effect, Matrix, Model, Vector, ratio, terms, told
+from researchkit.estimators.effect import Count, Effect, Matrix, Model, Vector, ratio, terms, told
 from researchkit.estimators.likelihood import shares
 from researchkit.estimators.survival import watched
 from researchkit.wording import count, typed
@@ -246,7 +246,7 @@ def _remarks(sample: Sample, event: NDArray[np.int64], horizon: float) -> tuple[
     notes = ["assumes proportional hazards: one hazard ratio for the whole time"]
     if others := int(np.sum(event == 2)):
         notes.append("who ended otherwise counts as never having it; the hazard ratio is cause-specific")
-        notes.append(f"{count(others)} rows ended otherwise")
+        notes.append(Count(f"{count(others)} rows ended otherwise"))
     if sample.binary_exposure:
         longest = min(float(sample.outcome[sample.exposure == arm].max()) for arm in (0, 1))
         if longest < horizon:

@@ -61,6 +61,12 @@ class Model:
         return {"name": self.name, "errors": self.errors, "scale": self.scale, "terms": terms}
 
 
+class Count(str):
+    """A note of an effect that tells a number of rows or people: a profile that protects small counts leaves it out."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Effect:
     """The answer to one question, in the outcome's own unit per one unit of the exposure.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from researchkit import wording
 from researchkit.errors import EstimationError, listing
-from researchkit.estimators.effect import Effect, Matrix, Model, Term, Vector
+from researchkit.estimators.effect import Count, Effect, Matrix, Model, Term, Vector
 
 if TYPE_CHECKING:
     from researchkit.dataset import Sample
@@ -263,7 +263,7 @@ def told(
     asked = question.limit
     notes = [
         "of those at the limit only: rows within the window count, and weigh the less the farther they are from it",
-        f"{wording.count(found.rows)} of {wording.count(len(near))} rows lie within the window",
+        Count(f"{wording.count(found.rows)} of {wording.count(len(near))} rows lie within the window"),
         "the interval allows for the course being no straight line, by as much as it bends elsewhere",
     ]
     rows = [Term("jump at the limit", found.size, found.se, found.size - half, found.size + half, p)]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from researchkit import wording
 from researchkit.errors import EstimationError, listing
-from researchkit.estimators.effect import Effect, Model, Term, Vector, wald
+from researchkit.estimators.effect import Count, Effect, Model, Term, Vector, wald
 
 if TYPE_CHECKING:
     from researchkit.dataset import Sample
@@ -61,7 +61,7 @@ def mix(sample: Sample, question: Question, level: float = 0.95) -> Effect:
     notes = [f"{held}; within a kind they may still differ in what was not recorded"]
     if left:
         notes.append("rows of kinds that one side lacks are left out")
-        notes.append(f"{wording.percent(left / len(sample.outcome))} of the rows are of such kinds")
+        notes.append(Count(f"{wording.percent(left / len(sample.outcome))} of the rows are of such kinds"))
     if sample.covariates.shape[1]:
         raise EstimationError(
             f"The question {question.id!r}: a `mix` is held equal by its kinds; move what `adjust` names into `of`, in "

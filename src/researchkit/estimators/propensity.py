@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from researchkit.errors import EstimationError
 from researchkit.estimators import counts, ordered, refuse, yes_no
 from researchkit.estimators.design import Design, design
-from researchkit.estimators.effect import Matrix, Vector
+from researchkit.estimators.effect import Count, Matrix, Vector
 from researchkit.estimators.likelihood import LOG, LOGIT, Link, RunsAway, fitted
 from researchkit.estimators.score import checked
 from researchkit.wording import number, percent, typed
@@ -139,11 +139,14 @@ def overlap(sides: Sides, people: Vector, sample: Sample, question: Question) ->
                 "Compare people who are more alike with `keep`, or adjust for fewer columns."
             )
     lowest, highest = (number(float(pick(sides[0][1]))) for pick in (np.min, np.max))
-    left = f"after weighting the sides are worth {number(worth[0])} and {number(worth[1])} rows"
-    notes = [f"propensities from {lowest} to {highest}; {left}"]
+    notes = [
+        f"propensities from {lowest} to {highest}",
+        Count(f"after weighting the sides are worth {number(worth[0])} and {number(worth[1])} rows"),
+    ]
     hardly = np.any([chance < EDGE for _, chance in sides], axis=0)
     share = float(people @ hardly / people.sum())
     if share >= NOTED:
-        told = f"{percent(share, 0)} of the rows have a propensity below {typed(EDGE)} for one side"
-        notes.append(f"poor overlap: {told}, and hardly any counterpart there")
+        side = f"below {typed(EDGE)} for one side"
+        notes.append(f"poor overlap: some have a propensity {side}, and hardly any counterpart there")
+        notes.append(Count(f"{percent(share, 0)} of the rows have a propensity {side}"))
     return tuple(notes)

@@ -11,7 +11,7 @@ from researchkit import wording
 from researchkit.errors import EstimationError, listing
 from researchkit.estimators import crossed, refuse
 from researchkit.estimators.design import design
-from researchkit.estimators.effect import Effect, Matrix, Model, Term, Vector, told, wald
+from researchkit.estimators.effect import Count, Effect, Matrix, Model, Term, Vector, told, wald
 from researchkit.estimators.linear import cr2, hc3, least_squares
 
 if TYPE_CHECKING:
@@ -156,7 +156,8 @@ def among(sample: Sample, question: Question, failed: np.ndarray) -> tuple[Matri
             continue
         if gaps := int((failed & ~there).sum()):
             notes.append(f"{name} is not known of all failures; the others count as average in it")
-            notes.append(f"{wording.count(gaps)} rows of failures are without {name}")
+            rows = f"{wording.count(gaps)} {wording.units('row', str(gaps))} of failures"
+            notes.append(Count(f"{rows} {'is' if gaps == 1 else 'are'} without {name}"))
         columns.append(np.where(there, values - values[there].mean(), 0.0))
     if problems:
         raise EstimationError(listing(f"The question {question.id!r}", problems))

@@ -18,7 +18,7 @@ from researchkit import wording
 from researchkit.disclosure import PROFILES
 from researchkit.errors import EstimationError, some
 from researchkit.estimators import refuse
-from researchkit.estimators.effect import Effect, Model, Term, told, wald
+from researchkit.estimators.effect import Count, Effect, Model, Term, told, wald
 from researchkit.estimators.panel import Panel, design_of, panel, unit_of
 from researchkit.estimators.stagger import Combined, Contrasts, Found, combined, contrasts
 
@@ -202,7 +202,7 @@ def limits(laid: Laid, design: Rollout) -> list[str]:
     early = int(np.sum(cells.start <= design.anticipation))
     if early:
         notes.append("what had started before anything was seen of it is left out")
-        notes.append(f"{wording.count(early)} by {design.unit} had started so")
+        notes.append(Count(f"{wording.count(early)} by {design.unit} had started so"))
     wanted = cells.treated & (cells.rows > 0) & (cells.start > design.anticipation)[:, None]
     told_of = np.zeros_like(wanted)
     for weights, period in zip(laid.found.treated, laid.found.period, strict=True):
@@ -212,7 +212,7 @@ def limits(laid: Laid, design: Rollout) -> list[str]:
         alone = sorted({cells.periods[t] for t in np.flatnonzero((wanted & ~told_of).any(axis=0))})
         where = f"{design.time} {some(alone, 3)}"
         notes.append(f"started rows that have nobody left to be compared with ({where}) are left out")
-        notes.append(f"{wording.percent(float(gone), 0)} of the started rows are such")
+        notes.append(Count(f"{wording.percent(float(gone), 0)} of the started rows are such"))
     return notes
 
 
