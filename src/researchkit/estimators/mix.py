@@ -77,7 +77,7 @@ def mix(sample: Sample, question: Question, level: float = 0.95) -> Effect:
         p,
         unit,
         sample.contrast,
-        f"direct standardisation over {held}, errors by influence{by}, t({groups - 1})",
+        f"direct standardisation over {held}, errors by influence{by}",
         len(outcome),
         None if sample.cluster is None else groups,
         df,
