@@ -553,6 +553,20 @@ def test_why_there_is_no_comparison(starts, entry, words):
         lay_out(drawn(starts), asked_for(**entry))
 
 
+def test_gaps_that_leave_nobody_to_compare_with_are_named_as_such():
+    """The two that never start have no rows in month 1, the last before the others start."""
+    whole = drawn((2, 2, 6, 6))
+    month, site = whole.more["month"], whole.more["site"]
+    kept = (month != 1) | (site < 2)
+    arrays = {name: getattr(whole, name)[kept] for name in ("outcome", "exposure", "covariates")}
+    cut = replace(whole, **arrays, more={name: column[kept] for name, column in whole.more.items()}, rows=kept.sum())
+    with pytest.raises(
+        EstimationError, match=r"nobody that has not was seen both then and before: the gaps leave nothing"
+    ):
+        lay_out(cut, asked_for())
+    assert len(lay_out(whole, asked_for()).found.event)
+
+
 def test_starts_beyond_the_last_time_are_no_starts_yet():
     sample = drawn((6, 6, 6))
     sample.more["began"][:] = 9.0

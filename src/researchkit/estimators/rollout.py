@@ -161,6 +161,11 @@ def none_left(cells: Panel, design: Rollout) -> str:
             f"every {design.unit} starts in the end, so nobody is left who never does. `comparison: not yet` compares "
             "with those that start later."
         )
+    if len(np.unique(cells.start[cells.start > design.anticipation])) > 1:
+        return (
+            f"whenever a {design.unit} starts, nobody that has not was seen both then and before: the gaps leave "
+            f"nothing to compare. Add the missing rows, or use longer {design.time}s."
+        )
     return (
         f"whenever a {design.unit} starts, nobody is left that has not: all start at once, so that the start cannot be "
         f"told from whatever else happened then. At least one {design.unit} that starts later, or never, is needed."

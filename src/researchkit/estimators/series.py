@@ -148,8 +148,12 @@ def course_of(sample: Sample, question: Question) -> Course:
         value[one][there],
         others[there],
         len(rest),
-        tuple(wording.typed(time) if isinstance(time, float) else str(time) for time in times[there]),
+        tuple(map(named, times[there])),
     )
+
+
+def named(time: object) -> str:
+    return wording.typed(time) if isinstance(time, float) else str(time)
 
 
 def check(
@@ -175,7 +179,7 @@ def check(
                 f"there are {before} times before and {after} after; at least {BEFORE} and {AFTER} are needed to tell "
                 "a change from the course of a series."
             )
-        gaps = [str(time) for time, rows in zip(times, count[treated[0]], strict=True) if not rows]
+        gaps = [named(time) for time, rows in zip(times, count[treated[0]], strict=True) if not rows]
         if gaps:
             problems.append(f"the treated unit has no row at {some(gaps, 4)}; add them, or use longer times.")
     if problems:
