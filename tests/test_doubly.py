@@ -161,6 +161,19 @@ def test_levels_that_folds_had_to_do_without_are_named_once_in_order():
     assert doubly._done_without(splits) == (told,) and doubly._done_without(splits[:1]) == ()
 
 
+@pytest.mark.parametrize("side", [0, 1])
+def test_each_side_must_be_worth_enough_by_the_propensities_of_the_folds(side):
+    """One row whose chance of being on its own side is 1 in 10,000 outweighs all others of that side."""
+    rows = made()
+    now, half = propensity.ready(rows, question()), np.full(N, 0.5)
+    own = np.flatnonzero(rows.exposure == 1 - side)  # of the chances that of the exposed comes first
+    odd = np.where(np.arange(N) == own[0], 1e-4, 0.5)
+    doubly._refuse_few(now, [Crossfit(0.0, half, (half, half))], rows, question())
+    chances = (odd, half) if side == 0 else (half, odd)
+    with pytest.raises(EstimationError, match=r"after weighting one side is worth 1.* rows; at least 10 are needed"):
+        doubly._refuse_few(now, [Crossfit(0.0, half, chances)], rows, question())
+
+
 # Folds
 
 

@@ -97,6 +97,12 @@ def test_as_many_splits_are_held_at_a_time_as_the_limit_allows(monkeypatch):
         assert sizes == blocks
 
 
+def test_an_interval_is_of_95_per_cent_unless_another_is_asked_for():
+    asked, told = waves(), asks(who="who", when="when")
+    usual, named = room.halves(asked, told), room.halves(asked, told, 0.95)
+    assert (usual.level, usual.low, usual.high) == (0.95, named.low, named.high)
+
+
 @pytest.mark.parametrize("clustered", [False, True])
 def test_the_effect_is_the_mean_of_the_splits_with_the_error_of_the_jackknife(clustered):
     asked, told = waves(12, 4, 2), asks(who="who", when="when")

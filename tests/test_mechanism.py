@@ -683,6 +683,8 @@ def test_a_share_is_told_of_a_clear_total_whose_parts_pull_alike(direct, share, 
     assert (len(effect.model.terms) == 6) == share
     told = "the indirect and the direct effect pull in opposite directions, so that the total hides both"
     assert (told in effect.notes) == apart
+    down = room.mechanism(made(400, a=-0.5, direct=-0.6), asks_of())  # both below 0: alike as well
+    assert down.model.terms[0].high < 0 > down.model.terms[1].high and told not in down.notes
 
 
 def test_a_share_of_a_total_below_0_is_told_too():

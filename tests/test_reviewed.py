@@ -118,6 +118,7 @@ def test_few_rows_and_few_clusters_are_told_at_their_limits():
     teams = "few clusters: 19; fewer than 20 leave the error itself uncertain"
     many, some = made(cluster=np.arange(N) % 20), made(cluster=np.arange(N) % 19)
     assert reviewed.few(25, made()) == reviewed.few(40, made()) == () and reviewed.few(24, made()) == (rows,)
+    assert reviewed.few(25, made(cluster=np.arange(N))) == ()
     assert reviewed.few(25, many) == () and reviewed.few(24, many) == (rows,)
     assert reviewed.few(25, some) == (teams,) and reviewed.few(24, some) == (rows, teams)
 

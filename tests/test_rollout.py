@@ -510,6 +510,13 @@ def test_who_is_not_in_the_answer_is_counted():
     assert "started rows that have nobody left to be compared with (month 4, 5, 6 and 1 more) are left out" in late
     early = rollout(drawn((1, 2, 2, 2, 6, 6, 6)), asked_for(anticipation=1)).notes
     assert "1 by site had started so" in counts(early)
+    both = drawn((0, 1, 2, 2, 2, 6, 6, 6))
+    rest = both.more["site"] > 1
+    more = {name: one[rest] for name, one in both.more.items()}
+    part = {name: getattr(both, name)[rest] for name in ("outcome", "exposure", "covariates")}
+    whole = counts(rollout(both, asked_for(anticipation=1)).notes)
+    without = counts(rollout(replace(both, **part, more=more), asked_for(anticipation=1)).notes)
+    assert whole == ["2 by site had started so", *without]
 
 
 def test_a_site_that_nobody_saw_before_its_start_is_left_out_alone():

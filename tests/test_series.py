@@ -287,9 +287,10 @@ def test_the_course_is_the_treated_unit_less_the_mean_of_the_others():
 
 
 def test_a_covariate_that_never_moves_is_left_out():
-    still = {"n": {"a": [2.0] * 20}, "m": {"a": N}}
-    found = series(rows({"a": A}, covariates=still), question())
-    assert [term.term for term in found.model.terms] == [MEAN, SLOPE, BEFORE, "m", LEVEL]
+    for size in (1, 0.01):  # also in a unit in which it hardly moves
+        still = {"n": {"a": [2.0] * 20}, "m": {"a": size * np.asarray(N)}}
+        found = series(rows({"a": A}, covariates=still), question())
+        assert [term.term for term in found.model.terms] == [MEAN, SLOPE, BEFORE, "m", LEVEL]
 
 
 def test_shares_are_told_as_probabilities():
