@@ -320,6 +320,12 @@ def test_a_sum_that_the_table_lacks_stops():
         by_table([[1, 2, 2, 2], [5, 5, 5, 5], [1, 1, 1, 1]])
 
 
+def test_a_sum_of_which_the_table_has_the_double_is_lacking_all_the_same():
+    scale = Scale(items=FOUR, rule="sum", range=(1, 5), table={8: 1.0, 16: 2.0})
+    with pytest.raises(DataError, match="1 rows come to 4, for which"):
+        scales.score_scale(answers([1, 1, 1, 1], [2, 2, 2, 2]), scale)
+
+
 def test_the_ends_of_a_table_are_those_of_the_score():
     assert scales.rule_of(Scale(items=("a", "b"), rule="sum", table=TABLE)).ends(2) == (30.0, 41.0)
     assert scales.rule_of(Scale(items=("a", "b"), rule="sum", range=(1, 5))).ends(2) == (2.0, 10.0)
@@ -371,12 +377,16 @@ def answers(*rows) -> pd.DataFrame:
 
 def test_who_ticks_one_column_is_counted_where_items_contradict():
     """The same to all, though half are turned; not the middle, which contradicts nothing, nor with a gap."""
-    frame = answers([1, 1, 1, 1], [5, 5, 5, 5], [3, 3, 3, 3], [4, 4, 4, 5], [2, 2, 2, 2], [2, 2, 2, np.nan])
+    frame = answers(
+        [1, 1, 1, 1], [5, 5, 5, 5], [3, 3, 3, 3], [4, 4, 4, 5], [2, 2, 2, 2], [2, 2, 2, np.nan], [5, 1, 2, 2]
+    )
     for turned, lined in ((("b", "d"), 3), (("b",), 3), ((), 0), (FOUR, 0)):
         scale = Scale(items=FOUR, reverse=turned, range=(1, 5))
         assert scales.straight_lined(frame, scale) == lined, turned
     assert scales.straight_lined(frame + 10, Scale(items=FOUR, reverse=("b",), range=(11, 15))) == 3
     assert scales.straight_lined(frame, Scale(items=FOUR)) == 0
+    even = Scale(items=FOUR, reverse=("b",), range=(1, 4))  # of four answers none is in the middle
+    assert scales.straight_lined(answers([2] * 4, [3] * 4), even) == 2
 
 
 def test_how_few_answers_make_a_score():
@@ -428,9 +438,13 @@ def test_a_questionnaire_has_as_many_items_as_its_key(items):
         scales.rule_of(Scale(items=items, instrument="cbi/personal"))
 
 
-@pytest.mark.parametrize(("rest", "n", "refused"), [(-0.3, 30, False), (-0.3, 60, True), (0.3, 60, False)])
+@pytest.mark.parametrize(
+    ("rest", "n", "refused"),
+    [(-0.3, 30, False), (-0.3, 43, False), (-0.3, 44, True), (-0.3, 60, True), (0.3, 60, False)],
+)
 def test_an_item_goes_against_the_others_where_chance_does_not_make_it(rest, n, refused):
-    """Fisher: tanh(arctanh(-0.3) + 1.96 / sqrt(27)) is 0.07, with 57 in place of 27 it is -0.05."""
+    """Fisher: tanh(arctanh(-0.3) + 1.96 / sqrt(27)) is 0.07, with 57 in place of 27 it is -0.05; 0.0004 with 40, -0.003
+    with 41."""
     if not refused:
         return refuse_turned(np.array([0.5, rest]), n, [1], ("a", "b"))
     with pytest.raises(DataError, match="b: after reversing, the answers go against"):
