@@ -30,7 +30,7 @@ BINARY = {
 }
 PAGES = (b"<!doctype html", b"<html")
 UNPACKED = 2 * 2**30  # bytes: more text than that is not read whole either (see `relation`)
-LINE = re.compile(r"[^\n]*\n|[^\n]+")
+LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")  # what pandas takes for one
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -43,6 +43,8 @@ def read_text(path: Path, file: File, subject: str) -> tuple[pd.DataFrame, list[
         raw = pd.read_csv(
             io.StringIO(text), sep=separator, header=None, dtype=str, keep_default_na=False, skip_blank_lines=False
         )
+    except pd.errors.EmptyDataError:
+        raise DataError(f"{subject}: row 1 is blank; it must hold the names of the columns.") from None
     except pd.errors.ParserError as error:
         raise DataError(f"{subject}: {broken(text, separator, str(error))}") from None
     notes = short_rows(text, separator, raw.shape, subject)
@@ -185,9 +187,9 @@ def broken(text: str, separator: str, reason: str) -> str:
     if "EOF inside string" in reason:
         row = int(reason.rsplit(maxsplit=1)[-1]) + 1
         return f'a quotation mark (") opens in row {row} and never closes.'
-    header, *_ = records(text, separator)
+    header = next(records(text, separator), [])
     longer = [number for number, row in enumerate(records(text, separator), 1) if len(row) > len(header)]
-    if not longer:
+    if not header or not longer:
         return f"it is no table: {reason.strip()}"
     mark = SEPARATORS.get(separator, repr(separator))
     return (
