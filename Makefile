@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reports test lowest attack data lab check bench calibrate mutants reference lock clean
+.PHONY: help setup reports test lowest attack fuzz data lab check bench calibrate mutants reference lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -27,6 +27,10 @@ attack: .venv/.installed ## broken data, fuzz, injection, kills, disclosure: at 
 	@table=$$(mktemp) && RESEARCHKIT_PLANTED=$$table OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal \
 	  -m "attack or not attack" $$(grep -l "mark.attack" tests/test_*.py); done=$$?; \
 	echo "What names each planted defect:"; sort $$table; rm $$table; exit $$done
+
+fuzz: .venv/.installed ## inputs of the readers and the study file, guided by the branches they reach (LONG=300 seconds each)
+	@$(PIP) install --require-hashes --no-deps -r tests/guided.txt
+	@for what in study text; do OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/guided.py $$what $(or $(LONG),300) || exit 1; done
 
 data: .venv/.installed ## download the published data sets that the studies name
 	@$(BIN)/researchkit data get --all
