@@ -101,6 +101,8 @@ def test_all_problems_come_at_once_and_in_order(write):
         ("claim: REC-2", "claim: REC-22", "There is no claim 'REC-22'; did you mean REC-2"),
         ("claim: REC-2", "claim: MEC-1", "has no family of its own"),
         ("adjust: severity", "adjust: [severity, severity]", "'severity' is adjusted for twice"),
+        ("adjust: severity", "clusters: [ward, ward]", "'ward' stands under `clusters` twice"),
+        ("clusters: nurse_id", "clusters: [nurse_id, nurse_id]", "'nurse_id' stands under `clusters` twice"),
         ("adjust: severity", "adjust: [compassion]", "asked about and cannot be adjusted for"),
         ("exposure: compassion", "exposure: anxiety", "both exposure and outcome"),
         ("kind: score", "kind: duration", "of kind duration needs event and horizon"),

@@ -272,7 +272,9 @@ def question_problems(study: Study, question: Question) -> list[str]:
     exposure, outcome = question.exposure.column, question.outcome.column
     if exposure == outcome and not (question.special and question.special.same):
         problems.append(f"{exposure!r} is both exposure and outcome")
-    problems += [f"{name!r} is adjusted for twice" for name in question.adjust if question.adjust.count(name) > 1][:1]
+    clusters = study.clusters_of(question) if study.table_of(question) in study.tables else ()
+    for what, names in (("is adjusted for", question.adjust), ("stands under `clusters`", clusters)):
+        problems += [f"{name!r} {what} twice" for name in names if names.count(name) > 1][:1]
     asked = [name for name in question.adjust if name in (exposure, outcome)]
     problems += [f"{name!r} is asked about and cannot be adjusted for" for name in asked]
     return problems + (question.special.against(question) if question.special else [])
