@@ -26,7 +26,7 @@ from researchkit.errors import EstimationError, ResearchkitError
 from researchkit.estimators import estimate_sample
 from researchkit.estimators.dose import curve, turning
 from researchkit.estimators.linear import cr2, least_squares
-from researchkit.estimators.subgroup import NOT_DRAWN, Layout, laid_out, of_layout, subgroup
+from researchkit.estimators.subgroup import NOT_DRAWN, Layout, laid_out, of_layout, subgroup, told_of
 from researchkit.parts import Question
 from researchkit.robustness.designed.dose import attacks as attacks_of_dose
 from researchkit.robustness.designed.subgroup import attacks as attacks_of_subgroup
@@ -797,3 +797,12 @@ def test_one_number_only_makes_no_groups_and_numbers_are_told_apart_as_they_are_
     third = np.where(np.arange(60) % 2, 0.1 + 0.2, 1.0)
     rows = headed(rng.normal(size=60), care, {}, more={"load": third})
     assert estimate_sample(rows, question(**by("load", "0.3", "1"))).contrast == "care +1 point, at 1 less at 0.3"
+
+
+def test_a_further_group_has_an_effect_of_its_own_with_rows_enough_and_both_exposures():
+    """Codes a (the rest), b, c (29 rows), d (30 rows), e (30 rows, all exposed)."""
+    code = np.repeat(list("abcde"), (40, 40, 29, 30, 30))
+    exposure = np.where(code == "e", 1.0, np.arange(len(code)) % 2)
+    moderator = (code[:, None] == np.array(list("bcde"))).astype(float)
+    layout = SimpleNamespace(codes=tuple("abcde"), moderator=moderator, exposure=exposure)
+    assert told_of(layout) == ["a", "b", "d"]
