@@ -254,8 +254,14 @@ def command(*words) -> list[str]:
 
 
 def started(words, out, reports: int) -> subprocess.Popen:
-    """A run in its own process group, once it has made some reports."""
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+    """A run in its own process group, once it has made some reports; it hears an interrupt even where tests do not."""
+    heard = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+    process = subprocess.Popen(
+        [sys.executable, "-c", heard, *map(str, words)],  # what is started in the background by a shell ignores it
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
     until = time.monotonic() + 60
     while len(list(out.glob("*/*/*/report.html"))) < reports and time.monotonic() < until:
         time.sleep(0.05)
